@@ -1,0 +1,145 @@
+"""The story of one call: pictures read, a body framed, sent as often as is safe, written down.
+
+The same story with and without a ledger, for one call and for each cell of a grid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from changeclothes_async import errors, settings
+from changeclothes_async.protocol import answers, images, multipart, requests
+
+if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
+    from changeclothes_async.bulk import paying
+    from changeclothes_async.transport import reading, sending, session
+
+Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A client's calls at this moment: under way, waiting for a slot, and ended so far.
+
+    `failed` counts attempts that ended in any error, `unsure` those of them that may have been
+    paid without an answer; `limit` is below `max_concurrency` after the service asked for less.
+    """
+
+    in_flight: int = 0
+    waiting: int = 0
+    limit: int = 0
+    sent: int = 0
+    retried: int = 0
+    paid: int = 0
+    failed: int = 0
+    unsure: int = 0
+
+
+class Caller:
+    """Makes calls in whatever event loop it is used, with one sender for each."""
+
+    def __init__(self, options: settings.Settings, given: Any = None) -> None:
+        self._options = options
+        self._given = given
+        self._senders: dict[asyncio.AbstractEventLoop, sending.Sender] = {}
+        self._reader: reading.Reader | None = None
+        self._closed = False
+
+    @property
+    def reader(self) -> reading.Reader:
+        """What pictures are read with."""
+        from changeclothes_async.transport import reading
+
+        self._reader = self._reader or reading.Reader()
+        return self._reader
+
+    async def sender(self) -> sending.Sender:
+        """Give the running loop's sender, made at its first call."""
+        if self._closed:
+            raise errors.ClientClosed("This client was closed.")
+        loop = asyncio.get_running_loop()
+        return self._senders.get(loop) or await self._made(loop)
+
+    def downloads(self) -> session.Downloads | None:
+        """Give the running loop's downloads; None where the client has none here any more."""
+        sender = self._senders.get(asyncio.get_running_loop())
+        return sender.downloads if sender else None
+
+    async def ready(self, job: requests.Job) -> Ready:
+        """Read a job's pictures. Raises NotAnImage."""
+        reader = self.reader
+        return [(name, await reader.ready(image)) for name, image in job.pictures()]
+
+    async def identity(self, job: requests.Job, pictures: Ready) -> bytes:
+        """Give the digest of all that is paid for in a job."""
+        digests = [await self.reader.digest(picture) for _, picture in pictures]
+        return requests.identity(job, digests)
+
+    async def make(self, job: requests.Job, options: settings.Settings) -> tuple[answers.Made, int]:
+        """Make a call without a ledger: the result, and the attempts it took."""
+
+        async def framed() -> multipart.Body:
+            return multipart.body(job.texts(), await self.ready(job))
+
+        return await self._sent(job.endpoint, framed, options, None)
+
+    async def pay(
+        self,
+        job: requests.Job,
+        options: settings.Settings,
+        payments: paying.Payments,
+        *,
+        resend: bool = False,
+    ) -> tuple[answers.Made, int]:
+        """Make a call through a ledger: what was paid before is given again, not paid again."""
+        (await self.sender()).limits.admit()
+        pictures = await self.ready(job)
+
+        async def framed() -> multipart.Body:
+            return multipart.body(job.texts(), pictures)
+
+        async def send(journal: sending.Journal) -> tuple[answers.Made, int]:
+            return await self._sent(job.endpoint, framed, options, journal)
+
+        identity = await self.identity(job, pictures)
+        return await payments.pay(identity, job.endpoint, send, resend=resend)
+
+    async def _sent(
+        self, path: str, framed: Any, options: settings.Settings, journal: sending.Journal | None
+    ) -> tuple[answers.Made, int]:
+        from changeclothes_async.transport import sending
+
+        call = sending.Call(await self.sender(), path, framed, options, journal)
+        return await call.made(), call.attempts
+
+    def stats(self) -> Stats:
+        """Count over all loops the client was used in."""
+        senders = self._senders.values()
+        return Stats(
+            in_flight=sum(sender.limits.in_flight for sender in senders),
+            waiting=sum(sender.limits.waiting for sender in senders),
+            limit=sum(sender.limits.allowed for sender in senders) or self._options.max_concurrency,
+            sent=sum(sender.counts.sent for sender in senders),
+            retried=sum(sender.counts.retried for sender in senders),
+            paid=sum(sender.counts.paid for sender in senders),
+            failed=sum(sender.counts.failed for sender in senders),
+            unsure=sum(sender.counts.unsure for sender in senders),
+        )
+
+    async def close(self) -> None:
+        """Let the calls under way in this loop arrive, then close; nothing can be called after."""
+        self._closed = True
+        if sender := self._senders.pop(asyncio.get_running_loop(), None):
+            await sender.close()
+
+    async def _made(self, loop: asyncio.AbstractEventLoop) -> sending.Sender:
+        from changeclothes_async.transport import sending
+
+        for old in [known for known in self._senders if known.is_closed()]:
+            del self._senders[old]
+        sender = self._senders[loop] = sending.Sender(self._options, self._given)
+        await sender.open()
+        return sender

@@ -1,0 +1,171 @@
+"""AsyncChangeClothes: the API's two calls, many of them, and grids of them, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from changeclothes_async import errors, results, settings
+from changeclothes_async.bulk import calls
+from changeclothes_async.protocol import requests
+
+
+class AsyncChangeClothes:
+    """A client of the Change Clothes AI API.
+
+    It may be made anywhere, also outside an event loop, and serves as many callers as there are;
+    close it with `async with` or `await client.aclose()`, which lets paid calls arrive.
+
+    `api_key` and `base_url` default to CHANGECLOTHES_API_KEY and CHANGECLOTHES_BASE_URL.
+    At most `max_concurrency` attempts are on the wire at once, `max_per_minute` are started in a
+    minute, and `max_waiting` callers wait for a slot (TooManyWaiting beyond). `timeout` is one
+    attempt's, in seconds, and never counts the wait for a slot; `deadline` covers all attempts
+    and pauses. `retries` is the number of further attempts where one more is safe. With `ledger`
+    (a path) each call is written down before it is sent, and equal calls are paid once.
+    `session` is an `aiohttp.ClientSession` of your own; `headers`, `proxy`, `ssl` (a context) and
+    `trust_env` are for those who need no own session.
+
+    Raises MissingKey or InvalidInput, naming the argument.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        max_concurrency: int = 8,
+        max_waiting: int | None = None,
+        max_per_minute: float | None = None,
+        timeout: float = 300.0,
+        connect_timeout: float = 20.0,
+        deadline: float | None = None,
+        retries: int = 2,
+        ledger: str | os.PathLike[str] | None = None,
+        session: Any = None,
+        headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        ssl: Any = True,
+        trust_env: bool = False,
+        max_result_bytes: int = 64 * 2**20,
+    ) -> None:
+        self._options = settings.settle(
+            api_key,
+            base_url,
+            retries,
+            max_concurrency=max_concurrency,
+            max_waiting=max_waiting,
+            max_per_minute=max_per_minute,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            deadline=deadline,
+            headers=dict(headers or {}),
+            proxy=proxy,
+            ssl=ssl,
+            trust_env=trust_env,
+            max_result_bytes=max_result_bytes,
+        )
+        self._caller = calls.Caller(self._options, session)
+
+    def __repr__(self) -> str:
+        return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Wait for the paid calls under way, then close all connections; may be called twice."""
+        await self._caller.close()
+
+    @property
+    def stats(self) -> calls.Stats:
+        """What is under way and what has ended, at this moment."""
+        return self._caller.stats()
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        retries: int | None = None,
+    ) -> Self:
+        """Give the same client with other options: it shares session, limits and ledger."""
+        given = {"timeout": timeout, "deadline": deadline, "retries": retries}
+        changes = {name: value for name, value in given.items() if value is not None}
+        other = object.__new__(type(self))
+        other.__dict__ = {**self.__dict__, "_options": self._options.changed(**changes)}
+        return other
+
+    async def try_on(
+        self,
+        model: Any,
+        garment: Any,
+        category: requests.Category | str,
+        garment_desc: str | None = None,
+        *,
+        extra_fields: Mapping[str, str] | None = None,
+    ) -> results.Look:
+        """Dress a model in a garment (API 1).
+
+        Each picture is a path, URL, data URI, bytes, open binary file or PIL image; `category` is
+        upper_body, lower_body or dresses; `garment_desc` is in English. `extra_fields` are form
+        fields that are not documented yet. Raises a ChangeClothesError; its `money` says whether
+        credits may be gone.
+        """
+        return await self.run(
+            requests.TryOn(
+                model=model,
+                garment=garment,
+                category=category,
+                garment_desc=garment_desc,
+                extra_fields=extra_fields or {},
+            )
+        )
+
+    async def change_by_prompt(
+        self,
+        model: Any,
+        prompt: str,
+        *,
+        seed: int | None = None,
+        randomize_seed: bool | None = None,
+        guidance_scale: float | None = None,
+        num_inference_steps: int | None = None,
+        extra_fields: Mapping[str, str] | None = None,
+    ) -> results.Look:
+        """Change a model's clothes by an English prompt (API 2).
+
+        `seed` is 0 to 2147483647, overridden by `randomize_seed=True`; `guidance_scale` 1 to 100
+        (larger follows the prompt more closely) and `num_inference_steps` 1 to 50; what is not
+        given is left to the service. `extra_fields` and errors as in `try_on`.
+        """
+        return await self.run(
+            requests.ChangeByPrompt(
+                model=model,
+                prompt=prompt,
+                seed=seed,
+                randomize_seed=randomize_seed,
+                guidance_scale=guidance_scale,
+                num_inference_steps=num_inference_steps,
+                extra_fields=extra_fields or {},
+            )
+        )
+
+    async def run(self, job: requests.Job) -> results.Look:
+        """Make one call for a job, a `TryOn` or a `ChangeByPrompt`; errors as in `try_on`."""
+        made, attempts = await self._caller.make(job, self._options)
+        return self._look(made, attempts)
+
+    def _look(self, made, attempts):
+        fetcher = results.Fetcher(self._options.fetching, self._caller.downloads)
+        return results.look(made, fetcher, attempts)

@@ -1,0 +1,204 @@
+"""What an answer means: (status, headers, body) -> a result or an error.
+
+Rules of this file:
+
+* Pure: no clock, no socket; a Retry-After date is read against the answer's own Date.
+* A documented code decides at any HTTP status, as the API page's samples read it both ways.
+* Strict where money hangs on it: a result needs code 200 and a URL. Tolerant of all else.
+* Without a readable envelope the HTTP status alone tells whether credits may be gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeGuard
+
+from changeclothes_async import errors
+
+LARGEST = 8 * 2**20
+"""The most bytes of an answer that are read or unpacked."""
+
+_LATER = {408, 425, 429, 503, 521, 523}
+_TOO_MUCH = {413, 415, 431}
+_ACCOUNT = {401, 402, 403}
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An answer as received, the API key blotted out; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def envelope(self) -> Any:
+        """The JSON of the body with all its fields, known or not; None where it is not JSON."""
+        try:
+            return json.loads(self.body.decode("utf-8-sig", "replace"))
+        except (ValueError, RecursionError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A paid result: addresses and facts out of `data`, each None where the answer has none."""
+
+    result_img_url: str
+    mask_img_url: str | None
+    cache_hit: bool | None
+    seed: int | None
+    raw: Raw
+
+
+def received(status: int, headers: Mapping[str, str], body: bytes) -> Raw:
+    """Take an answer in, undoing a gzip or deflate that was not asked for, up to LARGEST bytes.
+
+    A body that does not unpack is kept as it is: a session of the user's own may have done it.
+    """
+    packing = headers.get("content-encoding", "").strip().lower()
+    if packing in {"gzip", "x-gzip", "deflate"}:
+        with contextlib.suppress(zlib.error):
+            body = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body, LARGEST)
+    return Raw(status, headers, body)
+
+
+def decode(raw: Raw, *, whole: bool = True) -> Made | errors.ChangeClothesError:
+    """Tell what an answer means; `whole` is False when the connection ended inside its body.
+
+    Follows "响应码说明" and "响应 JSON 格式" of both APIs. Never raises.
+    """
+    if not whole:
+        return _cut(raw)
+    envelope = raw.envelope
+    if not isinstance(envelope, dict):
+        return _by_status(raw, None, None)
+    code, msg = _code(envelope.get("code")), _msg(envelope.get("msg"))
+    if code == 200:
+        return _made(raw, envelope.get("data")) or _damaged(raw, code, msg, "no result's URL in it")
+    if code in errors.CODES:
+        return _named(raw, code, msg)
+    return _by_status(raw, code, msg)
+
+
+def _made(raw: Raw, data: Any) -> Made | None:
+    url = data.get("resultImgUrl") if isinstance(data, dict) else None
+    if not _is_url(url):
+        return None
+    mask, hit, seed = (data.get(name) for name in ("maskImgUrl", "cacheHit", "seed"))
+    return Made(
+        result_img_url=url,
+        mask_img_url=mask if _is_url(mask) else None,
+        cache_hit=hit if isinstance(hit, bool) else None,
+        seed=int(seed) if isinstance(seed, int | float) and seed == seed // 1 else None,
+        raw=raw,
+    )
+
+
+def _is_url(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and value.lower().startswith(("https://", "http://"))
+
+
+def _code(value: Any) -> int | None:
+    """Read a code that came as 200, 200.0 or "200"; anything else is no code."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _msg(value: Any) -> str | None:
+    """Keep the service's message readable on one line of a terminal or a log."""
+    if not isinstance(value, str):
+        return None
+    printable = "".join(letter if letter.isprintable() else " " for letter in value[:2000])
+    return " ".join(printable.split())[:500]
+
+
+def _named(raw: Raw, code: int, msg: str | None) -> errors.ChangeClothesError:
+    kind = errors.CODES[code]
+    meaning = (kind.__doc__ or "").split(":", 1)[0]
+    said = f': "{msg}"' if msg else ""
+    return kind(
+        f"The service answered {meaning}{said}.",
+        code=code,
+        msg=msg,
+        http_status=raw.status,
+        raw=raw,
+    )
+
+
+def _by_status(raw: Raw, code: int | None, msg: str | None) -> errors.ChangeClothesError:
+    """Classify an answer whose envelope is missing or has no documented code."""
+    status = raw.status
+    facts = {"code": code, "msg": msg, "http_status": status, "raw": raw}
+    said = f"HTTP {status}" + (f', code {code}, "{msg}"' if code is not None or msg else "")
+    if 200 <= status < 300:
+        return _damaged(raw, code, msg, "no envelope" if code is None else f"unknown code {code}")
+    if status in _LATER:
+        wish = _retry_after(raw.headers)
+        return errors.Refused(
+            f"The service refused it for now ({said}).", retry_after=wish, **facts
+        )
+    if status in _TOO_MUCH:
+        return errors.Refused(
+            f"The service does not take a request of this size or type ({said}).",
+            final=True,
+            next_step="Send smaller pictures, or JPEG, PNG or WebP.",
+            **facts,
+        )
+    if 300 <= status < 400:
+        return _redirected(raw, facts)
+    if status in _ACCOUNT:
+        return errors.AccountError(f"The service does not accept the account ({said}).", **facts)
+    if 400 <= status < 500:
+        return errors.JobError(f"The service does not take this request ({said}).", **facts)
+    if status == 500:
+        return errors.ServerError(f"The service failed ({said}).", **facts)
+    return errors.Unsure(f"The answer does not tell whether the work was done ({said}).", **facts)
+
+
+def _redirected(raw: Raw, facts: dict[str, Any]) -> errors.ChangeClothesError:
+    target = (_msg(raw.headers.get("location")) or "nowhere")[:200]
+    return errors.Refused(
+        f"The service redirects to {target}; pictures and key are never sent elsewhere.",
+        final=True,
+        next_step="Set base_url to the service's own address.",
+        **facts,
+    )
+
+
+def _damaged(raw: Raw, code: int | None, msg: str | None, what: str) -> errors.Damaged:
+    return errors.Damaged(
+        f"The service answered HTTP {raw.status}, but its answer is not usable ({what}).",
+        code=code,
+        msg=msg,
+        http_status=raw.status,
+        raw=raw,
+    )
+
+
+def _cut(raw: Raw) -> errors.ChangeClothesError:
+    if 200 <= raw.status < 300:
+        return _damaged(raw, None, None, "it is cut off or too long")
+    return errors.Unsure(
+        f"The answer, HTTP {raw.status}, was cut off.", http_status=raw.status, raw=raw
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After (RFC 9110, 10.2.3) as seconds or a date; None where it is neither."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:12])
+    try:
+        then, now = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("date", ""))
+        return max(0.0, (then - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,185 @@
+"""One picture as a value, out of whatever the user hands over.
+
+The three forms of the API page ("请求体 FormData 参数": a URL, a Base64 data URI, a file) are told
+apart here; whether a file exists, and what it holds, is found when it is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from changeclothes_async import errors
+
+ACCEPTED = "a path, an http(s) URL, a data: URI, bytes, an open binary file or a PIL image"
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A picture that the service fetches itself."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A picture on this machine's disk, by absolute path."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A picture in memory."""
+
+    data: bytes = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"Bytes({len(self.data)} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An open binary file, sync or async; it can be read only once, from where it stands."""
+
+    handle: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A PIL image, to be sent as PNG."""
+
+    image: Any = field(repr=False)
+
+
+Image: TypeAlias = Link | File | Bytes | Stream | Drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A picture format: its MIME type and its usual suffix."""
+
+    mime: str
+    suffix: str
+
+
+_STARTS: tuple[tuple[bytes, Kind], ...] = (
+    (b"\xff\xd8\xff", Kind("image/jpeg", ".jpg")),
+    (b"\x89PNG\r\n\x1a\n", Kind("image/png", ".png")),
+    (b"GIF87a", Kind("image/gif", ".gif")),
+    (b"GIF89a", Kind("image/gif", ".gif")),
+    (b"II*\x00", Kind("image/tiff", ".tiff")),
+    (b"MM\x00*", Kind("image/tiff", ".tiff")),
+)
+_WEBP = Kind("image/webp", ".webp")
+_BMP = Kind("image/bmp", ".bmp")
+_BRANDS = {
+    **dict.fromkeys((b"avif", b"avis"), Kind("image/avif", ".avif")),
+    **dict.fromkeys(
+        (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"),
+        Kind("image/heic", ".heic"),
+    ),
+}
+HEAD = 16
+"""How many first bytes `kind` looks at."""
+
+
+def kind(head: bytes) -> Kind | None:
+    """Tell a picture's format from its first bytes; None when it is none that is known."""
+    for start, found in _STARTS:
+        if head.startswith(start):
+            return found
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _WEBP
+    # A BMP's reserved words are zero; "BM" alone would take many a text for a picture.
+    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
+        return _BMP
+    return _BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None
+
+
+def of(source: object) -> Image:
+    """Turn what a user gave as a picture into a value; nothing is read.
+
+    Raises NotAnImage for anything that no picture can come from.
+    """
+    if isinstance(source, str):
+        return _of_text(source)
+    if isinstance(source, Link | File | Bytes | Stream | Drawn):
+        return source
+    if isinstance(source, bytes | bytearray | memoryview):
+        return Bytes(bytes(source))
+    if isinstance(source, os.PathLike):
+        return _file(os.fspath(source))
+    if callable(getattr(source, "read", None)):
+        return _of_handle(source)
+    if hasattr(source, "getbands") and hasattr(source, "save"):
+        return Drawn(source)
+    raise errors.NotAnImage(
+        f"A picture cannot be made of {type(source).__name__}.", next_step=f"Give {ACCEPTED}."
+    )
+
+
+def _of_text(text: str) -> Image:
+    start = text[:8].lower()
+    if start.startswith(("http://", "https://")):
+        return _link(text)
+    if start.startswith("data:"):
+        return Bytes(_decoded(text))
+    if scheme := _SCHEME.match(text):
+        raise errors.NotAnImage(
+            f"The API takes no {scheme[1]}:// addresses.", next_step=f"Give {ACCEPTED}."
+        )
+    return _file(text)
+
+
+def _of_handle(handle: Any) -> Stream:
+    if hasattr(handle, "encoding") and hasattr(handle, "newlines"):
+        raise errors.NotAnImage(
+            "The file was opened as text.", next_step='Open it with mode "rb" and call again.'
+        )
+    return Stream(handle)
+
+
+def _link(url: str) -> Link:
+    try:
+        usable = bool(urlsplit(url).hostname) and url.isprintable() and " " not in url
+    except ValueError:
+        usable = False
+    if not usable:
+        raise errors.NotAnImage(
+            f"{url[:200]!r} is not a usable URL.", next_step="Give a whole http(s) address."
+        )
+    return Link(url)
+
+
+def _file(path: str | bytes) -> File:
+    text = os.fsdecode(path)
+    if not text or "\0" in text:
+        raise errors.NotAnImage(f"{text[:200]!r} is not a path.", next_step=f"Give {ACCEPTED}.")
+    return File(os.path.abspath(Path(text).expanduser() if text[0] == "~" else text))  # noqa: PTH100 - Path.resolve asks the disk
+
+
+def _decoded(uri: str) -> bytes:
+    """Give the bytes that a data URI holds (RFC 2397); only pictures in Base64 are on the page."""
+    head, comma, payload = uri.partition(",")
+    if not comma or not head.lower().endswith(";base64"):
+        raise errors.NotAnImage(
+            f"The data URI {head[:60]!r} is not in Base64.",
+            next_step="Write it as data:image/jpeg;base64,… or hand over the bytes themselves.",
+        )
+    try:
+        compact = unquote_to_bytes(payload) if "%" in payload else payload.encode("ascii")
+        return base64.b64decode(b"".join(compact.split()), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        failure = errors.NotAnImage(
+            "The data URI's Base64 is damaged.",
+            next_step="Encode the picture again, or hand over the bytes themselves.",
+        )
+    raise failure

@@ -1,0 +1,103 @@
+"""A request's body as a recipe: walked any number of times, it gives the same bytes each time.
+
+Rules of this file:
+
+* Names, file names and types in part headers are ours, never the user's: nothing can be injected.
+* Texts go first, so that what follows the last picture is the closing boundary alone.
+* The closing boundary stands apart (`tail`): before it is handed over, no server has a whole
+  request, and that is what tells "not sent" from "may have been paid".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from changeclothes_async.protocol import images
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A picture that stays on disk until it is sent; `stamp` tells whether it has changed since."""
+
+    path: str
+    size: int
+    stamp: tuple[int, ...]
+    keep: object = field(default=None, repr=False, compare=False)
+    """What must live as long as the file is needed, such as a temporary file's owner."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that is ready to be sent as a file part."""
+
+    content: bytes | Stored = field(repr=False)
+    kind: images.Kind
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return _size(self.content)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The SHA-256 of a picture in memory; kept, since one picture serves many jobs."""
+        assert isinstance(self.content, bytes)  # noqa: S101 - a stored one is digested by its reader
+        return hashlib.sha256(self.content).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A multipart/form-data body (RFC 7578) with its exact length in bytes."""
+
+    content_type: str
+    length: int
+    frames: tuple[bytes | Stored, ...] = field(repr=False)
+    tail: bytes = field(repr=False)
+
+
+def body(
+    texts: Iterable[tuple[str, str]],
+    pictures: Iterable[tuple[str, images.Link | Picture]],
+    boundary: str | None = None,
+) -> Body:
+    """Frame texts and pictures by their wire names; a link goes as a text.
+
+    The boundary is 128 random bits, so no picture holds it.
+    """
+    boundary = boundary or secrets.token_hex(16)
+    opening = f"--{boundary}\r\n"
+    head = "".join([_text(opening, name, value) for name, value in texts])
+    frames: list[bytes | Stored] = []
+    for name, picture in pictures:
+        if isinstance(picture, images.Link):
+            head += _text(opening, name, picture.url)
+        else:
+            head += _file(opening, name, picture.kind)
+            frames += (head.encode(), picture.content)
+            head = "\r\n"
+    tail = f"{head}--{boundary}--\r\n".encode()
+    return Body(
+        content_type=f"multipart/form-data; boundary={boundary}",
+        length=sum(map(_size, frames)) + len(tail),
+        frames=tuple(frames),
+        tail=tail,
+    )
+
+
+def _text(opening: str, name: str, value: str) -> str:
+    return f'{opening}Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+
+
+def _file(opening: str, name: str, kind: images.Kind) -> str:
+    return (
+        f'{opening}Content-Disposition: form-data; name="{name}"; '
+        f'filename="{name}{kind.suffix}"\r\nContent-Type: {kind.mime}\r\n\r\n'
+    )
+
+
+def _size(frame: bytes | Stored) -> int:
+    return len(frame) if isinstance(frame, bytes) else frame.size

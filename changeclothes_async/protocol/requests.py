@@ -1,0 +1,177 @@
+"""The two jobs of the API as frozen values, and their fields as they go over the wire.
+
+What the API page leaves to the service (defaults) is not sent unless the user gave it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from changeclothes_async import errors
+from changeclothes_async.protocol import images
+
+
+class Category(StrEnum):
+    """Which part of the body a garment covers (API 1, "category")."""
+
+    UPPER_BODY = "upper_body"
+    LOWER_BODY = "lower_body"
+    DRESSES = "dresses"
+
+
+def _picture(source: object, field: ValidationInfo) -> images.Image:
+    try:
+        return images.of(source)
+    except errors.NotAnImage as error:
+        refusal = errors.NotAnImage(f"{field.field_name}: {error.message}", next_step=error.next_step)
+    raise refusal
+
+
+Picture: TypeAlias = Annotated[Any, BeforeValidator(_picture)]
+Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*")
+
+
+class Job(BaseModel):
+    """What both jobs share: a model's photograph, and form fields that are not documented yet.
+
+    Any bad argument raises InvalidInput (NotAnImage for a picture) before anything is sent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    endpoint: ClassVar[str]
+    picture_names: ClassVar[Mapping[str, str]]
+    text_names: ClassVar[Mapping[str, str]]
+
+    model: Picture
+    extra_fields: Mapping[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_our_words(cls, given: Any, validate: Callable[[Any], Job]) -> Job:
+        try:
+            job = validate(given)
+            if job.extra_fields:
+                cls._check_extra(job.extra_fields)
+            return job
+        except ValidationError as error:
+            refusal = _refusal(cls, error)
+        # Raised outside the except block: pydantic's error, which quotes the input, stays behind.
+        raise refusal
+
+    @classmethod
+    def _check_extra(cls, fields: Mapping[str, str]) -> None:
+        documented = {*cls.picture_names.values(), *cls.text_names.values()}
+        for name in fields:
+            if name in documented or not _FIELD_NAME.fullmatch(name):
+                raise errors.InvalidInput(
+                    f"extra_fields: {name!r} is a documented field or no field name.",
+                    next_step=f"Use the argument of its own for {', '.join(sorted(documented))}.",
+                )
+
+    def pictures(self) -> list[tuple[str, images.Image]]:
+        """Give the job's pictures by their names on the wire."""
+        return [(wire, getattr(self, name)) for name, wire in self.picture_names.items()]
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Give the text fields that were set, by their names on the wire."""
+        named = [(wire, getattr(self, name)) for name, wire in self.text_names.items()]
+        fields = [(wire, _wire(value)) for wire, value in named if value is not None]
+        return [*fields, *self.extra_fields.items()] if self.extra_fields else fields
+
+
+class TryOn(Job):
+    """Dress a model in a garment (API 1): `modelImg`, `garmentImg`, `category`, `garmentDesc`.
+
+    Each picture is a path, URL, data URI, bytes, open binary file or PIL image; `garment_desc`
+    describes the garment in English.
+    """
+
+    endpoint: ClassVar[str] = "/api/openapi/change-clothes-ai"
+    picture_names: ClassVar[Mapping[str, str]] = {"model": "modelImg", "garment": "garmentImg"}
+    text_names: ClassVar[Mapping[str, str]] = {
+        "category": "category",
+        "garment_desc": "garmentDesc",
+    }
+
+    garment: Picture
+    category: Category
+    garment_desc: Text | None = None
+
+
+class ChangeByPrompt(Job):
+    """Change a model's clothes by an English prompt (API 2).
+
+    `seed` is 0 to 2147483647 and overridden by `randomize_seed=True`; `guidance_scale` is 1 to 100
+    (the service's default is 50), `num_inference_steps` 1 to 50 (default 28).
+    """
+
+    endpoint: ClassVar[str] = "/api/openapi/change-clothes-by-prompt"
+    picture_names: ClassVar[Mapping[str, str]] = {"model": "modelImg"}
+    text_names: ClassVar[Mapping[str, str]] = {
+        "prompt": "prompt",
+        "seed": "seed",
+        "randomize_seed": "randomize_seed",
+        "guidance_scale": "guidance_scale",
+        "num_inference_steps": "num_inference_steps",
+    }
+
+    prompt: Text
+    seed: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
+    randomize_seed: bool | None = None
+    guidance_scale: Annotated[float, Field(ge=1, le=100)] | None = None
+    num_inference_steps: Annotated[int, Field(ge=1, le=50)] | None = None
+
+
+def identity(job: Job, digests: Iterable[bytes]) -> bytes:
+    """Give 32 bytes that stand for all that is paid for: endpoint, texts, and each picture's digest.
+
+    Neither a picture's path nor the key is part of it.
+    """
+    parts = [job.endpoint.encode()]
+    for name, value in sorted(job.texts()):
+        parts += (name.encode(), value.encode())
+    for (name, _), digest in zip(job.pictures(), digests, strict=True):
+        parts += (name.encode(), digest)
+    lengths = b"".join(len(part).to_bytes(4, "big") for part in parts)
+    return hashlib.sha256(lengths + b"".join(parts)).digest()
+
+
+def _wire(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
+    """Say the first thing that is wrong, with what is accepted."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(map(str, first["loc"])) or job.__name__
+    if first["type"] == "missing":
+        return errors.InvalidInput(f"{job.__name__} needs {name}.", next_step=f"Give {name}=….")
+    if first["type"] == "extra_forbidden":
+        return errors.InvalidInput(
+            f"{job.__name__} has no argument {name!r}.",
+            next_step=f"Use {', '.join(job.model_fields)}.",
+        )
+    given = repr(first["input"])[:80]
+    return errors.InvalidInput(
+        f"{name}={given} is not accepted.",
+        next_step=f"{first['msg'].replace('Input should', 'It should')}; nothing was sent.",
+    )

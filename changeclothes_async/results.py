@@ -1,0 +1,164 @@
+"""A paid result in the user's hands: where it is, what was said, and its pictures."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from changeclothes_async import errors, settings
+from changeclothes_async.protocol import answers, images
+from changeclothes_async.transport import saving
+
+if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package
+    from changeclothes_async.transport import fetching
+    from changeclothes_async.transport.session import Downloads
+
+T = TypeVar("T")
+
+
+class Fetcher:
+    """Fetches pictures over a client's connections, or over its own where there is no client.
+
+    A result that was pickled, or that outlives its client, can still be saved.
+    """
+
+    def __init__(
+        self, options: settings.Fetching, live: Callable[[], Downloads | None] | None = None
+    ) -> None:
+        self._options = options
+        self._live = live
+
+    async def __call__(self, url: str, consume: fetching.Consume[T]) -> T:
+        """Fetch `url` and give what `consume` makes of its chunks; raises DownloadFailed."""
+        from changeclothes_async.transport import fetching, session
+
+        downloads = self._live() if self._live else None
+        if downloads:
+            return await fetching.fetch(downloads, self._options, url, consume)
+        downloads = session.Downloads(self._options)
+        try:
+            return await fetching.fetch(downloads, self._options, url, consume)
+        finally:
+            await downloads.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Fetcher, (self._options.portable(),)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the service's, fetched when asked for; `url` may stop working some day."""
+
+    url: str
+    _fetch: Fetcher = field(repr=False, compare=False)
+
+    async def save(self, path: str | os.PathLike[str]) -> Path:
+        """Stream it to a file and give the path: complete, or not there at all.
+
+        Parents are made; without a suffix the path gets the one of the picture's content. Raises
+        DownloadFailed or SaveFailed; saving again costs nothing.
+        """
+        return (await self.saved(path)).path
+
+    async def saved(self, path: str | os.PathLike[str]) -> saving.Saved:
+        """Save it, and give its size, time and digest too."""
+        target = Path(path)
+        return await self._fetch(self.url, lambda chunks: saving.save(chunks, target))
+
+    async def bytes(self) -> bytes:
+        """Fetch it into memory. Raises DownloadFailed."""
+        data = await self._fetch(self.url, _joined)
+        self.__dict__["_data"] = data  # what notebooks draw, once it is here
+        return data
+
+    async def pil(self) -> Any:
+        """Fetch it as a PIL image, checked and loaded. Raises DownloadFailed or MissingExtra."""
+        return _decoded(await self.bytes(), self.url)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        data = self.__dict__.get("_data", b"")
+        kind = images.kind(data[: images.HEAD])
+        source = self.url
+        if kind:
+            source = f"data:{kind.mime};base64,{base64.b64encode(data).decode()}"
+        bundle: dict[str, Any] = {"text/plain": repr(self)}
+        bundle["text/html"] = f'<img src="{html.escape(source)}" style="max-height:480px">'
+        if kind and kind.mime in {"image/png", "image/jpeg"}:
+            bundle[kind.mime] = data
+        return bundle
+
+
+@dataclass(frozen=True)
+class Look(Picture):
+    """A model in new clothes.
+
+    `mask_img_url` and `cache_hit` come with `try_on`, `seed` with `change_by_prompt`; each is None
+    where the answer had none. `attempts` counts the requests it took. `raw` is the answer as
+    received: `raw.status`, `raw.headers`, `raw.envelope` with its undocumented fields.
+    """
+
+    made: answers.Made = field(repr=False)
+    attempts: int = 1
+
+    @property
+    def result_img_url(self) -> str:
+        """Where the result is (`data.resultImgUrl`)."""
+        return self.made.result_img_url
+
+    @property
+    def mask_img_url(self) -> str | None:
+        """Where the model's picture with the inpainting mask on it is (`data.maskImgUrl`)."""
+        return self.made.mask_img_url
+
+    @property
+    def cache_hit(self) -> bool | None:
+        """Whether presets were answered from the service's cache (`data.cacheHit`)."""
+        return self.made.cache_hit
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that was used (`data.seed`)."""
+        return self.made.seed
+
+    @property
+    def raw(self) -> answers.Raw:
+        """The answer as received."""
+        return self.made.raw
+
+    @property
+    def mask(self) -> Picture | None:
+        """The mask's picture; None where the answer had none."""
+        return Picture(self.mask_img_url, self._fetch) if self.mask_img_url else None
+
+
+def look(made: answers.Made, fetch: Fetcher, attempts: int) -> Look:
+    """Put a decoded answer into the user's hands."""
+    return Look(made.result_img_url, fetch, made, attempts)
+
+
+async def _joined(chunks: AsyncIterator[bytes]) -> bytes:
+    return b"".join([chunk async for chunk in chunks])
+
+
+def _decoded(data: bytes, url: str) -> Any:
+    try:
+        from io import BytesIO
+
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise errors.MissingExtra(
+            "Pictures as PIL images need Pillow: pip install 'changeclothes-async[pictures]'."
+        ) from None
+    try:
+        image = Image.open(BytesIO(data))
+        image.load()
+        return image
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise errors.DownloadFailed(
+            f"The result at {url[:300]} is no whole picture ({error}).", url=url
+        ) from None

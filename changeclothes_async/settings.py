@@ -1,0 +1,177 @@
+"""Key, origin, limits and retry policy of a client, from arguments or the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from changeclothes_async import errors
+from changeclothes_async.protocol import retries
+
+ORIGIN = "https://changeclothesai.online"
+KEY_VARIABLE = "CHANGECLOTHES_API_KEY"
+ORIGIN_VARIABLE = "CHANGECLOTHES_BASE_URL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """How results are fetched; `near` allows this machine's own addresses, for the sandbox."""
+
+    near: bool = False
+    max_result_bytes: int = 64 * 2**20
+    connect_timeout: float = 20.0
+    proxy: str | None = field(default=None, repr=False)
+    ssl: Any = True
+    trust_env: bool = False
+
+    def portable(self) -> Fetching:
+        """Give a copy fit for a pickle: without a proxy's password and a TLS context."""
+        return replace(self, proxy=None, ssl=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that a client is told; times in seconds, sizes in bytes.
+
+    `timeout` is one attempt's and does not count the wait for a slot; `deadline` covers all
+    attempts and pauses; `connect_timeout` ends an attempt that finds no connection.
+    """
+
+    api_key: SecretStr
+    base_url: str
+    max_concurrency: int = 8
+    max_waiting: int | None = None
+    max_per_minute: float | None = None
+    timeout: float = 300.0
+    connect_timeout: float = 20.0
+    deadline: float | None = None
+    retry: retries.Policy = field(default_factory=retries.Policy)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    ssl: Any = True
+    trust_env: bool = False
+    max_result_bytes: int = 64 * 2**20
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+        _check_headers(self.headers)
+        if self.ssl is False:
+            raise errors.InvalidInput(
+                "ssl=False would hand the key to anyone.",
+                next_step="Pass an ssl.SSLContext that trusts your certificate instead.",
+            )
+
+    @property
+    def fetching(self) -> Fetching:
+        """How the results of such a client are fetched."""
+        return Fetching(
+            near=is_loopback(urlsplit(self.base_url).hostname or ""),
+            max_result_bytes=self.max_result_bytes,
+            connect_timeout=self.connect_timeout,
+            proxy=self.proxy,
+            ssl=self.ssl,
+            trust_env=self.trust_env,
+        )
+
+    def changed(self, *, retries: int | None = None, **changes: Any) -> Settings:
+        """Give a copy with other values; `retries` changes the number inside the policy."""
+        if retries is not None:
+            changes["retry"] = replace(self.retry, retries=retries)
+        return replace(self, **changes)
+
+
+def settle(
+    api_key: str | SecretStr | None, base_url: str | None, retries_: int, **others: Any
+) -> Settings:
+    """Make settings out of a client's arguments, the environment filling in key and origin.
+
+    Raises MissingKey, or InvalidInput naming the argument.
+    """
+    return Settings(
+        api_key=_key(api_key),
+        base_url=_origin(base_url or os.environ.get(ORIGIN_VARIABLE) or ORIGIN),
+        retry=retries.Policy(retries=retries_),
+        **others,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address can only be this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _key(given: str | SecretStr | None) -> SecretStr:
+    text = given.get_secret_value() if isinstance(given, SecretStr) else given
+    text = (text or os.environ.get(KEY_VARIABLE) or "").strip()
+    if not text:
+        raise errors.MissingKey(f"No API key: api_key was not given, {KEY_VARIABLE} is not set.")
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise errors.InvalidInput(
+            "The API key holds spaces, line ends or letters no header can carry.",
+            next_step="Copy it from the console once more.",
+        )
+    return SecretStr(text)
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url.rstrip("/"))
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+        raise errors.InvalidInput(
+            f"base_url={url[:200]!r} is not an origin.", next_step=f"Write it like {ORIGIN}."
+        )
+    if parts.username or parts.password:
+        raise errors.InvalidInput(
+            "base_url holds a user name or password.", next_step="Leave them out; pass api_key=…."
+        )
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise errors.InvalidInput(
+            f"base_url={url[:200]!r} would send the key unencrypted.",
+            next_step="Use https:// (plain http is for this machine's own addresses).",
+        )
+    return url.rstrip("/")
+
+
+def _check_numbers(settings: Settings) -> None:
+    for name, least in (
+        ("max_concurrency", 1),
+        ("max_waiting", 0),
+        ("max_per_minute", 1e-9),
+        ("timeout", 1e-3),
+        ("connect_timeout", 1e-3),
+        ("deadline", 1e-3),
+        ("max_result_bytes", 1),
+    ):
+        value = getattr(settings, name)
+        if value is not None and not value >= least:
+            raise errors.InvalidInput(f"{name}={value} is too small.", next_step="Give more.")
+    if settings.retry.retries < 0:
+        raise errors.InvalidInput("retries must be 0 or more.", next_step="Give 0 for no retries.")
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    ours = {"authorization", "content-type", "content-length", "host", "transfer-encoding"}
+    for name, value in headers.items():
+        if name.lower() in ours or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise errors.InvalidInput(
+                f"headers: {name[:60]!r} is set by the client, or is no header name.",
+                next_step="Leave it out (the key is api_key=…).",
+            )
+        if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", value):
+            raise errors.InvalidInput(
+                f"headers: the value of {name} holds a line end or a control character.",
+                next_step="Leave those out.",
+            )

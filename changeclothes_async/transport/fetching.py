@@ -1,0 +1,96 @@
+"""A result's picture on its way in: addresses checked, hops counted, bytes capped, tried again.
+
+A download costs nothing, so it is repeated on its own when it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import tenacity
+
+from changeclothes_async import errors, settings
+from changeclothes_async.transport import session
+
+_HOPS = 3
+_TRIES = 4
+_FOR_NOW = {404, 408, 425, 429}  # 404: a result may be announced before its store has it
+
+T = TypeVar("T")
+Consume = Callable[[AsyncIterator[bytes]], Awaitable[T]]
+
+
+async def fetch(
+    web: session.Downloads, options: settings.Fetching, url: str, consume: Consume[T]
+) -> T:
+    """Fetch a picture and give what `consume` makes of its chunks; it may be called repeatedly.
+
+    https only (http on loopback where the API itself is there), public addresses only, at most
+    three redirects and `max_result_bytes` bytes. Raises DownloadFailed.
+    """
+    retrying = tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(_may_pass),
+        stop=tenacity.stop_after_attempt(_TRIES),
+        wait=tenacity.wait_random_exponential(multiplier=0.25, max=8),
+        reraise=True,
+    )
+    return await retrying(_once, web, options, url, consume)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, errors.DownloadFailed) and not error.final
+
+
+async def _once(
+    web: session.Downloads, options: settings.Fetching, url: str, consume: Consume[T]
+) -> T:
+    for _ in range(_HOPS + 1):
+        _check_address(url, options)
+        async with web.get(url) as (status, headers, chunks):
+            if status not in {301, 302, 303, 307, 308}:
+                _check_answer(url, status, headers)
+                return await consume(_checked(url, chunks, options.max_result_bytes))
+        url = urljoin(url, headers.get("location", ""))
+    raise _failed(url, "it is redirected too often", final=True)
+
+
+def _check_address(url: str, options: settings.Fetching) -> None:
+    try:
+        parts = urlsplit(url)
+        host, scheme = parts.hostname or "", parts.scheme.lower()
+    except ValueError:
+        host = scheme = ""
+    near = options.near and settings.is_loopback(host)
+    if not host or not (scheme == "https" or (scheme == "http" and near)):
+        raise _failed(url, "results are fetched over https only", final=True)
+
+
+def _check_answer(url: str, status: int, headers: Mapping[str, str]) -> None:
+    if status != 200:
+        raise _failed(url, f"HTTP {status}", final=400 <= status < 500 and status not in _FOR_NOW)
+    kind = headers.get("content-type", "").lower()
+    if kind.startswith(("text/", "application/json")):
+        raise _failed(url, f"it is {kind[:60]}, not a picture")
+    if headers.get("content-encoding", "identity").lower() not in {"identity", ""}:
+        raise _failed(url, "it is packed, which nobody asked for", final=True)
+
+
+async def _checked(url: str, chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in chunks:
+        if not size and chunk.lstrip()[:1] in {b"<", b"{"}:
+            raise _failed(url, "it is a page, not a picture")
+        size += len(chunk)
+        if size > most:
+            raise _failed(url, f"it is larger than {most} bytes", final=True)
+        yield chunk
+    if not size:
+        raise _failed(url, "it is empty")
+
+
+def _failed(url: str, why: str, *, final: bool = False) -> errors.DownloadFailed:
+    return errors.DownloadFailed(
+        f"The result at {url[:300]} was not fetched: {why}.", url=url, final=final
+    )

@@ -1,0 +1,114 @@
+"""How many attempts are on the wire at once, how many a minute, and when all of them pause.
+
+One `Limits` serves one event loop. A slot is held only while on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import anyio
+
+from changeclothes_async import errors, settings
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """The right to one attempt on the wire; `pauses` counts the common pauses before it."""
+
+    pauses: int = 0
+
+
+class Limits:
+    """Slots, pace and the common pause of a client in one loop."""
+
+    def __init__(self, options: settings.Settings) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._most = options.max_concurrency
+        self._max_waiting = options.max_waiting
+        self._slots = anyio.CapacityLimiter(self._most)
+        self._spacing = 60.0 / options.max_per_minute if options.max_per_minute else 0.0
+        self._next_start = 0.0
+        self._open_at = 0.0
+        self._pauses = 0
+        self._calm = 0
+        self.waiting = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many slots are held now."""
+        return self._slots.borrowed_tokens
+
+    @property
+    def allowed(self) -> int:
+        """How many slots there are now; fewer than asked for after the service refused."""
+        return int(self._slots.total_tokens)
+
+    def admit(self) -> None:
+        """Raise TooManyWaiting where one more caller would have to queue beyond `max_waiting`."""
+        if self._max_waiting is None or self._slots.available_tokens > self.waiting:
+            return
+        if self.waiting >= self._max_waiting:
+            raise errors.TooManyWaiting(f"{self.waiting} callers are waiting for a slot already.")
+
+    @contextlib.contextmanager
+    def queued(self) -> Iterator[None]:
+        """Count a caller as waiting, from its admission until it has a slot."""
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+
+    async def slot(self) -> Slot:
+        """Wait for the pause to end, for the pace, and for a free slot; in that order."""
+        slot = Slot()
+        while True:
+            await self._until(self._open_at)
+            await self._paced()
+            await self._taken(slot)
+            if self._loop.time() >= self._open_at:
+                slot.pauses = self._pauses
+                return slot
+            self.give_back(slot)
+
+    def give_back(self, slot: Slot) -> None:
+        """Free a slot."""
+        self._slots.release_on_behalf_of(slot)
+
+    def refused(self, slot: Slot, seconds: float) -> None:
+        """Pause everyone together, and halve the slots: once for all attempts of one wave."""
+        self._open_at = max(self._open_at, self._loop.time() + seconds)
+        self._calm = 0
+        if slot.pauses == self._pauses:
+            self._pauses += 1
+            self._slots.total_tokens = max(1, self.allowed // 2)
+
+    def went_well(self) -> None:
+        """Give one slot back to the limit after each round of attempts without a refusal."""
+        if self.allowed == self._most:
+            return
+        self._calm += 1
+        if self._calm >= self.allowed:
+            self._calm = 0
+            self._slots.total_tokens = self.allowed + 1
+
+    async def _taken(self, slot: Slot) -> None:
+        try:
+            self._slots.acquire_on_behalf_of_nowait(slot)
+        except anyio.WouldBlock:
+            await self._slots.acquire_on_behalf_of(slot)
+
+    async def _paced(self) -> None:
+        if self._spacing:
+            start = max(self._next_start, self._loop.time())
+            self._next_start = start + self._spacing
+            await self._until(start)
+
+    async def _until(self, moment: float) -> None:
+        while (left := moment - self._loop.time()) > 0:
+            await asyncio.sleep(left)
+            moment = max(moment, self._open_at)

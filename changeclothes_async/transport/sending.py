@@ -1,0 +1,235 @@
+"""One body, as many attempts as are safe.
+
+Rules of this file:
+
+* An attempt runs in a task that the sender owns: a caller that goes away leaves it to arrive.
+  (A shield alone does not stop a native `task.cancel()` of the task it runs in.)
+* The waiting, the pauses and the decision to try again stay in the caller's task: when the caller
+  goes away, no further attempt is made.
+* A slot is taken in the caller's task and given back in the attempt's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import aiohttp
+import tenacity
+
+from changeclothes_async import errors, settings
+from changeclothes_async.protocol import answers, multipart, retries
+from changeclothes_async.transport import limits, session
+
+_log = logging.getLogger("changeclothes_async")
+
+Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
+
+
+class Journal(Protocol):
+    """What is told of each attempt, in this order; the ledger is one.
+
+    `claim` returns once the attempt is written down, or raises to forbid it; `settle` returns once
+    its end is. `sent` is told of bytes handed over, and of the whole request.
+    """
+
+    async def claim(self, attempt: int) -> None:
+        """Write down that an attempt is about to be made."""
+
+    def sent(self, size: int) -> None:
+        """Take note of bytes handed to the socket."""
+
+    async def settle(self, outcome: Outcome) -> None:
+        """Write down how the attempt ended."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a sender has done so far."""
+
+    sent: int = 0
+    retried: int = 0
+    paid: int = 0
+    failed: int = 0
+    unsure: int = 0
+
+
+class Sender:
+    """What all calls of one event loop share: session, limits, and the attempts under way."""
+
+    def __init__(
+        self, options: settings.Settings, given: aiohttp.ClientSession | None = None
+    ) -> None:
+        self.session = session.Session(options, given)
+        self.downloads = session.Downloads(options.fetching)
+        self.limits = limits.Limits(options)
+        self.counts = Counts()
+        self.attempts: set[asyncio.Task[answers.Made]] = set()
+        self.aborting = False
+        self._keeper = self._kept()
+
+    async def open(self) -> None:
+        """Tie the session's life to the loop's."""
+        await anext(self._keeper)
+
+    async def close(self) -> None:
+        """Wait for the attempts under way, then close the session."""
+        while self.attempts:
+            await asyncio.wait(self.attempts)
+        await self._keeper.aclose()
+
+    def abort(self) -> None:
+        """Stop the attempts under way now; each ends as Unsure, or NotSent where that is known."""
+        self.aborting = True
+        for task in self.attempts:
+            task.cancel()
+
+    async def _kept(self) -> AsyncGenerator[None]:
+        # A loop that ends closes its asynchronous generators. That is the one sign of it that a
+        # library can get, and so no session is left unclosed where nobody called `aclose()`.
+        try:
+            yield
+        finally:
+            await self.session.close()
+            await self.downloads.close()
+
+
+class Call:
+    """One body on its way: the attempts, their number, and the time they took."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        path: str,
+        prepare: Callable[[], Awaitable[multipart.Body]],
+        options: settings.Settings,
+        journal: Journal | None = None,
+    ) -> None:
+        self._sender = sender
+        self._loop = asyncio.get_running_loop()
+        self._url = options.base_url + path
+        self._prepare = prepare
+        self._body: multipart.Body | None = None
+        self._options = options
+        self._journal = journal
+        self._started = self._loop.time()
+        self._ends = self._started + options.deadline if options.deadline else None
+        self.attempts = 0
+
+    async def made(self) -> answers.Made:
+        """Send until it is answered or no further attempt is safe.
+
+        Raises TooManyWaiting at once where the queue is full; any error knows the attempts made
+        and the seconds they took.
+        """
+        self._sender.limits.admit()
+        retrying = tenacity.AsyncRetrying(
+            retry=self._is_safe_again, wait=self._pause, sleep=asyncio.sleep, reraise=True
+        )
+        try:
+            return await retrying(self._attempt)
+        except errors.ChangeClothesError as error:
+            error.attempts, error.elapsed = self.attempts, self._loop.time() - self._started
+            raise
+
+    def _is_safe_again(self, state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        again = retries.is_safe(self._options.retry, error, state.attempt_number)
+        return again and (self._ends is None or self._loop.time() < self._ends)
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if error is None or isinstance(error, errors.Refused):
+            return 0.0  # everybody waits for it together, in `limits`
+        self._sender.counts.retried += 1
+        return retries.pause(self._options.retry, error, state.attempt_number)
+
+    async def _attempt(self) -> answers.Made:
+        """Queue for a slot, and follow the attempt that is made with it."""
+        slot = await self._queue()
+        self.attempts += 1
+        attempt = self._loop.create_task(self._carried(slot))
+        self._sender.attempts.add(attempt)
+        attempt.add_done_callback(self._sender.attempts.discard)
+        try:
+            return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            attempt.add_done_callback(_report)
+            raise
+
+    async def _queue(self) -> limits.Slot:
+        try:
+            async with asyncio.timeout_at(self._ends):
+                with self._sender.limits.queued():
+                    self._body = self._body or await self._prepare()
+                    return await self._sender.limits.slot()
+        except TimeoutError:
+            late = errors.NotSent("The deadline passed before a slot was free.", final=True)
+        raise late
+
+    async def _carried(self, slot: limits.Slot) -> answers.Made:
+        """Make one attempt and write down how it ended; runs in a task of the sender's."""
+        assert self._body  # noqa: S101 - prepared while queueing
+        journal, sender = self._journal, self._sender
+        upload = session.Upload(self._body, journal.sent if journal else None)
+        try:
+            if journal:
+                await journal.claim(self.attempts)
+            sender.counts.sent += 1
+            outcome = await self._outcome(upload)
+        except asyncio.CancelledError:
+            outcome = _interrupted(upload)
+            if not sender.aborting:
+                await self._settle(outcome)
+                raise
+        finally:
+            sender.limits.give_back(slot)
+        self._count(slot, outcome)
+        await self._settle(outcome)
+        if isinstance(outcome, answers.Made):
+            return outcome
+        raise outcome
+
+    async def _outcome(self, upload: session.Upload) -> Outcome:
+        left = self._ends - self._loop.time() if self._ends else self._options.timeout
+        try:
+            return await self._sender.session.post(self._url, upload, min(left, self._options.timeout))
+        except errors.ChangeClothesError as error:
+            return error
+
+    async def _settle(self, outcome: Outcome) -> None:
+        if self._journal:
+            await self._journal.settle(outcome)
+
+    def _count(self, slot: limits.Slot, outcome: Outcome) -> None:
+        counts, shared = self._sender.counts, self._sender.limits
+        if isinstance(outcome, answers.Made):
+            counts.paid += 1
+        else:
+            counts.failed += 1
+            counts.unsure += isinstance(outcome, errors.Unsure)
+        if isinstance(outcome, errors.Refused) and not outcome.final:
+            shared.refused(slot, retries.pause(self._options.retry, outcome, self.attempts))
+        else:
+            shared.went_well()
+
+
+def _interrupted(upload: session.Upload) -> errors.ChangeClothesError:
+    if upload.sent_whole:
+        return errors.Unsure("The call was stopped after its request was sent whole.")
+    return errors.NotSent("The call was stopped before its request was sent whole.", final=True)
+
+
+def _report(attempt: asyncio.Task[answers.Made]) -> None:
+    """Log how a call ended whose caller had gone: its result is paid, and must not be lost."""
+    if attempt.cancelled():
+        return
+    if error := attempt.exception():
+        _log.warning("A call whose caller had gone ended: %s", error)
+    else:
+        _log.warning(
+            "A call whose caller had gone was paid; its result: %s", attempt.result().result_img_url
+        )

@@ -1,0 +1,260 @@
+"""One attempt on the wire over aiohttp; its errors become ours here.
+
+Rules of this file:
+
+* aiohttp's exceptions stay inside: they carry the request's headers, so the key, and cannot be
+  pickled. They are turned into values in the `except` block and raised after it, so that not
+  even `__context__` leads to them.
+* What a failure means is decided by phase, never by its type: aiohttp raises the same types before
+  and after a request was whole. `Upload.sent_whole` is set just before the closing boundary is
+  handed over; while it is down, no server has a whole request.
+* The key goes into each request's own headers: a session's defaults would go to every host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from importlib import metadata
+from typing import Any
+
+import aiohttp
+from aiohttp import abc, payload
+
+from changeclothes_async import errors, settings
+from changeclothes_async.protocol import addresses, answers, multipart
+from changeclothes_async.transport import reading
+
+# A server may close an idle connection at the very moment of its reuse, and the request is then
+# unsure. Connections idle for longer are not used again.
+_IDLE = 2.0
+_STALLED = 60.0
+_SLICE = 128 * 2**10
+_BLOT = "***"
+
+
+class Upload(payload.Payload):
+    """A body on its way out; tells whether its closing boundary was handed to the socket."""
+
+    _autoclose = True
+
+    def __init__(self, body: multipart.Body, on_bytes: Callable[[int], None] | None = None) -> None:
+        super().__init__(body, content_type=body.content_type)
+        self._size = body.length
+        self._on_bytes = on_bytes
+        self.sent_whole = False
+        self.failure: errors.NotAnImage | None = None
+
+    async def write_with_length(
+        self, writer: abc.AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write every frame, raise the flag, and write the closing boundary."""
+        body: multipart.Body = self._value
+        try:
+            for frame in body.frames:
+                async for chunk in _chunks(frame):
+                    await writer.write(chunk)
+                    if self._on_bytes:
+                        self._on_bytes(len(chunk))
+        except errors.NotAnImage as failure:
+            self.failure = failure
+            raise
+        self.sent_whole = True
+        await writer.write(body.tail)
+
+    async def write(self, writer: abc.AbstractStreamWriter) -> None:
+        """Write the whole body; an older form that aiohttp's base class asks for."""
+        await self.write_with_length(writer, None)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Refuse: a body is never turned into text, nor shown."""
+        raise TypeError("an upload is not text")
+
+
+class Session:
+    """The HTTP session of one event loop for calls of the API."""
+
+    def __init__(
+        self, options: settings.Settings, given: aiohttp.ClientSession | None = None
+    ) -> None:
+        self._key = options.api_key
+        self._headers = {
+            "User-Agent": _agent(),
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            **options.headers,
+        }
+        self._route = {"proxy": options.proxy, "ssl": options.ssl}
+        self._connect = options.connect_timeout
+        self._given = given is not None
+        self._http = given or _http(
+            aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE), options.trust_env
+        )
+
+    async def close(self) -> None:
+        """Close it; a session that was given stays its owner's."""
+        if not self._given:
+            await self._http.close()
+
+    async def post(self, url: str, upload: Upload, timeout: float) -> answers.Made:
+        """Make one attempt of at most `timeout` seconds.
+
+        Raises a ChangeClothesError for anything but a result.
+        """
+        limits = aiohttp.ClientTimeout(total=max(timeout, 0.001), connect=self._connect)
+        try:
+            async with self._http.post(
+                url,
+                data=upload,
+                headers={
+                    **self._headers,
+                    "Authorization": f"Bearer {self._key.get_secret_value()}",
+                },
+                timeout=limits,
+                # A 307 would post photographs and key to another host.
+                allow_redirects=False,
+                **self._route,
+            ) as response:
+                outcome = await self._understood(response)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the phase tells what it costs
+            outcome = upload.failure or self._failure(error, upload.sent_whole)
+        if isinstance(outcome, answers.Made):
+            return outcome
+        raise outcome
+
+    async def _understood(
+        self, response: aiohttp.ClientResponse
+    ) -> answers.Made | errors.ChangeClothesError:
+        body, whole = await _body(response)
+        # A service that echoes the key must not carry it into errors, logs and the ledger.
+        key = self._key.get_secret_value()
+        headers = {name: value.replace(key, _BLOT) for name, value in _headers(response).items()}
+        body = body.replace(key.encode(), _BLOT.encode())
+        return answers.decode(answers.received(response.status, headers, body), whole=whole)
+
+    def _failure(self, error: Exception, sent_whole: bool) -> errors.ChangeClothesError:
+        if sent_whole:
+            return errors.Unsure(
+                f"The request was sent whole, but no answer came ({self._words(error)})."
+            )
+        if isinstance(error, ssl.SSLError | ssl.CertificateError | aiohttp.ClientSSLError):
+            return errors.NotSent(
+                f"No secure connection ({self._words(error)}).",
+                final=True,
+                next_step="Check base_url and the certificate (ssl= takes a context of your own).",
+            )
+        return errors.NotSent(f"The request was not sent ({self._words(error)}).")
+
+    def _words(self, error: Exception) -> str:
+        return _words(error).replace(self._key.get_secret_value(), _BLOT)
+
+
+class Downloads:
+    """The HTTP session of one event loop for results; it never sees the key."""
+
+    def __init__(self, options: settings.Fetching) -> None:
+        self._options = options
+        # Behind a proxy the proxy resolves names, and the guard would only see the proxy.
+        guarded = not (options.proxy or options.trust_env)
+        factory = _guard(options.near) if guarded else None
+        self._http = _http(
+            aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, socket_factory=factory),
+            options.trust_env,
+        )
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._http.close()
+
+    @contextlib.asynccontextmanager
+    async def get(self, url: str) -> AsyncIterator[tuple[int, dict[str, str], AsyncIterator[bytes]]]:
+        """Open an address: its status, headers, and chunks.
+
+        Raises DownloadFailed for any failure of the network.
+        """
+        try:
+            async with self._http.get(
+                url,
+                headers={"User-Agent": _agent(), "Accept-Encoding": "identity"},
+                timeout=aiohttp.ClientTimeout(
+                    connect=self._options.connect_timeout, sock_read=_STALLED
+                ),
+                allow_redirects=False,
+                proxy=self._options.proxy,
+                ssl=self._options.ssl,
+            ) as response:
+                yield response.status, _headers(response), response.content.iter_any()
+                return
+        except errors.ChangeClothesError:
+            raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = errors.DownloadFailed(
+                f"The result's download failed ({_words(error)}).", url=url
+            )
+        raise failure
+
+
+@functools.cache
+def _agent() -> str:
+    return f"changeclothes-async/{metadata.version('changeclothes-async')}"
+
+
+def _words(error: Exception) -> str:
+    """Say what aiohttp met, on one line."""
+    words = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    words = " ".join(words.split())[:300]
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+async def _chunks(frame: bytes | multipart.Stored) -> AsyncIterator[bytes | memoryview]:
+    if not isinstance(frame, bytes):
+        async for chunk in reading.chunks(frame):
+            yield chunk
+    elif len(frame) <= _SLICE:
+        yield frame
+    else:
+        view = memoryview(frame)
+        for start in range(0, len(frame), _SLICE):
+            yield view[start : start + _SLICE]
+
+
+async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+    """Read an answer up to its cap: the bytes, and whether that was all of it."""
+    data = bytearray()
+    try:
+        while chunk := await response.content.readany():
+            data += chunk
+            if len(data) > answers.LARGEST:
+                return bytes(data[: answers.LARGEST]), False
+    except (aiohttp.ClientError, OSError):
+        return bytes(data), False
+    return bytes(data), True
+
+
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _http(connector: aiohttp.TCPConnector, trust_env: bool) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        trust_env=trust_env,
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
+def _guard(near: bool) -> Callable[[Any], socket.socket]:
+    """Refuse, at the socket, what only this network can reach; a rebound name does not pass."""
+
+    def guarded(address: Any) -> socket.socket:
+        family, kind, protocol, _, (host, *_) = address
+        if not (addresses.is_public(host) or (near and settings.is_loopback(host))):
+            raise OSError(f"{host} is not a public address")
+        return socket.socket(family, kind, protocol)
+
+    return guarded
