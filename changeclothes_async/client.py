@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from changeclothes_async import errors, results, settings
-from changeclothes_async.bulk import calls
+from changeclothes_async.bulk import calls, pool
 from changeclothes_async.protocol import requests
+
+if TYPE_CHECKING:  # the engines of grids load with the first grid
+    from changeclothes_async.bulk.grid import Work
+    from changeclothes_async.bulk.lookbook import Lookbook
+    from changeclothes_async.bulk.planning import Plan
+    from changeclothes_async.bulk.progress import Bar, OnEvent
+
+Out: TypeAlias = str | os.PathLike[str]
+BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
 
 
 class AsyncChangeClothes:
@@ -67,7 +75,7 @@ class AsyncChangeClothes:
             trust_env=trust_env,
             max_result_bytes=max_result_bytes,
         )
-        self._caller = calls.Caller(self._options, session)
+        self._caller = calls.Caller(self._options, session, ledger)
 
     def __repr__(self) -> str:
         return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
@@ -164,8 +172,95 @@ class AsyncChangeClothes:
     async def run(self, job: requests.Job) -> results.Look:
         """Make one call for a job, a `TryOn` or a `ChangeByPrompt`; errors as in `try_on`."""
         made, attempts = await self._caller.make(job, self._options)
-        return self._look(made, attempts)
+        return results.look(made, self._fetcher(), attempts)
 
-    def _look(self, made, attempts):
-        fetcher = results.Fetcher(self._options.fetching, self._caller.downloads)
-        return results.look(made, fetcher, attempts)
+    def as_completed(self, jobs: pool.Jobs) -> AsyncGenerator[results.Outcome]:
+        """Make many calls, at most `max_concurrency` at once; give outcomes as they come.
+
+        `jobs` is any iterable or async iterable, read lazily: never more than `max_concurrency`
+        jobs are read and not yet handed over. One failure never loses the others; an AccountError
+        ends the reading, since no other job can succeed. Leaving early stops what is not sent.
+        """
+        return pool.as_completed(self.run, jobs, self._options.max_concurrency)
+
+    async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
+        """Make many calls and give their outcomes in the order of the jobs.
+
+        Jobs that were not started, since the account was refused, hold BatchStopped.
+        """
+        return await pool.gather(self.run, jobs, self._options.max_concurrency)
+
+    async def plan_grid(
+        self,
+        grid: Work,
+        out: Out,
+        *,
+        retry_failed: bool = False,
+        resend_unsure: bool = False,
+    ) -> Plan:
+        """Tell what `run_grid` would send, fetch and leave; nothing is sent or changed."""
+        from changeclothes_async.bulk import planning, running
+
+        wishes = planning.Wishes(retry_failed, resend_unsure)
+        return await running.plan(grid, out, self._caller, wishes)
+
+    async def run_grid(
+        self,
+        grid: Work,
+        out: Out,
+        *,
+        progress: bool | Bar = False,
+        max_calls: int | None = None,
+        retry_failed: bool = False,
+        resend_unsure: bool = False,
+        on_event: OnEvent | None = None,
+        masks: bool = True,
+        gallery: bool = True,
+    ) -> Lookbook:
+        """Make every cell of a grid into the folder `out`, each paid at most once.
+
+        `out` gets the pictures, `masks/`, `index.html` (the gallery) and `ledger.db`. Run it again
+        to go on: only what is missing is sent. `max_calls` is a budget, counted in claims and
+        never exceeded. Failed cells are sent again only with `retry_failed`, unsure ones only with
+        `resend_unsure` (they may then be paid twice). The first Ctrl-C or SIGTERM lets what is
+        paid for arrive, the second stops at once.
+
+        Never raises for a cell: see `lookbook.failed`, `lookbook.unsure` and `lookbook.stopped`.
+        Raises NotAnImage before anything is sent, and LedgerError.
+        """
+        from changeclothes_async.bulk import bars, planning, runner, running
+
+        terms = runner.Terms(
+            wishes=planning.Wishes(retry_failed, resend_unsure),
+            max_calls=_budget(max_calls),
+            masks=masks,
+            on_event=on_event,
+            bar=bars.bar_for(progress),
+        )
+        return await running.run(grid, out, self._caller, self._options, terms, gallery=gallery)
+
+    async def plan_batch(self, jobs: BatchJobs, out: Out, **wishes: bool) -> Plan:
+        """Tell what `run_batch` would do, as `plan_grid` does for a grid."""
+        from changeclothes_async.bulk import batches
+
+        return await self.plan_grid(batches.batch(jobs), out, **wishes)
+
+    async def run_batch(self, jobs: BatchJobs, out: Out, **options: Any) -> Lookbook:
+        """Make a list of jobs, or those of a .csv or .jsonl file, as `run_grid` makes a grid.
+
+        A file's columns are the jobs' arguments, and `name` where cells shall be called otherwise;
+        relative paths are relative to the file. Takes the options of `run_grid`. Raises
+        InvalidInput naming every bad row before anything is sent.
+        """
+        from changeclothes_async.bulk import batches
+
+        return await self.run_grid(batches.batch(jobs), out, **options)
+
+    def _fetcher(self) -> results.Fetcher:
+        return results.Fetcher(self._options.fetching, self._caller.downloads)
+
+
+def _budget(max_calls: int | None) -> int | None:
+    if max_calls is not None and max_calls < 0:
+        raise errors.InvalidInput("max_calls must be 0 or more.", next_step="Give 0 or more.")
+    return max_calls

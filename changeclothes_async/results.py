@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from changeclothes_async import errors, settings
-from changeclothes_async.protocol import answers, images
+from changeclothes_async.protocol import answers, images, requests
 from changeclothes_async.transport import saving
 
 if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package
@@ -134,6 +134,28 @@ class Look(Picture):
     def mask(self) -> Picture | None:
         """The mask's picture; None where the answer had none."""
         return Picture(self.mask_img_url, self._fetch) if self.mask_img_url else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one job of many ended: a result or an error, and which job it was (`index` from 0)."""
+
+    index: int
+    job: requests.Job
+    result: Look | None = None
+    error: errors.ChangeClothesError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a result."""
+        return self.error is None
+
+    def unwrap(self) -> Look:
+        """Give the result, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        assert self.result is not None  # noqa: S101 - one of the two is always there
+        return self.result
 
 
 def look(made: answers.Made, fetch: Fetcher, attempts: int) -> Look:

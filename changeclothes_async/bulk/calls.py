@@ -6,7 +6,8 @@ The same story with and without a ledger, for one call and for each cell of a gr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +42,19 @@ class Stats:
 class Caller:
     """Makes calls in whatever event loop it is used, with one sender for each."""
 
-    def __init__(self, options: settings.Settings, given: Any = None) -> None:
+    def __init__(
+        self,
+        options: settings.Settings,
+        given: Any = None,
+        book: str | os.PathLike[str] | None = None,
+    ) -> None:
         self._options = options
+        self._book = book
+        self._opening: asyncio.Future[paying.Payments] | None = None
         self._given = given
         self._senders: dict[asyncio.AbstractEventLoop, sending.Sender] = {}
         self._reader: reading.Reader | None = None
+        self._aborting: asyncio.Future[None] | None = None
         self._closed = False
 
     @property
@@ -79,7 +88,10 @@ class Caller:
         return requests.identity(job, digests)
 
     async def make(self, job: requests.Job, options: settings.Settings) -> tuple[answers.Made, int]:
-        """Make a call without a ledger: the result, and the attempts it took."""
+        """Make a call, through the client's ledger where it has one: the result, the attempts."""
+        if self._book is not None:
+            (await self.sender()).limits.admit()
+            return await self.pay(job, options, await self._payments(self._book))
 
         async def framed() -> multipart.Body:
             return multipart.body(job.texts(), await self.ready(job))
@@ -92,20 +104,43 @@ class Caller:
         options: settings.Settings,
         payments: paying.Payments,
         *,
+        name: str = "",
         resend: bool = False,
-    ) -> tuple[answers.Made, int]:
-        """Make a call through a ledger: what was paid before is given again, not paid again."""
-        (await self.sender()).limits.admit()
+        expected: bytes | None = None,
+        watched: Callable[[paying.Page], sending.Journal] | None = None,
+    ) -> paying.Paid:
+        """Make a call through a ledger: what was paid before is given again, not paid again.
+
+        Raises NotAnImage where the pictures are not those of the `expected` identity any more.
+        """
         pictures = await self.ready(job)
+        identity = await self.identity(job, pictures)
+        if expected not in {None, identity}:
+            raise errors.NotAnImage(
+                f"A picture of {name} changed after the run had begun.",
+                next_step="Leave the pictures alone while a run is going, and run it again.",
+            )
 
         async def framed() -> multipart.Body:
             return multipart.body(job.texts(), pictures)
 
-        async def send(journal: sending.Journal) -> tuple[answers.Made, int]:
+        async def send(page: paying.Page) -> paying.Paid:
+            journal = watched(page) if watched else page
             return await self._sent(job.endpoint, framed, options, journal)
 
-        identity = await self.identity(job, pictures)
-        return await payments.pay(identity, job.endpoint, send, resend=resend)
+        return await payments.pay(identity, job.endpoint, send, name=name, resend=resend)
+
+    async def _payments(self, path: str | os.PathLike[str]) -> paying.Payments:
+        """Give the client's ledger, opened by whoever needs it first."""
+        from changeclothes_async.bulk import paying
+
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(paying.opened(path))
+        try:
+            return self._opening.result() if self._opening.done() else await asyncio.shield(self._opening)
+        except errors.LedgerError:
+            self._opening = None
+            raise
 
     async def _sent(
         self, path: str, framed: Any, options: settings.Settings, journal: sending.Journal | None
@@ -129,11 +164,28 @@ class Caller:
             unsure=sum(sender.counts.unsure for sender in senders),
         )
 
+    def abort(self) -> None:
+        """Stop this loop's attempts now; `aborted` waits for their ends."""
+        if sender := self._senders.get(asyncio.get_running_loop()):
+            self._aborting = asyncio.ensure_future(sender.abort())
+
+    async def aborted(self) -> None:
+        """Wait for what `abort` began."""
+        if self._aborting:
+            await self._aborting
+
+    def adopt(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` when the attempts under way in this loop have ended."""
+        if sender := self._senders.get(asyncio.get_running_loop()):
+            sender.adopt(work)
+
     async def close(self) -> None:
         """Let the calls under way in this loop arrive, then close; nothing can be called after."""
         self._closed = True
         if sender := self._senders.pop(asyncio.get_running_loop(), None):
             await sender.close()
+        if self._opening:
+            await (await self._opening).close()
 
     async def _made(self, loop: asyncio.AbstractEventLoop) -> sending.Sender:
         from changeclothes_async.transport import sending

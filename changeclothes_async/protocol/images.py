@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -35,11 +37,16 @@ class File:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bytes:
     """A picture in memory."""
 
     data: bytes = field(repr=False)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Its SHA-256; kept, since one picture serves many jobs."""
+        return hashlib.sha256(self.data).digest()
 
     def __repr__(self) -> str:
         return f"Bytes({len(self.data)} bytes)"

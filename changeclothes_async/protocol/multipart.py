@@ -10,11 +10,9 @@ Rules of this file:
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from changeclothes_async.protocol import images
 
@@ -30,23 +28,22 @@ class Stored:
     """What must live as long as the file is needed, such as a temporary file's owner."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A picture that is ready to be sent as a file part."""
 
-    content: bytes | Stored = field(repr=False)
+    content: images.Bytes | Stored = field(repr=False)
     kind: images.Kind
+
+    @property
+    def frame(self) -> bytes | Stored:
+        """What goes into a body."""
+        return self.content.data if isinstance(self.content, images.Bytes) else self.content
 
     @property
     def size(self) -> int:
         """Its length in bytes."""
-        return _size(self.content)
-
-    @cached_property
-    def digest(self) -> bytes:
-        """The SHA-256 of a picture in memory; kept, since one picture serves many jobs."""
-        assert isinstance(self.content, bytes)  # noqa: S101 - a stored one is digested by its reader
-        return hashlib.sha256(self.content).digest()
+        return _size(self.frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def body(
             head += _text(opening, name, picture.url)
         else:
             head += _file(opening, name, picture.kind)
-            frames += (head.encode(), picture.content)
+            frames += (head.encode(), picture.frame)
             head = "\r\n"
     tail = f"{head}--{boundary}--\r\n".encode()
     return Body(

@@ -34,7 +34,8 @@ class Reader:
 
     def __init__(self) -> None:
         self._pictures: OrderedDict[str, tuple[tuple[int, ...], multipart.Picture]] = OrderedDict()
-        self._digests: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._digests: dict[str, tuple[tuple[int, ...], bytes]] = {}
+        self._copies: list[object] = []
         self._kept = 0
         self._lock = threading.Lock()
 
@@ -46,7 +47,7 @@ class Reader:
         if isinstance(image, images.Link):
             return image
         if isinstance(image, images.Bytes):
-            return multipart.Picture(image.data, _kind(image.data, "The picture in memory"))
+            return multipart.Picture(image, _kind(image.data, "The picture in memory"))
         if isinstance(image, images.File):
             return self._known(image.path) or await asyncio.to_thread(self._find, image.path)
         if isinstance(image, images.Stream):
@@ -56,23 +57,61 @@ class Reader:
     async def digest(self, picture: images.Link | multipart.Picture) -> bytes:
         """Give 32 bytes that stand for what is sent: the content, or a link's address."""
         if isinstance(picture, images.Link):
-            return hashlib.sha256(b"url " + picture.url.encode()).digest()
+            return _link_digest(picture)
         content = picture.content
-        if isinstance(content, bytes):
-            return picture.digest
-        known = self._digests.get((content.path, content.stamp))
-        return known or await asyncio.to_thread(self._digest_file, content)
+        if isinstance(content, images.Bytes):
+            return content.digest
+        known = self._digests.get(content.path)
+        if known is None or known[0] != content.stamp:
+            known = (content.stamp, await asyncio.to_thread(_digested, content))
+            self._digests[content.path] = known
+        return known[1]
+
+    async def settled(self, image: images.Image) -> images.Image:
+        """Check and digest a picture that many jobs will use, and make it one that can be reread."""
+        if isinstance(image, images.Link | images.File | images.Bytes):
+            await self.digest_of(image)
+            return image
+        picture = await self.ready(image)
+        assert isinstance(picture, multipart.Picture)  # noqa: S101 - only links stay links
+        if isinstance(picture.content, images.Bytes):
+            return picture.content
+        self._copies.append(picture.content.keep)
+        return images.File(picture.content.path)
+
+    async def digest_of(self, image: images.Image) -> bytes:
+        """Give a settled picture's digest without reading it again, unless it has changed."""
+        if isinstance(image, images.File):
+            known = self._digests.get(image.path)
+            stamp = _stamp_of(image.path)
+            if known and known[0] == stamp:
+                return known[1]
+            digest = await self.digest(await self.ready(image))
+            self._digests[image.path] = (stamp or (), digest)
+            return digest
+        return await self.digest(await self.ready(image))
+
+    def known_digest(self, image: images.Image) -> bytes:
+        """Give a settled picture's digest as it was last seen; reads nothing."""
+        if isinstance(image, images.File):
+            return self._digests[image.path][1]
+        if isinstance(image, images.Bytes):
+            return image.digest
+        return _link_digest(image)
+
+    def size_of(self, image: images.Image) -> int:
+        """Give a settled picture's size in bytes; 0 for a link, which is not uploaded."""
+        if isinstance(image, images.File):
+            stamp, _ = self._digests[image.path]
+            return stamp[2]
+        return len(image.data) if isinstance(image, images.Bytes) else 0
 
     def _known(self, path: str) -> multipart.Picture | None:
         """Give a picture that was read before and has not changed since."""
         kept = self._pictures.get(path)
         if kept is None:
             return None
-        try:
-            same = _stamp(os.stat(path)) == kept[0]  # noqa: PTH116 - a Path costs more than the stat
-        except OSError:
-            return None
-        return kept[1] if same else None
+        return kept[1] if _stamp_of(path) == kept[0] else None
 
     def _find(self, path: str) -> multipart.Picture:
         with self._lock:
@@ -85,7 +124,7 @@ class Reader:
             data = file.read(SMALL if small else images.HEAD)
         kind = _kind(data, path)
         if small:
-            picture = multipart.Picture(data, kind)
+            picture = multipart.Picture(images.Bytes(data), kind)
             self._keep(path, _stamp(seen), picture)
             return picture
         return multipart.Picture(multipart.Stored(path, seen.st_size, _stamp(seen)), kind)
@@ -98,12 +137,11 @@ class Reader:
             _, (_, oldest) = self._pictures.popitem(last=False)
             self._kept -= oldest.size
 
-    def _digest_file(self, content: multipart.Stored) -> bytes:
-        with _opened(content.path) as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
-            _check_unchanged(file, content)
-        self._digests[content.path, content.stamp] = digest
-        return digest
+
+def _link_digest(image: images.Image) -> bytes:
+    if not isinstance(image, images.Link):
+        raise TypeError(f"{image!r} was not settled")
+    return hashlib.sha256(b"url " + image.url.encode()).digest()
 
 
 async def chunks(content: multipart.Stored) -> AsyncIterator[bytes]:
@@ -127,6 +165,13 @@ async def chunks(content: multipart.Stored) -> AsyncIterator[bytes]:
             yield chunk
     finally:
         file.close()
+
+
+def _digested(content: multipart.Stored) -> bytes:
+    with _opened(content.path) as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        _check_unchanged(file, content)
+    return digest
 
 
 def _opened(path: str) -> io.FileIO:
@@ -167,6 +212,13 @@ def _changed(path: str) -> errors.NotAnImage:
     )
 
 
+def _stamp_of(path: str) -> tuple[int, ...] | None:
+    try:
+        return _stamp(os.stat(path))  # noqa: PTH116 - a Path costs more than the stat
+    except OSError:
+        return None
+
+
 def _stamp(seen: os.stat_result) -> tuple[int, ...]:
     return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
 
@@ -192,7 +244,8 @@ def _encoded(image: Any) -> multipart.Picture:
     except (OSError, ValueError):
         file = io.BytesIO()
         image.convert("RGB").save(file, "PNG")
-    return multipart.Picture(file.getvalue(), _kind(file.getvalue(), "The PIL image"))
+    data = file.getvalue()
+    return multipart.Picture(images.Bytes(data), _kind(data, "The PIL image"))
 
 
 async def _spooled(handle: Any) -> multipart.Picture:
@@ -205,7 +258,7 @@ async def _spooled(handle: Any) -> multipart.Picture:
         start += chunk
     kind = _kind(start, "The open file")
     if len(start) <= SMALL:
-        return multipart.Picture(start, kind)
+        return multipart.Picture(images.Bytes(start), kind)
     copy = tempfile.NamedTemporaryFile(prefix="changeclothes-")  # noqa: SIM115 - lives as long as the body
     chunk = start
     while chunk:

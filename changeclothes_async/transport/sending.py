@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import aiohttp
 import tenacity
@@ -26,6 +26,7 @@ from changeclothes_async.transport import limits, session
 
 _log = logging.getLogger("changeclothes_async")
 
+T = TypeVar("T")
 Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
 
 
@@ -33,14 +34,14 @@ class Journal(Protocol):
     """What is told of each attempt, in this order; the ledger is one.
 
     `claim` returns once the attempt is written down, or raises to forbid it; `settle` returns once
-    its end is. `sent` is told of bytes handed over, and of the whole request.
+    its end is.
     """
 
     async def claim(self, attempt: int) -> None:
         """Write down that an attempt is about to be made."""
 
-    def sent(self, size: int) -> None:
-        """Take note of bytes handed to the socket."""
+    def sent(self, size: int, whole: bool) -> None:
+        """Take note of bytes handed to the socket; `whole` with the last of a request."""
 
     async def settle(self, outcome: Outcome) -> None:
         """Write down how the attempt ended."""
@@ -67,7 +68,7 @@ class Sender:
         self.downloads = session.Downloads(options.fetching)
         self.limits = limits.Limits(options)
         self.counts = Counts()
-        self.attempts: set[asyncio.Task[answers.Made]] = set()
+        self.attempts: set[asyncio.Task[Any]] = set()
         self.aborting = False
         self._keeper = self._kept()
 
@@ -81,11 +82,35 @@ class Sender:
             await asyncio.wait(self.attempts)
         await self._keeper.aclose()
 
-    def abort(self) -> None:
+    async def abort(self) -> None:
         """Stop the attempts under way now; each ends as Unsure, or NotSent where that is known."""
         self.aborting = True
-        for task in self.attempts:
-            task.cancel()
+        under_way = set(self.attempts)
+        for attempt in under_way:
+            attempt.cancel()
+        if under_way:
+            await asyncio.wait(under_way)
+        self.aborting = False
+
+    def adopt(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` when the attempts now under way have ended; `close` waits for it too."""
+        under_way = set(self.attempts)
+
+        async def afterwards() -> None:
+            if under_way:
+                await asyncio.wait(under_way)
+            await work
+
+        self._track(asyncio.get_running_loop().create_task(afterwards()))
+
+    def start(self, attempt: Coroutine[Any, Any, answers.Made]) -> asyncio.Task[answers.Made]:
+        """Run an attempt in a task of the sender's own."""
+        return self._track(asyncio.get_running_loop().create_task(attempt))
+
+    def _track(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
+        self.attempts.add(task)
+        task.add_done_callback(self.attempts.discard)
+        return task
 
     async def _kept(self) -> AsyncGenerator[None]:
         # A loop that ends closes its asynchronous generators. That is the one sign of it that a
@@ -151,9 +176,7 @@ class Call:
         """Queue for a slot, and follow the attempt that is made with it."""
         slot = await self._queue()
         self.attempts += 1
-        attempt = self._loop.create_task(self._carried(slot))
-        self._sender.attempts.add(attempt)
-        attempt.add_done_callback(self._sender.attempts.discard)
+        attempt = self._sender.start(self._carried(slot))
         try:
             return await asyncio.shield(attempt)
         except asyncio.CancelledError:

@@ -41,7 +41,7 @@ class Upload(payload.Payload):
 
     _autoclose = True
 
-    def __init__(self, body: multipart.Body, on_bytes: Callable[[int], None] | None = None) -> None:
+    def __init__(self, body: multipart.Body, on_bytes: Callable[[int, bool], None] | None = None) -> None:
         super().__init__(body, content_type=body.content_type)
         self._size = body.length
         self._on_bytes = on_bytes
@@ -58,12 +58,14 @@ class Upload(payload.Payload):
                 async for chunk in _chunks(frame):
                     await writer.write(chunk)
                     if self._on_bytes:
-                        self._on_bytes(len(chunk))
+                        self._on_bytes(len(chunk), False)
         except errors.NotAnImage as failure:
             self.failure = failure
             raise
         self.sent_whole = True
         await writer.write(body.tail)
+        if self._on_bytes:
+            self._on_bytes(len(body.tail), True)
 
     async def write(self, writer: abc.AbstractStreamWriter) -> None:
         """Write the whole body; an older form that aiohttp's base class asks for."""

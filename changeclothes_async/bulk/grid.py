@@ -1,0 +1,221 @@
+"""What is to be made: every garment (or prompt) on every model, or a list of jobs; lazily.
+
+Both are `Work`: rows and columns with names, and the job in each cell, made when it is asked for.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from changeclothes_async import errors
+from changeclothes_async.bulk import names
+from changeclothes_async.protocol import images, requests
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic"}
+_CATEGORIES = {category.value for category in requests.Category}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row or column: its name, and its picture or its prompt."""
+
+    name: str
+    image: images.Image | None = field(default=None, repr=False)
+    category: requests.Category | None = None
+    prompt: str | None = None
+    seed: int | None = None
+
+
+Settled = Callable[[images.Image], Awaitable[images.Image]]
+
+
+class Work(Protocol):
+    """Rows times columns of jobs; a batch has one column, whose name is empty."""
+
+    rows: Sequence[Item]
+    columns: Sequence[Item]
+
+    def job(self, row: int, column: int) -> requests.Job:
+        """Make the job of a cell."""
+
+    async def settle(self, settled: Settled) -> None:
+        """Look at every picture once, so that what cannot be sent is known before anything is."""
+
+
+def walk(work: Work) -> Iterator[tuple[int, int]]:
+    """Walk over all cells, row by row."""
+    for row in range(len(work.rows)):
+        for column in range(len(work.columns)):
+            yield row, column
+
+
+def cell_name(work: Work, row: int, column: int) -> str:
+    """Name a cell; also its picture's file, without the suffix."""
+    return names.cell(work.rows[row].name, work.columns[column].name)
+
+
+class Grid:
+    """Every garment on every model, or every prompt on every model.
+
+    `models` and `garments` are each a folder, a glob, a list of pictures or a mapping of names to
+    pictures; a picture is what `try_on` takes. `category` may be left out where each garment lies
+    in a folder named after one. With `prompts` (texts, or a mapping of names to texts) and
+    `seeds` (numbers) in place of garments, each cell is a `ChangeByPrompt`. `options` are further
+    fields of every job, such as `garment_desc` or `guidance_scale`.
+
+    Raises InvalidInput for what cannot be a grid; pictures are looked at when it runs.
+    """
+
+    def __init__(
+        self,
+        models: Any,
+        garments: Any = None,
+        category: requests.Category | str | None = None,
+        *,
+        prompts: str | Iterable[str] | Mapping[str, str] | None = None,
+        seeds: Iterable[int] | None = None,
+        **options: Any,
+    ) -> None:
+        if (garments is None) == (prompts is None):
+            raise errors.InvalidInput(
+                "A grid needs garments or prompts, and not both.",
+                next_step="Give garments=… (pictures) or prompts=… (texts).",
+            )
+        self._options = options
+        self.rows: Sequence[Item] = _items(models, "models")
+        self.columns: Sequence[Item] = (
+            _prompts(prompts, seeds)
+            if prompts is not None
+            else [_dressed(item, category) for item in _items(garments, "garments")]
+        )
+        self.job(0, 0)  # what is wrong with the options is wrong now
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    def __repr__(self) -> str:
+        return f"Grid({len(self.rows)} models × {len(self.columns)} columns)"
+
+    def job(self, row: int, column: int) -> requests.Job:
+        """Make the job of a cell."""
+        model, what = self.rows[row], self.columns[column]
+        if what.prompt is not None:
+            given = {"seed": what.seed} if what.seed is not None else {}
+            return requests.ChangeByPrompt(
+                model=model.image, prompt=what.prompt, **given, **self._options
+            )
+        return requests.TryOn(
+            model=model.image, garment=what.image, category=what.category, **self._options
+        )
+
+    async def settle(self, settled: Settled) -> None:
+        """Look at every picture once; raises NotAnImage."""
+        self.rows = [await _settled(item, settled) for item in self.rows]
+        self.columns = [await _settled(item, settled) for item in self.columns]
+
+
+async def _settled(item: Item, settled: Settled) -> Item:
+    return replace(item, image=await settled(item.image)) if item.image else item
+
+
+def _dressed(item: Item, category: requests.Category | str | None) -> Item:
+    """Give a garment its category: the one that is given, or its folder's name."""
+    folder = Path(item.image.path).parent.name if isinstance(item.image, images.File) else ""
+    wanted = str(category) if category is not None else folder
+    if wanted not in _CATEGORIES:
+        raise errors.InvalidInput(
+            f"garments: {item.name} has no category ({wanted!r} is none).",
+            next_step=f"Give category=… or a folder named {', '.join(sorted(_CATEGORIES))}.",
+        )
+    return Item(item.name, item.image, requests.Category(wanted))
+
+
+def _prompts(
+    prompts: str | Iterable[str] | Mapping[str, str], seeds: Iterable[int] | None
+) -> list[Item]:
+    texts = [prompts] if isinstance(prompts, str) else prompts
+    named = texts.items() if isinstance(texts, Mapping) else [(text, text) for text in texts]
+    drawn: list[int | None] = list(seeds) if seeds is not None else [None]
+    found = [
+        (f"{name[:50]}-seed{seed}" if seed is not None else name[:50], text, seed)
+        for name, text in named
+        for seed in drawn
+    ]
+    _not_empty(found, "prompts")
+    given = names.distinct((name, f"{text}{seed}") for name, text, seed in found)
+    return [
+        Item(name, prompt=text, seed=seed)
+        for name, (_, text, seed) in zip(given, found, strict=True)
+    ]
+
+
+def _items(given: Any, what: str) -> list[Item]:
+    found = _named(given, what)
+    _not_empty(found, what)
+    given_names = names.distinct((name, _source(image)) for name, image in found)
+    return [Item(name, image) for name, (_, image) in zip(given_names, found, strict=True)]
+
+
+def _not_empty(found: Sequence[Any], what: str) -> None:
+    if not found:
+        raise errors.InvalidInput(
+            f"{what}: there are none.",
+            next_step=f"Give a folder, a glob or a list with at least one of {what}.",
+        )
+
+
+def _named(given: Any, what: str) -> list[tuple[str, images.Image]]:
+    if isinstance(given, Mapping):
+        return [(str(name), images.of(image)) for name, image in given.items()]
+    if isinstance(given, str | os.PathLike):
+        found = _expanded(os.fspath(given), what)
+    elif isinstance(given, Iterable) and not isinstance(given, bytes | bytearray | memoryview):
+        found = [images.of(each) for each in given]
+    else:
+        found = [images.of(given)]
+    return [(_name(image, what, number), image) for number, image in enumerate(found, 1)]
+
+
+def _expanded(text: str | bytes, what: str) -> list[images.Image]:
+    """Turn a folder, a glob, or one picture's path or URL into pictures, in the names' order."""
+    image = images.of(text)
+    if not isinstance(image, images.File):
+        return [image]
+    path = Path(image.path)
+    if path.is_dir():
+        return [images.File(str(file)) for file in _pictures_in(path)]
+    if path.exists() or not glob.has_magic(image.path):
+        return [image]
+    return [images.of(match) for match in sorted(glob.glob(image.path, recursive=True))]  # noqa: PTH207 - takes absolute patterns
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    """Find a folder's pictures, and those in its folders that are named after a category."""
+    inside = [folder, *(folder / name for name in sorted(_CATEGORIES))]
+    return [
+        file
+        for each in inside
+        if each.is_dir()
+        for file in sorted(each.iterdir())
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+    ]
+
+
+def _name(image: images.Image, what: str, number: int) -> str:
+    if isinstance(image, images.File):
+        return Path(image.path).stem
+    if isinstance(image, images.Link):
+        return Path(unquote(urlsplit(image.url).path)).stem or f"{what[:-1]}-{number}"
+    return f"{what[:-1]}-{number}"
+
+
+def _source(image: images.Image) -> str:
+    if isinstance(image, images.File):
+        return os.path.relpath(image.path)
+    return image.url if isinstance(image, images.Link) else ""

@@ -1,0 +1,47 @@
+"""Names of cells and their files: readable, stable, and safe on every file system.
+
+Output names come from here alone; nothing that a server says becomes part of a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_LONGEST = 80
+_DEVICES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
+
+
+def plain(text: str) -> str:
+    """Turn any text into one part of a file name; a double underscore stays for joining two."""
+    text = unicodedata.normalize("NFC", text)
+    text = re.sub(r"[^\w-]+", "-", text)
+    text = re.sub(r"_{2,}", "_", text).strip("-_")
+    # Cut by bytes, which is what file systems count.
+    text = text.encode()[:_LONGEST].decode(errors="ignore").rstrip("-_")
+    return f"{text}-" if text.lower() in _DEVICES else text or "unnamed"
+
+
+def distinct(names: Iterable[tuple[str, str]]) -> list[str]:
+    """Give each (text, source) a name of its own, different also where case does not count.
+
+    Where two would be the same, the later one gets a mark that is made of its source.
+    """
+    taken: set[str] = set()
+    given = []
+    for text, source in names:
+        name = plain(text)
+        turn = 0
+        while name.casefold() in taken:
+            mark = hashlib.sha256(f"{source}{turn or ''}".encode()).hexdigest()[:6]
+            name, turn = f"{plain(text)}-{mark}", turn + 1
+        taken.add(name.casefold())
+        given.append(name)
+    return given
+
+
+def cell(row: str, column: str) -> str:
+    """Name the cell where a row and a column meet; also its file, without the suffix."""
+    return f"{row}__{column}" if column else row

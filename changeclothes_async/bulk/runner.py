@@ -1,0 +1,309 @@
+"""A run over a work: claim, call, settle, save, for each cell that is still to do.
+
+Rules of this file:
+
+* The ledger decides what is sent; a run is resumed by running it again.
+* A budget counts claims and is never exceeded by one; a claim that cost nothing is put back.
+* An error of the account, an empty budget or a wish to stop ends the claims; what is under way
+  arrives, is settled and saved.
+* While the network or the service is away, cells wait and try again; none is given up for it
+  unless it stays away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from changeclothes_async import errors, results, settings
+from changeclothes_async.bulk import calls, grid, interrupts, ledger, looking, paying, planning
+from changeclothes_async.bulk import progress as reporting
+from changeclothes_async.bulk.states import Event, State
+from changeclothes_async.protocol import answers
+from changeclothes_async.transport import sending
+
+_log = logging.getLogger("changeclothes_async")
+
+_DOWNLOADS = 16
+_BACKLOG = 256
+_PATIENCE = 600.0
+_LONGEST_PAUSE = 30.0
+_REFRESH = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a run may do, and who is told of it."""
+
+    wishes: planning.Wishes = field(default_factory=planning.Wishes)
+    max_calls: int | None = None
+    masks: bool = True
+    on_event: reporting.OnEvent | None = None
+    bar: reporting.Bar | None = None
+
+
+class Run:
+    """One run: its cells under way, its budget, and what stops it."""
+
+    def __init__(
+        self,
+        work: grid.Work,
+        out: Path,
+        caller: calls.Caller,
+        options: settings.Settings,
+        book: ledger.Ledger,
+        terms: Terms,
+    ) -> None:
+        self._work, self._out, self._caller, self._options = work, out, caller, options
+        self._book, self._terms = book, terms
+        self._payments = paying.Payments(book)
+        self._fetcher = results.Fetcher(options.fetching, caller.downloads)
+        # Twice the limit, so that a free slot always finds a cell that waits for it.
+        self._ahead = asyncio.Semaphore(2 * options.max_concurrency)
+        self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
+        self._downloads = asyncio.Semaphore(_DOWNLOADS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._claims = 0
+        self._heard_at: float | None = None
+        self._tally: reporting.Tally
+        self.problems: dict[str, errors.ChangeClothesError] = {}
+        self.stopped: errors.ChangeClothesError | str | None = None
+
+    async def run(self) -> None:
+        """Work through all cells; what stopped it early is then in `stopped`."""
+        size = len(self._work.rows) * len(self._work.columns)
+        self._tally = reporting.Tally(size, await self._book.counts())
+        ticking = asyncio.create_task(self._tick())
+        try:
+            with interrupts.handled(self._interrupted, self._abort):
+                await self._feed()
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        finally:
+            for task in (ticking, *self._tasks):
+                task.cancel()
+            await asyncio.gather(ticking, *self._tasks, return_exceptions=True)
+            if self._terms.bar:
+                self._terms.bar.close(self._tally.snapshot())
+
+    def tell(self, kind: str, cell: str, size: int = 0, error: BaseException | None = None) -> None:
+        """Report an event to whoever asked for them."""
+        if self._terms.on_event:
+            ours = error if isinstance(error, errors.ChangeClothesError) else None
+            self._terms.on_event(reporting.Event(kind, cell, size, ours))
+
+    def take_call(self) -> None:
+        """Take one call out of the budget. Raises BatchStopped when no more may be made."""
+        if self.stopped is None and self._claims == self._terms.max_calls:
+            self._stop(f"the budget of {self._terms.max_calls} calls is spent")
+        if self.stopped is not None:
+            raise errors.BatchStopped("The run is stopping; this cell was not sent.")
+        self._claims += 1
+        self._tally.calls += 1
+
+    def put_back_call(self) -> None:
+        """Put a call back that cost nothing."""
+        self._claims -= 1
+        self._tally.calls -= 1
+
+    async def _feed(self) -> None:
+        reader, wishes = self._caller.reader, self._terms.wishes
+        async for planned in planning.steps(self._work, reader, self._book, self._out, wishes):
+            if planned.step is planning.Step.SEND:
+                await self._ahead.acquire()
+            elif planned.step is not planning.Step.FETCH:
+                continue
+            await self._backlog.acquire()
+            if self.stopped is not None:
+                return
+            task = asyncio.create_task(self._cell(planned))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _cell(self, planned: planning.Planned) -> None:
+        try:
+            if planned.step is planning.Step.SEND:
+                made = await self._bought(planned)
+            else:
+                made = _known(planned)
+                self._tally.left(planned.entry.state if planned.entry else None)
+                self._tally.paid += 1
+            if made is not None:
+                await self._saved(planned, made)
+        finally:
+            self._backlog.release()
+
+    async def _bought(self, planned: planning.Planned) -> answers.Made | None:
+        """Make a cell's call; None where it ended in an error, which is then counted."""
+        before = planned.entry.state if planned.entry else None
+        self._tally.left(before)
+        self._tally.in_flight += 1
+        error: errors.ChangeClothesError
+        try:
+            made = await self._patiently(planned)
+        except errors.ChangeClothesError as caught:
+            error = caught
+        else:
+            self._tally.paid += 1
+            self.tell("paid", planned.name)
+            return made
+        finally:
+            self._tally.in_flight -= 1
+            self._ahead.release()
+        self._failed(planned, error, before)
+        return None
+
+    async def _patiently(self, planned: planning.Planned) -> answers.Made:
+        """Pay, and while the network or the service is away, wait and pay later."""
+        pause = 1.0
+        while True:
+            try:
+                made, _ = await self._pay(planned)
+            except errors.ChangeClothesError as error:
+                if not self._may_pass(error):
+                    raise
+                self.tell("waiting", planned.name, error=error)
+            else:
+                self._heard_at = _now()
+                return made
+            await asyncio.sleep(random.random() * pause)
+            pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    async def _pay(self, planned: planning.Planned) -> paying.Paid:
+        return await self._caller.pay(
+            self._work.job(planned.row, planned.column),
+            self._options,
+            self._payments,
+            name=planned.name,
+            resend=self._terms.wishes.resend_unsure,
+            expected=planned.identity,
+            watched=lambda page: _Watched(page, self, planned.name),
+        )
+
+    def _may_pass(self, error: errors.ChangeClothesError) -> bool:
+        """Tell whether waiting may help: the service was heard in this run, and not too long ago."""
+        if isinstance(error, errors.Refused) and self._heard_at is None:
+            self._heard_at = _now()
+        away = isinstance(error, errors.NotSent | errors.Refused) and not error.final
+        if not away:
+            self._heard_at = _now()
+        return (
+            away
+            and self.stopped is None
+            and self._heard_at is not None
+            and _now() - self._heard_at < _PATIENCE
+        )
+
+    def _failed(
+        self, planned: planning.Planned, error: errors.ChangeClothesError, before: State | None
+    ) -> None:
+        kind = "given back"
+        event = paying.event_of(error)
+        if isinstance(error, errors.NotAnImage):
+            self.problems[planned.name] = error
+        if event is Event.FAIL or isinstance(error, errors.NotAnImage):
+            self._tally.failed += 1
+            kind = "failed"
+        elif event in {Event.LOSE, Event.DAMAGE}:
+            self._tally.unsure += 1
+            kind = "unsure"
+        else:
+            self._tally.returned(before)
+            if not isinstance(error, errors.BatchStopped):
+                # The account, the ledger, or a network that stays away: no other cell can succeed.
+                self._stop(error)
+        self._tally.ended()
+        self.tell(kind, planned.name, error=error)
+
+    async def _saved(self, planned: planning.Planned, made: answers.Made) -> None:
+        look = results.look(made, self._fetcher, 1)
+        try:
+            async with self._downloads:
+                saved = await look.saved(self._out / planned.name)
+                await self._book.save(
+                    planned.name,
+                    planned.identity,
+                    file=saved.path.name,
+                    size=saved.size,
+                    mtime_ns=saved.mtime_ns,
+                    digest=saved.digest,
+                )
+                await self._save_mask(look, planned.name)
+        except errors.ChangeClothesError as error:
+            self.problems[planned.name] = error
+            self.tell("failed", planned.name, error=error)
+            if not isinstance(error, errors.DownloadFailed):
+                self._stop(error)
+            return
+        self._tally.paid -= 1
+        self._tally.saved += 1
+        self._tally.ended()
+        self.tell("saved", planned.name)
+
+    async def _save_mask(self, look: results.Look, name: str) -> None:
+        """Save the mask beside; it is an extra, and no reason to call a cell unsaved."""
+        if self._terms.masks and look.mask:
+            try:
+                await look.mask.save(self._out / looking.MASKS / name)
+            except errors.ChangeClothesError as error:
+                _log.info("The mask of %s was not saved: %s", name, error)
+
+    def _stop(self, reason: errors.ChangeClothesError | str) -> None:
+        self.stopped = self.stopped or reason
+        self._tally.stopping = True
+
+    def _interrupted(self) -> None:
+        self._stop("interrupted")
+
+    def _abort(self) -> None:
+        self._caller.abort()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _tick(self) -> None:
+        while self._terms.bar:
+            self._terms.bar.update(self._tally.snapshot())
+            await asyncio.sleep(_REFRESH)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A page of the ledger whose run is asked for leave, and told how it goes."""
+
+    page: paying.Page
+    run: Run
+    cell: str
+
+    async def claim(self, attempt: int) -> None:
+        """Take a call out of the budget, and write the claim down."""
+        self.run.take_call()
+        try:
+            await self.page.claim(attempt)
+        except errors.ChangeClothesError:
+            self.run.put_back_call()
+            raise
+        self.run.tell("claimed", self.cell)
+
+    def sent(self, size: int, whole: bool) -> None:
+        """Report bytes, and the whole request."""
+        self.run.tell("sent" if whole else "sending", self.cell, size)
+
+    async def settle(self, outcome: sending.Outcome) -> None:
+        """Write the end down, and put back what cost nothing."""
+        await self.page.settle(outcome)
+        if paying.event_of(outcome) is Event.GIVE_BACK:
+            self.run.put_back_call()
+
+
+def _known(planned: planning.Planned) -> answers.Made | None:
+    """Give the result that was paid for before."""
+    outcome = paying.outcome_of(planned.entry) if planned.entry else None
+    return outcome if isinstance(outcome, answers.Made) else None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

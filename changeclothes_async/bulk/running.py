@@ -1,0 +1,80 @@
+"""From a work and a folder to a lookbook: the ledger opened, the run made, the gallery written."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from changeclothes_async import errors, settings
+from changeclothes_async.bulk import calls, grid, ledger, looking, lookbook, planning, runner
+from changeclothes_async.protocol import requests
+
+LEDGER = "ledger.db"
+
+
+async def run(
+    work: grid.Work,
+    out: str | os.PathLike[str],
+    caller: calls.Caller,
+    options: settings.Settings,
+    terms: runner.Terms,
+    *,
+    gallery: bool,
+) -> lookbook.Lookbook:
+    """Work through all cells and give the lookbook; raises NotAnImage before anything is sent."""
+    folder = _folder(out)
+    await work.settle(caller.reader.settled)
+    book = await ledger.Ledger.open(folder / LEDGER)
+    going = runner.Run(work, folder, caller, options, book, terms)
+    try:
+        await going.run()
+        await caller.aborted()
+    except BaseException:
+        # Attempts on the wire outlive whoever leaves; the ledger closes when they are settled.
+        caller.adopt(book.close())
+        raise
+    await book.close()
+    made = lookbook.Lookbook(_cells(work, caller, folder, going), folder, going.stopped)
+    if gallery:
+        await asyncio.to_thread(made.gallery)
+    return made
+
+
+async def plan(
+    work: grid.Work,
+    out: str | os.PathLike[str],
+    caller: calls.Caller,
+    wishes: planning.Wishes,
+) -> planning.Plan:
+    """Count what a run would do; nothing is sent and nothing is changed."""
+    folder = _folder(out)
+    await work.settle(caller.reader.settled)
+    path = folder / LEDGER
+    book = await ledger.Ledger.open(path, read_only=True) if path.exists() else None
+    try:
+        return await planning.plan(work, caller.reader, book, folder, wishes)
+    finally:
+        if book:
+            await book.close()
+
+
+def _cells(
+    work: grid.Work, caller: calls.Caller, folder: Path, going: runner.Run
+) -> looking.LedgerCells:
+    reader = caller.reader
+
+    def identity(row: int, column: int) -> bytes:
+        job = work.job(row, column)
+        return requests.identity(job, [reader.known_digest(image) for _, image in job.pictures()])
+
+    return looking.LedgerCells(work, identity, folder, going.problems)
+
+
+def _folder(out: str | os.PathLike[str]) -> Path:
+    text = os.fspath(out)
+    if "://" in text:
+        raise errors.InvalidInput(
+            f"out={text!r} is no folder.", next_step="Give a folder on this machine."
+        )
+    return Path(text).expanduser().absolute()

@@ -1,0 +1,150 @@
+"""The states of a paid job, and the one table of what may follow what.
+
+Two rules stand over the table, and `settled` keeps both:
+
+* A claim that is given back leaves the job as the claim found it. A resend that never left
+  this machine says nothing about the older attempt, which stays unsure.
+* The outcome of an older attempt, arriving late, can only bring a result; otherwise it is
+  recorded and moves nothing, since it says nothing about the attempt that came after it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from changeclothes_async import errors
+
+
+class State(StrEnum):
+    """Where a job stands; only an open one is ever sent without being asked for by name."""
+
+    OPEN = "open"
+    CLAIMED = "claimed"
+    PAID = "paid"
+    SAVED = "saved"
+    FAILED = "failed"
+    UNSURE = "unsure"
+    DAMAGED = "damaged"
+
+
+class Event(StrEnum):
+    """What can happen to a job."""
+
+    CLAIM = "claim"
+    """Permission to pay is asked for."""
+    RESEND = "resend"
+    """The same, by a person who accepts that it may be paid twice."""
+    GIVE_BACK = "give_back"
+    """Not sent, refused, or an error of the account: not spent."""
+    FAIL = "fail"
+    """The service answered that it failed, or will not do this job."""
+    LOSE = "lose"
+    """Sent whole, and no readable answer came."""
+    DAMAGE = "damage"
+    """Paid, but the answer holds no usable result."""
+    PAY = "pay"
+    """A result came."""
+    SAVE = "save"
+    """A picture is in place."""
+    MISS = "miss"
+    """A saved picture is gone or broken."""
+
+
+OUTCOMES = frozenset({Event.GIVE_BACK, Event.FAIL, Event.LOSE, Event.DAMAGE, Event.PAY})
+"""The events that can end an attempt."""
+
+_S, _E = State, Event
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (_S.OPEN, _E.CLAIM): _S.CLAIMED,
+    (_S.OPEN, _E.RESEND): _S.CLAIMED,
+    # Nothing is in flight for an open job, so what is told of it all the same is believed:
+    # open is the one state in which a job is sent unasked.
+    (_S.OPEN, _E.GIVE_BACK): _S.OPEN,
+    (_S.OPEN, _E.FAIL): _S.FAILED,
+    (_S.OPEN, _E.LOSE): _S.UNSURE,
+    (_S.OPEN, _E.DAMAGE): _S.DAMAGED,
+    (_S.OPEN, _E.PAY): _S.PAID,
+    (_S.CLAIMED, _E.GIVE_BACK): _S.OPEN,
+    (_S.CLAIMED, _E.FAIL): _S.FAILED,
+    (_S.CLAIMED, _E.LOSE): _S.UNSURE,
+    (_S.CLAIMED, _E.DAMAGE): _S.DAMAGED,
+    (_S.CLAIMED, _E.PAY): _S.PAID,
+    (_S.FAILED, _E.CLAIM): _S.CLAIMED,
+    (_S.FAILED, _E.RESEND): _S.CLAIMED,
+    (_S.FAILED, _E.GIVE_BACK): _S.FAILED,
+    (_S.FAILED, _E.FAIL): _S.FAILED,
+    (_S.FAILED, _E.LOSE): _S.FAILED,
+    (_S.FAILED, _E.DAMAGE): _S.DAMAGED,
+    (_S.FAILED, _E.PAY): _S.PAID,
+    (_S.UNSURE, _E.RESEND): _S.CLAIMED,
+    (_S.UNSURE, _E.GIVE_BACK): _S.OPEN,
+    (_S.UNSURE, _E.FAIL): _S.FAILED,
+    (_S.UNSURE, _E.LOSE): _S.UNSURE,
+    (_S.UNSURE, _E.DAMAGE): _S.DAMAGED,
+    (_S.UNSURE, _E.PAY): _S.PAID,
+    (_S.DAMAGED, _E.RESEND): _S.CLAIMED,
+    (_S.DAMAGED, _E.GIVE_BACK): _S.DAMAGED,
+    (_S.DAMAGED, _E.FAIL): _S.DAMAGED,
+    (_S.DAMAGED, _E.LOSE): _S.DAMAGED,
+    (_S.DAMAGED, _E.DAMAGE): _S.DAMAGED,
+    (_S.DAMAGED, _E.PAY): _S.PAID,
+    (_S.PAID, _E.GIVE_BACK): _S.PAID,
+    (_S.PAID, _E.FAIL): _S.PAID,
+    (_S.PAID, _E.LOSE): _S.PAID,
+    (_S.PAID, _E.DAMAGE): _S.PAID,
+    (_S.PAID, _E.PAY): _S.PAID,
+    (_S.PAID, _E.SAVE): _S.SAVED,
+    (_S.PAID, _E.MISS): _S.PAID,
+    (_S.SAVED, _E.GIVE_BACK): _S.SAVED,
+    (_S.SAVED, _E.FAIL): _S.SAVED,
+    (_S.SAVED, _E.LOSE): _S.SAVED,
+    (_S.SAVED, _E.DAMAGE): _S.SAVED,
+    (_S.SAVED, _E.PAY): _S.SAVED,
+    (_S.SAVED, _E.SAVE): _S.SAVED,
+    (_S.SAVED, _E.MISS): _S.PAID,
+}
+"""What follows; a pair that is not here is refused."""
+
+
+def after(state: State, event: Event) -> State:
+    """Return the state that `event` leads to from `state`.
+
+    Raises `LedgerError` for a pair that the table refuses.
+    """
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise errors.LedgerError(
+            f"The event {event.value!r} cannot happen to a job that is {state.value}.",
+            next_step="Look at the job's state first; nothing was changed.",
+        ) from None
+
+
+def settled(state: State, event: Event, *, before: State, latest: bool) -> State:
+    """Return the state after an attempt ended with `event` while the job stood at `state`.
+
+    `before` is the state that the attempt's claim found; `latest` says that no other attempt
+    was started since. Raises `LedgerError` for an event that ends no attempt.
+    """
+    if event not in OUTCOMES:
+        raise errors.LedgerError(
+            f"The event {event.value!r} ends no attempt.",
+            next_step="Settle with one of give_back, fail, lose, damage and pay.",
+        )
+    if not latest and event is not Event.PAY:
+        return state
+    reached = after(state, event)
+    return before if reached is State.OPEN else reached
+
+
+def diagram() -> str:
+    """Draw the table as a Mermaid diagram, without the events that leave a job where it is."""
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for (state, event), reached in TRANSITIONS.items():
+        if reached is not state:
+            arrows.setdefault((state, reached), []).append(event.value)
+    lines = [
+        f"    {a.value} --> {b.value}: {', '.join(events)}" for (a, b), events in arrows.items()
+    ]
+    return "\n".join(["stateDiagram-v2", "    [*] --> open", *lines]) + "\n"
