@@ -108,10 +108,11 @@ class AsyncChangeClothes:
         retries: int | None = None,
     ) -> Self:
         """Give the same client with other options: it shares session, limits and ledger."""
-        given = {"timeout": timeout, "deadline": deadline, "retries": retries}
+        given = {"timeout": timeout, "deadline": deadline}
         changes = {name: value for name, value in given.items() if value is not None}
         other = object.__new__(type(self))
-        other.__dict__ = {**self.__dict__, "_options": self._options.changed(**changes)}
+        options = self._options.changed(retries=retries, **changes)
+        other.__dict__ = {**self.__dict__, "_options": options}
         return other
 
     async def try_on(

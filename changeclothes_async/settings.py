@@ -19,6 +19,18 @@ ORIGIN = "https://changeclothesai.online"
 KEY_VARIABLE = "CHANGECLOTHES_API_KEY"
 ORIGIN_VARIABLE = "CHANGECLOTHES_BASE_URL"
 
+_LEAST = {
+    "max_concurrency": 1,
+    "max_waiting": 0,
+    "max_per_minute": 1e-6,
+    "timeout": 0.001,
+    "connect_timeout": 0.001,
+    "deadline": 0.001,
+    "max_result_bytes": 1,
+}
+_WHOLE = {"max_concurrency", "max_waiting", "max_result_bytes", "retries"}
+_MAY_BE_NONE = {"max_waiting", "max_per_minute", "deadline"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetching:
@@ -67,6 +79,12 @@ class Settings:
                 "ssl=False would hand the key to anyone.",
                 next_step="Pass an ssl.SSLContext that trusts your certificate instead.",
             )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "A client is not pickled, since its key would be; make one where it is used "
+            f"({KEY_VARIABLE} hands the key over)."
+        )
 
     @property
     def fetching(self) -> Fetching:
@@ -146,20 +164,17 @@ def _origin(url: str) -> str:
 
 
 def _check_numbers(settings: Settings) -> None:
-    for name, least in (
-        ("max_concurrency", 1),
-        ("max_waiting", 0),
-        ("max_per_minute", 1e-9),
-        ("timeout", 1e-3),
-        ("connect_timeout", 1e-3),
-        ("deadline", 1e-3),
-        ("max_result_bytes", 1),
-    ):
-        value = getattr(settings, name)
-        if value is not None and not value >= least:
-            raise errors.InvalidInput(f"{name}={value} is too small.", next_step="Give more.")
-    if settings.retry.retries < 0:
-        raise errors.InvalidInput("retries must be 0 or more.", next_step="Give 0 for no retries.")
+    given = {name: getattr(settings, name) for name in _LEAST} | {"retries": settings.retry.retries}
+    for name, value in given.items():
+        if value is None and name in _MAY_BE_NONE:
+            continue
+        kinds = (int,) if name in _WHOLE else (int, float)
+        least = _LEAST.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value < 1e12:
+            what = "a whole number" if name in _WHOLE else "a number"
+            raise errors.InvalidInput(
+                f"{name}={value!r} is not accepted.", next_step=f"Give {what} from {least:g} on."
+            )
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:

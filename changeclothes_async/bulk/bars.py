@@ -159,7 +159,7 @@ def _aside(snapshot: Snapshot) -> str:
 def _display() -> Callable[..., Any]:
     from IPython.display import display
 
-    return display  # type: ignore[no-any-return]
+    return display
 
 
 def _in_notebook() -> bool:

@@ -137,7 +137,11 @@ class Caller:
         if self._opening is None:
             self._opening = asyncio.ensure_future(paying.opened(path))
         try:
-            return self._opening.result() if self._opening.done() else await asyncio.shield(self._opening)
+            return (
+                self._opening.result()
+                if self._opening.done()
+                else await asyncio.shield(self._opening)
+            )
         except errors.LedgerError:
             self._opening = None
             raise

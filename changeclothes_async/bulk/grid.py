@@ -174,7 +174,7 @@ def _named(given: Any, what: str) -> list[tuple[str, images.Image]]:
     if isinstance(given, Mapping):
         return [(str(name), images.of(image)) for name, image in given.items()]
     if isinstance(given, str | os.PathLike):
-        found = _expanded(os.fspath(given), what)
+        found = _expanded(os.fspath(given))
     elif isinstance(given, Iterable) and not isinstance(given, bytes | bytearray | memoryview):
         found = [images.of(each) for each in given]
     else:
@@ -182,7 +182,7 @@ def _named(given: Any, what: str) -> list[tuple[str, images.Image]]:
     return [(_name(image, what, number), image) for number, image in enumerate(found, 1)]
 
 
-def _expanded(text: str | bytes, what: str) -> list[images.Image]:
+def _expanded(text: str | bytes) -> list[images.Image]:
     """Turn a folder, a glob, or one picture's path or URL into pictures, in the names' order."""
     image = images.of(text)
     if not isinstance(image, images.File):

@@ -6,7 +6,8 @@ smaller, and what is too much even then is left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 LONGEST = 12_000
@@ -19,11 +20,12 @@ NARROWEST = 48
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything goes, in pixels; `cell` is the width of a picture."""
+    """A grid with heads, or a wall of pictures with a name under each; `cell` is their width."""
 
     rows: int
     columns: int
     cell: int
+    wall: bool
 
     @cached_property
     def picture(self) -> tuple[int, int]:
@@ -37,46 +39,64 @@ class Layout:
 
     @cached_property
     def gap(self) -> int:
-        """The space between pictures; twice and four times it elsewhere."""
+        """The space between pictures; four times it around the sheet."""
         return max(3, self.cell // 20)
 
     @cached_property
     def letter(self) -> int:
         """The size of names."""
-        return max(8, self.cell // 15)
+        return max(8, self.cell // 14)
 
     @cached_property
-    def corner(self) -> tuple[int, int]:
-        """Where the first cell begins."""
-        label = self.letter * 2
-        return (
-            self.gap * 4 + self.cell + self.gap,
-            self.gap * 4 + self.head[1] + label + self.gap,
-        )
+    def label(self) -> int:
+        """The height of a line with a name in it."""
+        return self.letter * 2
 
     @cached_property
     def size(self) -> tuple[int, int]:
         """The whole sheet's width and height."""
-        left, top = self.corner
-        width = left + self.columns * (self.cell + self.gap) + self.gap * 3
-        height = top + self.rows * (self.picture[1] + self.gap) + self.gap * 3 + self.letter * 3
-        return max(width, self.cell * 3), height
+        width, height = self.at(self.rows, self.columns)
+        return max(width + self.gap * 3, self.cell * 3), height + self.gap * 3 + self.letter * 3
 
     @property
     def fits(self) -> bool:
         """Whether it stays within the bounds."""
-        return max(self.size) <= LONGEST and self.size[0] * self.size[1] <= LARGEST
+        return max(self.size) <= LONGEST and math.prod(self.size) <= LARGEST
 
     def at(self, row: int, column: int) -> tuple[int, int]:
         """Where a cell begins."""
-        left, top = self.corner
-        return left + column * (self.cell + self.gap), top + row * (self.picture[1] + self.gap)
+        left, top = self._corner
+        label = self.label if self.wall else 0
+        return (
+            left + column * (self.cell + self.gap),
+            top + row * (self.picture[1] + label + self.gap),
+        )
+
+    @cached_property
+    def _corner(self) -> tuple[int, int]:
+        edge = self.gap * 4
+        if self.wall:
+            return edge, edge
+        return edge + self.cell + self.gap, edge + self.head[1] + self.label + self.gap
 
 
 def planned(rows: int, columns: int, cell: int) -> Layout:
-    """Plan a sheet of that grid: cells as wide as wished, narrower if need be, fewer if need be."""
-    while cell > NARROWEST and not Layout(rows, columns, cell).fits:
-        cell = max(NARROWEST, cell * 9 // 10)
-    while not (found := Layout(rows, columns, cell)).fits:
-        rows, columns = (rows, columns * 9 // 10) if columns > rows else (rows * 9 // 10, columns)
+    """Lay out a grid: cells as wide as wished, narrower if need be, fewer if need be.
+
+    A single column is a list of jobs, and becomes a wall somewhat wider than high.
+    """
+    if wall := columns == 1:
+        columns = math.ceil(math.sqrt(rows * 1.8))
+        rows = math.ceil(rows / columns)
+    found = Layout(rows, columns, cell, wall)
+    while not found.fits and found.cell > NARROWEST:
+        found = replace(found, cell=max(NARROWEST, found.cell * 9 // 10))
+    while not found.fits:
+        found = _fewer(found)
     return found
+
+
+def _fewer(found: Layout) -> Layout:
+    if found.columns > found.rows:
+        return replace(found, columns=found.columns * 9 // 10)
+    return replace(found, rows=found.rows * 9 // 10)

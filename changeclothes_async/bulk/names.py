@@ -11,7 +11,9 @@ import unicodedata
 from collections.abc import Iterable
 
 _LONGEST = 80
-_DEVICES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
+_DEVICES = {"con", "prn", "aux", "nul"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in range(10)
+}
 
 
 def plain(text: str) -> str:

@@ -18,9 +18,10 @@ _RECENT = 64
 class Event:
     """Something that happened to one cell.
 
-    `kind` is "claimed", "sending" (`bytes` more are handed over), "sent" (whole), "paid", "saved",
-    "failed", "unsure", "given back" (not spent, and still to do), "waiting" (for the network or
-    the service).
+    `kind` is, of an attempt: "claimed" (written down), "sending" (`bytes` more are handed over),
+    "sent" (whole), "answered" (understood, not yet written down); of its cell: "paid" (written
+    down), "placed" (the picture is on the disk), "saved" (and that is written down), "failed",
+    "unsure", "given back" (not spent, and still to do), "waiting" (for the network or service).
     """
 
     kind: str
@@ -71,12 +72,16 @@ class Tally:
         self._started = clock()
         self._ends: deque[float] = deque(maxlen=_RECENT)
         self.total = total
+        self.calls = self.in_flight = 0
+        self.stopping = False
+        self.recount(known)
+
+    def recount(self, known: dict[State, int]) -> None:
+        """Take the counts from the ledger."""
         self.saved = known.get(State.SAVED, 0)
         self.paid = known.get(State.PAID, 0)
         self.failed = known.get(State.FAILED, 0)
         self.unsure = known.get(State.UNSURE, 0) + known.get(State.DAMAGED, 0)
-        self.calls = self.in_flight = 0
-        self.stopping = False
 
     def left(self, state: State | None) -> None:
         """Take a cell out of the count of a state it is about to leave."""

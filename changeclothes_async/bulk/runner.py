@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +87,7 @@ class Run:
                 task.cancel()
             await asyncio.gather(ticking, *self._tasks, return_exceptions=True)
             if self._terms.bar:
+                self._tally.recount(await self._book.counts())
                 self._terms.bar.close(self._tally.snapshot())
 
     def tell(self, kind: str, cell: str, size: int = 0, error: BaseException | None = None) -> None:
@@ -185,7 +185,7 @@ class Run:
         )
 
     def _may_pass(self, error: errors.ChangeClothesError) -> bool:
-        """Tell whether waiting may help: the service was heard in this run, and not too long ago."""
+        """Tell whether waiting may help: the service was heard in this run, not too long ago."""
         if isinstance(error, errors.Refused) and self._heard_at is None:
             self._heard_at = _now()
         away = isinstance(error, errors.NotSent | errors.Refused) and not error.final
@@ -224,6 +224,7 @@ class Run:
         try:
             async with self._downloads:
                 saved = await look.saved(self._out / planned.name)
+                self.tell("placed", planned.name)
                 await self._book.save(
                     planned.name,
                     planned.identity,
@@ -294,6 +295,8 @@ class _Watched:
 
     async def settle(self, outcome: sending.Outcome) -> None:
         """Write the end down, and put back what cost nothing."""
+        error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
+        self.run.tell("answered", self.cell, error=error)
         await self.page.settle(outcome)
         if paying.event_of(outcome) is Event.GIVE_BACK:
             self.run.put_back_call()

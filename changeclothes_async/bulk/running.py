@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from changeclothes_async import errors, settings
-from changeclothes_async.bulk import calls, grid, ledger, looking, lookbook, planning, runner
+from changeclothes_async.bulk import calls, grid, ledger, lookbook, looking, planning, runner
 from changeclothes_async.protocol import requests
 
 LEDGER = "ledger.db"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageOps
@@ -21,6 +22,7 @@ from changeclothes_async.bulk.lettering import Colour, Lettering, centred, cut, 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 _INK, _SOFT, _LINE = (38, 35, 32), (122, 115, 107), (226, 221, 214)
 _TILES: dict[str, tuple[Colour, Colour]] = {
+    "head": ((240, 236, 230), _INK),
     "saved": ((240, 236, 230), _SOFT),
     "failed": ((250, 229, 224), (166, 50, 36)),
     "unsure": ((251, 239, 211), (138, 95, 8)),
@@ -38,7 +40,9 @@ def save(
             next_step=f"Name it with one of {', '.join(_FORMATS)}.",
         )
     if cell < layout.NARROWEST:
-        raise errors.InvalidInput(f"cell={cell} is too small.", next_step=f"Give {layout.NARROWEST} or more.")
+        raise errors.InvalidInput(
+            f"cell={cell} is too small.", next_step=f"Give {layout.NARROWEST} or more."
+        )
     planned = layout.planned(len(cells.rows), len(cells.columns), cell)
     image = Sheet(planned, Lettering(font)).drawn(cells, tally)
     with placing.placed(target) as part:
@@ -51,29 +55,31 @@ class Sheet:
 
     def __init__(self, planned: Layout, letters: Lettering) -> None:
         self.plan = planned
-        self.font = letters.at(planned.letter)
-        self.big = letters.at(planned.letter * 5 // 4)
+        self.letters = letters
         self.image = Image.new("RGB", planned.size, thumbs.PAPER)
         self.draw = ImageDraw.Draw(self.image)
 
     def drawn(self, cells: Cells, tally: str) -> Image.Image:
         """Draw everything and give the picture."""
-        for row in range(self.plan.rows):
-            self._row_head(cells.rows[row], row)
-        for column in range(self.plan.columns):
-            self._column_head(cells.columns[column], column)
-        for row in range(self.plan.rows):
-            for column in range(self.plan.columns):
-                self._cell(cells.at(row, column), self.plan.at(row, column))
+        if not self.plan.wall:
+            for row, head in enumerate(cells.rows[: self.plan.rows]):
+                self._row_head(head, row)
+            for column, head in enumerate(cells.columns[: self.plan.columns]):
+                self._column_head(head, column)
+        across = self.plan.columns if self.plan.wall else len(cells.columns)
+        # One walk, not a look-up for each: cells may be read from a file, page by page.
+        for number, cell in enumerate(islice(cells, self.plan.rows * across)):
+            row, column = divmod(number, across)
+            if column < self.plan.columns:
+                self._cell(cell, self.plan.at(row, column))
         self._footer(cells, tally)
         return self.image
 
     def _row_head(self, head: Head, row: int) -> None:
         width, height = self.plan.head
-        label = self.plan.letter * 2
         left = self.plan.gap * 4 + (self.plan.cell - width) // 2
-        top = self.plan.at(row, 0)[1] + (self.plan.picture[1] - height - label) // 2
-        self._head(head, left, top)
+        above = (self.plan.picture[1] - height - self.plan.label) // 2
+        self._head(head, left, self.plan.at(row, 0)[1] + above)
 
     def _column_head(self, head: Head, column: int) -> None:
         left = self.plan.at(0, column)[0] + (self.plan.cell - self.plan.head[0]) // 2
@@ -85,45 +91,49 @@ class Sheet:
         if picture:
             self._paste(picture, (left, top), self.plan.head)
         else:
-            self._tile((left, top), self.plan.head, "saved")
-            lines = wrapped(head.text or head.name, self.font, width * 0.86, 6)
-            centred(self.draw, (left + width / 2, top + height / 2), lines, self.font, _INK)
-        middle = (left + width / 2, top + height + self.plan.letter * 1.1)
-        name = cut(head.name, self.font, self.plan.cell * 0.98)
-        self.draw.text(middle, name, _INK, self.font, anchor="mm")
+            self._tile(head.text or head.name, (left, top), self.plan.head, "head")
+        self._name(head.name, left + width / 2, top + height)
 
     def _cell(self, cell: Cell, place: tuple[int, int]) -> None:
         width, height = self.plan.picture
         picture = cell.path and thumbs.small(cell.path, width * 2, height * 2)
         if picture:
             self._paste(picture, place, self.plan.picture)
-            return
-        self._tile(place, self.plan.picture, cell.kind)
-        ink = _TILES[cell.kind][1]
-        lines = wrapped(cell.words, self.big, width * 0.84, 3)
-        centred(self.draw, (place[0] + width / 2, place[1] + height / 2), lines, self.big, ink)
+        else:
+            self._tile(cell.words, place, self.plan.picture, cell.kind)
+        if self.plan.wall:
+            self._name(cell.name, place[0] + width / 2, place[1] + height)
+
+    def _name(self, name: str, middle: float, top: int) -> None:
+        font = self.letters.font(self.plan.letter, name)
+        said = cut(name, font, self.plan.cell * 0.98)
+        self.draw.text((middle, top + self.plan.label * 0.55), said, _INK, font, anchor="mm")
 
     def _paste(self, picture: Image.Image, place: tuple[int, int], size: tuple[int, int]) -> None:
         # Faces are in the upper part: where a picture is too tall, its foot is cut.
         fitted = ImageOps.fit(picture, size, centering=(0.5, 0.2))
         self.image.paste(fitted, place, _rounded(size, self.plan.gap))
 
-    def _tile(self, place: tuple[int, int], size: tuple[int, int], kind: str) -> None:
+    def _tile(self, words: str, place: tuple[int, int], size: tuple[int, int], kind: str) -> None:
         fill, ink = _TILES[kind]
-        mask = _rounded(size, self.plan.gap)
-        self.image.paste(_mixed(fill, ink), (*place,), mask)
+        self.image.paste(_mixed(fill, ink), (*place,), _rounded(size, self.plan.gap))
         self.image.paste(fill, (*place,), _inner(size, self.plan.gap))
+        font = self.letters.font(self.plan.letter, words)
+        lines = wrapped(words, font, size[0] * 0.84, most=max(1, size[1] // self.plan.label))
+        middle = (place[0] + size[0] / 2, place[1] + size[1] / 2)
+        centred(self.draw, middle, lines, font, ink)
 
     def _footer(self, cells: Cells, tally: str) -> None:
         left, right = self.plan.gap * 4, self.plan.size[0] - self.plan.gap * 4
         line = self.plan.size[1] - self.plan.letter * 3 - self.plan.gap
         self.draw.line((left, line, right, line), _LINE, max(1, self.plan.cell // 200))
-        said = f"{data.size(cells)}   {tally}"
-        if (self.plan.rows, self.plan.columns) != (len(cells.rows), len(cells.columns)):
-            said += f"   (drawn: the first {self.plan.rows:,} × {self.plan.columns:,})"
-        middle = line + self.plan.letter * 1.6
-        text = cut(said, self.font, right - left)
-        self.draw.text((left, middle), text, _SOFT, self.font, anchor="lm")
+        total, drawn = len(cells.rows) * len(cells.columns), self.plan.rows * self.plan.columns
+        note = f" (the first {drawn:,} are drawn)" if drawn < total else ""
+        # Pillow's own font has no multiplication sign.
+        said = f"{data.size(cells)}{note}:  {tally}".replace("×", "x")
+        font = self.letters.font(self.plan.letter, said)
+        middle = line + self.plan.letter * 1.7
+        self.draw.text((left, middle), cut(said, font, right - left), _SOFT, font, anchor="lm")
 
 
 @cache

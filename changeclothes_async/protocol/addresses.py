@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# IPv4 inside IPv6: NAT64 (RFC 6052, RFC 8215), compatible (RFC 4291) and translated (RFC 2765).
+_EMBEDDING = [
+    ipaddress.IPv6Network(network)
+    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
+]
+_PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")  # not global (RFC 6890), as old Pythons think
 
 
 def is_public(host: str) -> bool:
@@ -17,11 +22,16 @@ def is_public(host: str) -> bool:
     except ValueError:
         return False
     inner = _embedded(address) if isinstance(address, ipaddress.IPv6Address) else None
-    return is_public(str(inner)) if inner else address.is_global and not address.is_multicast
+    if inner:
+        return is_public(str(inner))
+    special = (
+        address.is_multicast or address.is_reserved or getattr(address, "is_site_local", False)
+    )
+    return address.is_global and not special and address not in _PROTOCOLS
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if address in _NAT64:
+    if any(address in network for network in _EMBEDDING):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo
     return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)

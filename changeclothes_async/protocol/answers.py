@@ -17,11 +17,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeGuard
+from urllib.parse import urlsplit
 
 from changeclothes_async import errors
 
 LARGEST = 8 * 2**20
 """The most bytes of an answer that are read or unpacked."""
+
+_SHORTEST_SECRET = 8
+_BLOT = "***"
 
 _LATER = {408, 425, 429, 503, 521, 523}
 _TOO_MUCH = {413, 415, 431}
@@ -56,16 +60,30 @@ class Made:
     raw: Raw
 
 
-def received(status: int, headers: Mapping[str, str], body: bytes) -> Raw:
-    """Take an answer in, undoing a gzip or deflate that was not asked for, up to LARGEST bytes.
+def received(status: int, headers: Mapping[str, str], body: bytes, secret: str = "") -> Raw:
+    """Take an answer in: unpacked where it came packed, the `secret` blotted out of it.
 
-    A body that does not unpack is kept as it is: a session of the user's own may have done it.
+    A gzip or deflate that was not asked for is undone up to LARGEST bytes; a body that does not
+    unpack is kept as it is, since a session of the user's own may have done it. A service that
+    echoes the key must not carry it into errors, logs and the ledger.
     """
     packing = headers.get("content-encoding", "").strip().lower()
     if packing in {"gzip", "x-gzip", "deflate"}:
         with contextlib.suppress(zlib.error):
             body = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body, LARGEST)
-    return Raw(status, headers, body)
+    raw = Raw(status, headers, body)
+    # A secret of a few letters is no secret, and would blot out parts of addresses.
+    return _blotted(raw, secret) if len(secret) >= _SHORTEST_SECRET else raw
+
+
+def _blotted(raw: Raw, secret: str) -> Raw:
+    headers = {name: value.replace(secret, _BLOT) for name, value in raw.headers.items()}
+    body = raw.body.replace(secret.encode(), _BLOT.encode())
+    if b"\\" in body:  # JSON can spell the same letters otherwise
+        text = json.dumps(Raw(raw.status, headers, body).envelope, ensure_ascii=False)
+        if secret in text:
+            body = text.replace(secret, _BLOT).encode("utf-8", "replace")
+    return Raw(raw.status, headers, body)
 
 
 def decode(raw: Raw, *, whole: bool = True) -> Made | errors.ChangeClothesError:
@@ -95,19 +113,29 @@ def _made(raw: Raw, data: Any) -> Made | None:
         result_img_url=url,
         mask_img_url=mask if _is_url(mask) else None,
         cache_hit=hit if isinstance(hit, bool) else None,
-        seed=int(seed) if isinstance(seed, int | float) and seed == seed // 1 else None,
+        seed=_whole_number(seed),
         raw=raw,
     )
 
 
 def _is_url(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and value.lower().startswith(("https://", "http://"))
+    if not isinstance(value, str) or not value.isprintable():
+        return False
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def _code(value: Any) -> int | None:
     """Read a code that came as 200, 200.0 or "200"; anything else is no code."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
+    return _whole_number(value)
+
+
+def _whole_number(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -138,7 +166,8 @@ def _by_status(raw: Raw, code: int | None, msg: str | None) -> errors.ChangeClot
     """Classify an answer whose envelope is missing or has no documented code."""
     status = raw.status
     facts = {"code": code, "msg": msg, "http_status": status, "raw": raw}
-    said = f"HTTP {status}" + (f', code {code}, "{msg}"' if code is not None or msg else "")
+    said = f"HTTP {status}" + (f", code {code}" if code is not None else "")
+    said += f', "{msg}"' if msg else ""
     if 200 <= status < 300:
         return _damaged(raw, code, msg, "no envelope" if code is None else f"unknown code {code}")
     if status in _LATER:

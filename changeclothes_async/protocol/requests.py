@@ -38,7 +38,9 @@ def _picture(source: object, field: ValidationInfo) -> images.Image:
     try:
         return images.of(source)
     except errors.NotAnImage as error:
-        refusal = errors.NotAnImage(f"{field.field_name}: {error.message}", next_step=error.next_step)
+        refusal = errors.NotAnImage(
+            f"{field.field_name}: {error.message}", next_step=error.next_step
+        )
     raise refusal
 
 
@@ -140,7 +142,7 @@ class ChangeByPrompt(Job):
 
 
 def identity(job: Job, digests: Iterable[bytes]) -> bytes:
-    """Give 32 bytes that stand for all that is paid for: endpoint, texts, and each picture's digest.
+    """Give 32 bytes that stand for all that is paid for: endpoint, texts, pictures' digests.
 
     Neither a picture's path nor the key is part of it.
     """

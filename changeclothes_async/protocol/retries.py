@@ -36,7 +36,7 @@ def is_safe(policy: Policy, error: BaseException | None, attempt: int) -> bool:
 
 def pause(
     policy: Policy,
-    error: BaseException,
+    error: BaseException | None,
     attempt: int,
     draw: Callable[[], float] = random.random,
 ) -> float:

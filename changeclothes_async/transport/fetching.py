@@ -5,6 +5,7 @@ A download costs nothing, so it is repeated on its own when it fails.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import tenacity
 
 from changeclothes_async import errors, settings
+from changeclothes_async.protocol import addresses
 from changeclothes_async.transport import session
 
 _HOPS = 3
@@ -52,8 +54,16 @@ async def _once(
             if status not in {301, 302, 303, 307, 308}:
                 _check_answer(url, status, headers)
                 return await consume(_checked(url, chunks, options.max_result_bytes))
-        url = urljoin(url, headers.get("location", ""))
+        url = _joined(url, headers.get("location", ""))
     raise _failed(url, "it is redirected too often", final=True)
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        failure = _failed(url, f"it is redirected to {location[:100]!r}, no address", final=True)
+    raise failure
 
 
 def _check_address(url: str, options: settings.Fetching) -> None:
@@ -65,6 +75,17 @@ def _check_address(url: str, options: settings.Fetching) -> None:
     near = options.near and settings.is_loopback(host)
     if not host or not (scheme == "https" or (scheme == "http" and near)):
         raise _failed(url, "results are fetched over https only", final=True)
+    # What is a name is looked at when it is connected to; behind a proxy only this is left.
+    if not near and (settings.is_loopback(host) or _is_private(host)):
+        raise _failed(url, f"{host} is not a public address", final=True)
+
+
+def _is_private(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return not addresses.is_public(host)
 
 
 def _check_answer(url: str, status: int, headers: Mapping[str, str]) -> None:

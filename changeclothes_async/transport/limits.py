@@ -64,12 +64,17 @@ class Limits:
             self.waiting -= 1
 
     async def slot(self) -> Slot:
-        """Wait for the pause to end, for the pace, and for a free slot; in that order."""
+        """Wait for the pause to end, for a free slot, and for the pace; in that order."""
         slot = Slot()
         while True:
-            await self._until(self._open_at)
-            await self._paced()
+            await self._opened()
             await self._taken(slot)
+            try:
+                # Last, since starts are what is counted; nobody else could start sooner anyway.
+                await self._paced()
+            except BaseException:
+                self.give_back(slot)
+                raise
             if self._loop.time() >= self._open_at:
                 slot.pauses = self._pauses
                 return slot
@@ -96,6 +101,10 @@ class Limits:
             self._calm = 0
             self._slots.total_tokens = self.allowed + 1
 
+    async def _opened(self) -> None:
+        while self._loop.time() < self._open_at:  # it may be put off meanwhile
+            await self._until(self._open_at)
+
     async def _taken(self, slot: Slot) -> None:
         try:
             self._slots.acquire_on_behalf_of_nowait(slot)
@@ -109,6 +118,5 @@ class Limits:
             await self._until(start)
 
     async def _until(self, moment: float) -> None:
-        while (left := moment - self._loop.time()) > 0:
+        if (left := moment - self._loop.time()) > 0:
             await asyncio.sleep(left)
-            moment = max(moment, self._open_at)

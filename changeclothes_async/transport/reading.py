@@ -27,6 +27,7 @@ from changeclothes_async.protocol import images, multipart
 SMALL = 2 * 2**20
 KEPT = 24 * 2**20
 CHUNK = 256 * 2**10
+_PNG_MODES = {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
 
 
 class Reader:
@@ -49,7 +50,8 @@ class Reader:
         if isinstance(image, images.Bytes):
             return multipart.Picture(image, _kind(image.data, "The picture in memory"))
         if isinstance(image, images.File):
-            return self._known(image.path) or await asyncio.to_thread(self._find, image.path)
+            known = self._known(image.path)
+            return known or await asyncio.to_thread(self._find, image.path)
         if isinstance(image, images.Stream):
             return await _spooled(image.handle)
         return await asyncio.to_thread(_encoded, image.image)
@@ -68,7 +70,7 @@ class Reader:
         return known[1]
 
     async def settled(self, image: images.Image) -> images.Image:
-        """Check and digest a picture that many jobs will use, and make it one that can be reread."""
+        """Check and digest a picture for many jobs, and make it one that can be read again."""
         if isinstance(image, images.Link | images.File | images.Bytes):
             await self.digest_of(image)
             return image
@@ -240,12 +242,15 @@ def _kind(data: bytes, name: str) -> images.Kind:
 def _encoded(image: Any) -> multipart.Picture:
     file = io.BytesIO()
     try:
-        image.save(file, "PNG")
-    except (OSError, ValueError):
-        file = io.BytesIO()
-        image.convert("RGB").save(file, "PNG")
-    data = file.getvalue()
-    return multipart.Picture(images.Bytes(data), _kind(data, "The PIL image"))
+        # PNG has modes for all that PIL can hold but CMYK and the like.
+        (image if image.mode in _PNG_MODES else image.convert("RGB")).save(file, "PNG")
+    except (OSError, ValueError, SyntaxError) as error:
+        broken = errors.NotAnImage(
+            f"The PIL image cannot be encoded ({error}).", next_step="Load it whole first."
+        )
+    else:
+        return multipart.Picture(images.Bytes(file.getvalue()), _kind(file.getvalue(), "The image"))
+    raise broken
 
 
 async def _spooled(handle: Any) -> multipart.Picture:
@@ -259,6 +264,17 @@ async def _spooled(handle: Any) -> multipart.Picture:
     kind = _kind(start, "The open file")
     if len(start) <= SMALL:
         return multipart.Picture(images.Bytes(start), kind)
+    try:
+        return multipart.Picture(await _copied(start, handle), kind)
+    except OSError as error:
+        no_room = errors.InvalidInput(
+            f"The open file is large, and there is no room for its copy ({error.strerror}).",
+            next_step="Make room in the folder for temporary files (TMPDIR), or give a path.",
+        )
+    raise no_room
+
+
+async def _copied(start: bytes, handle: Any) -> multipart.Stored:
     copy = tempfile.NamedTemporaryFile(prefix="changeclothes-")  # noqa: SIM115 - lives as long as the body
     chunk = start
     while chunk:
@@ -266,7 +282,7 @@ async def _spooled(handle: Any) -> multipart.Picture:
         chunk = await _next(handle)
     copy.flush()
     seen = os.fstat(copy.fileno())
-    return multipart.Picture(multipart.Stored(copy.name, seen.st_size, _stamp(seen), copy), kind)
+    return multipart.Stored(copy.name, seen.st_size, _stamp(seen), copy)
 
 
 async def _next(handle: Any) -> bytes:
@@ -283,7 +299,7 @@ async def _next(handle: Any) -> bytes:
         )
     else:
         if chunk is None or isinstance(chunk, bytes | bytearray):
-            return chunk or b""
+            return bytes(chunk or b"")
         failure = errors.NotAnImage(
             "The open file gives text.", next_step='Open it with mode "rb" and call again.'
         )

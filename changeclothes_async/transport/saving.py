@@ -34,25 +34,25 @@ async def save(chunks: AsyncIterator[bytes], target: Path) -> Saved:
 
     Raises SaveFailed; errors of the chunks pass through, and nothing is left behind.
     """
-    part = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
     try:
-        return await _written(chunks, target, part)
+        return await _written(chunks, target)
     except errors.ChangeClothesError:
         raise
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         failure = errors.SaveFailed(f"{target} could not be written ({words}).")
-    finally:
-        part.unlink(missing_ok=True)
     raise failure
 
 
-async def _written(chunks: AsyncIterator[bytes], target: Path, part: Path) -> Saved:
+async def _written(chunks: AsyncIterator[bytes], target: Path) -> Saved:
     digest, head, size = hashlib.sha256(), b"", 0
+    if not target.name:
+        raise ValueError("it is a folder")
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     file = await asyncio.to_thread(_made, part)
     try:
         async for chunk in chunks:
-            head = head or chunk[: images.HEAD]
+            head += chunk[: images.HEAD - len(head)]
             size += len(chunk)
             digest.update(chunk)
             await asyncio.to_thread(file.write, chunk)
@@ -60,6 +60,7 @@ async def _written(chunks: AsyncIterator[bytes], target: Path, part: Path) -> Sa
         seen = await asyncio.to_thread(_finished, file, part, place)
     finally:
         file.close()
+        part.unlink(missing_ok=True)
     return Saved(place, size, seen.st_mtime_ns, digest.digest())
 
 

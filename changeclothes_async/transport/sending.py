@@ -26,6 +26,8 @@ from changeclothes_async.transport import limits, session
 
 _log = logging.getLogger("changeclothes_async")
 
+_MONEY: list[errors.Money] = ["not spent", "maybe spent", "spent"]
+
 T = TypeVar("T")
 Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
 
@@ -142,13 +144,16 @@ class Call:
         self._journal = journal
         self._started = self._loop.time()
         self._ends = self._started + options.deadline if options.deadline else None
+        self._next_pause = 0.0
+        self._last: errors.ChangeClothesError | None = None
+        self._money: errors.Money = "not spent"
         self.attempts = 0
 
     async def made(self) -> answers.Made:
         """Send until it is answered or no further attempt is safe.
 
-        Raises TooManyWaiting at once where the queue is full; any error knows the attempts made
-        and the seconds they took.
+        Raises TooManyWaiting at once where the queue is full. Any error knows the attempts made,
+        the seconds they took, and what all of them together may have cost.
         """
         self._sender.limits.admit()
         retrying = tenacity.AsyncRetrying(
@@ -158,19 +163,21 @@ class Call:
             return await retrying(self._attempt)
         except errors.ChangeClothesError as error:
             error.attempts, error.elapsed = self.attempts, self._loop.time() - self._started
+            error.money = max(error.money, self._money, key=_MONEY.index)
             raise
 
     def _is_safe_again(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        again = retries.is_safe(self._options.retry, error, state.attempt_number)
-        return again and (self._ends is None or self._loop.time() < self._ends)
+        if not retries.is_safe(self._options.retry, error, state.attempt_number):
+            return False
+        self._next_pause = retries.pause(self._options.retry, error, state.attempt_number)
+        return self._ends is None or self._loop.time() + self._next_pause < self._ends
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        if error is None or isinstance(error, errors.Refused):
-            return 0.0  # everybody waits for it together, in `limits`
         self._sender.counts.retried += 1
-        return retries.pause(self._options.retry, error, state.attempt_number)
+        # Everybody waits for a refusal together, in `limits`.
+        return 0.0 if isinstance(error, errors.Refused) else self._next_pause
 
     async def _attempt(self) -> answers.Made:
         """Queue for a slot, and follow the attempt that is made with it."""
@@ -182,6 +189,10 @@ class Call:
         except asyncio.CancelledError:
             attempt.add_done_callback(_report)
             raise
+        except errors.ChangeClothesError as error:
+            self._last = error
+            self._money = max(error.money, self._money, key=_MONEY.index)
+            raise
 
     async def _queue(self) -> limits.Slot:
         try:
@@ -190,7 +201,8 @@ class Call:
                     self._body = self._body or await self._prepare()
                     return await self._sender.limits.slot()
         except TimeoutError:
-            late = errors.NotSent("The deadline passed before a slot was free.", final=True)
+            late = self._last or errors.NotSent("The deadline passed before a slot was free.")
+            late.final = True
         raise late
 
     async def _carried(self, slot: limits.Slot) -> answers.Made:
@@ -219,7 +231,9 @@ class Call:
     async def _outcome(self, upload: session.Upload) -> Outcome:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout
         try:
-            return await self._sender.session.post(self._url, upload, min(left, self._options.timeout))
+            return await self._sender.session.post(
+                self._url, upload, min(left, self._options.timeout)
+            )
         except errors.ChangeClothesError as error:
             return error
 

@@ -17,6 +17,7 @@ import contextlib
 import functools
 import socket
 import ssl
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from importlib import metadata
 from typing import Any
@@ -41,7 +42,9 @@ class Upload(payload.Payload):
 
     _autoclose = True
 
-    def __init__(self, body: multipart.Body, on_bytes: Callable[[int, bool], None] | None = None) -> None:
+    def __init__(
+        self, body: multipart.Body, on_bytes: Callable[[int, bool], None] | None = None
+    ) -> None:
         super().__init__(body, content_type=body.content_type)
         self._size = body.length
         self._on_bytes = on_bytes
@@ -52,6 +55,7 @@ class Upload(payload.Payload):
         self, writer: abc.AbstractStreamWriter, content_length: int | None
     ) -> None:
         """Write every frame, raise the flag, and write the closing boundary."""
+        del content_length  # our own, which `size` has announced
         body: multipart.Body = self._value
         try:
             for frame in body.frames:
@@ -73,6 +77,7 @@ class Upload(payload.Payload):
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Refuse: a body is never turned into text, nor shown."""
+        del encoding, errors
         raise TypeError("an upload is not text")
 
 
@@ -118,10 +123,11 @@ class Session:
                 timeout=limits,
                 # A 307 would post photographs and key to another host.
                 allow_redirects=False,
+                raise_for_status=False,  # a session of the user's own may have another habit
                 **self._route,
             ) as response:
                 outcome = await self._understood(response)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the phase tells what it costs
+        except Exception as error:  # whatever it is, the phase tells what it costs
             outcome = upload.failure or self._failure(error, upload.sent_whole)
         if isinstance(outcome, answers.Made):
             return outcome
@@ -131,11 +137,9 @@ class Session:
         self, response: aiohttp.ClientResponse
     ) -> answers.Made | errors.ChangeClothesError:
         body, whole = await _body(response)
-        # A service that echoes the key must not carry it into errors, logs and the ledger.
         key = self._key.get_secret_value()
-        headers = {name: value.replace(key, _BLOT) for name, value in _headers(response).items()}
-        body = body.replace(key.encode(), _BLOT.encode())
-        return answers.decode(answers.received(response.status, headers, body), whole=whole)
+        raw = answers.received(response.status, _headers(response), body, key)
+        return answers.decode(raw, whole=whole)
 
     def _failure(self, error: Exception, sent_whole: bool) -> errors.ChangeClothesError:
         if sent_whole:
@@ -154,14 +158,18 @@ class Session:
         return _words(error).replace(self._key.get_secret_value(), _BLOT)
 
 
+class NotPublic(OSError):
+    """An address that only this network can reach."""
+
+
 class Downloads:
     """The HTTP session of one event loop for results; it never sees the key."""
 
     def __init__(self, options: settings.Fetching) -> None:
         self._options = options
         # Behind a proxy the proxy resolves names, and the guard would only see the proxy.
-        guarded = not (options.proxy or options.trust_env)
-        factory = _guard(options.near) if guarded else None
+        proxied = options.proxy or (options.trust_env and urllib.request.getproxies())
+        factory = None if proxied else _guard(options.near)
         self._http = _http(
             aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, socket_factory=factory),
             options.trust_env,
@@ -172,7 +180,9 @@ class Downloads:
         await self._http.close()
 
     @contextlib.asynccontextmanager
-    async def get(self, url: str) -> AsyncIterator[tuple[int, dict[str, str], AsyncIterator[bytes]]]:
+    async def get(
+        self, url: str
+    ) -> AsyncIterator[tuple[int, dict[str, str], AsyncIterator[bytes]]]:
         """Open an address: its status, headers, and chunks.
 
         Raises DownloadFailed for any failure of the network.
@@ -193,8 +203,9 @@ class Downloads:
         except errors.ChangeClothesError:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            refused = isinstance(getattr(error, "os_error", None), NotPublic)
             failure = errors.DownloadFailed(
-                f"The result's download failed ({_words(error)}).", url=url
+                f"The result's download failed ({_words(error)}).", url=url, final=refused
             )
         raise failure
 
@@ -256,7 +267,7 @@ def _guard(near: bool) -> Callable[[Any], socket.socket]:
     def guarded(address: Any) -> socket.socket:
         family, kind, protocol, _, (host, *_) = address
         if not (addresses.is_public(host) or (near and settings.is_loopback(host))):
-            raise OSError(f"{host} is not a public address")
+            raise NotPublic(f"{host} is not a public address")
         return socket.socket(family, kind, protocol)
 
     return guarded

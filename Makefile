@@ -1,0 +1,48 @@
+# Each target sets up what it needs in .venv; a machine with Python 3.11 or later and make will do.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test check format bench docs clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+.venv/demo: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable '.[cli]'
+	touch $@
+
+.venv/test: .venv/demo
+	$(BIN)/pip install --quiet --group test
+	touch $@
+
+.venv/check: .venv/test
+	$(BIN)/pip install --quiet --group check
+	touch $@
+
+demo: .venv/demo  ## Dress drawn models on the embedded sandbox: pictures and a gallery in demo/
+	$(BIN)/changeclothes demo --out demo
+
+test: .venv/test  ## Run all tests
+	$(BIN)/pytest
+
+check: .venv/check  ## Formatting, lint, types, import floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: .venv/check  ## Format the code and mend what lint can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/demo  ## Measure against peers, side by side (minutes)
+	$(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/pip install --quiet --editable . --requirement benchmarks/requirements.txt
+	benchmarks/.venv/bin/python -m benchmarks
+
+clean:  ## Remove what these targets made
+	rm -rf .venv benchmarks/.venv benchmarks/results demo site
