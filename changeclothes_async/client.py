@@ -76,6 +76,7 @@ class AsyncChangeClothes:
             max_result_bytes=max_result_bytes,
         )
         self._caller = calls.Caller(self._options, session, ledger)
+        self._fetcher = results.Fetcher(self._options.fetching, self._caller.downloads)
 
     def __repr__(self) -> str:
         return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
@@ -173,7 +174,7 @@ class AsyncChangeClothes:
     async def run(self, job: requests.Job) -> results.Look:
         """Make one call for a job, a `TryOn` or a `ChangeByPrompt`; errors as in `try_on`."""
         made, attempts = await self._caller.make(job, self._options)
-        return results.look(made, self._fetcher(), attempts)
+        return results.look(made, self._fetcher, attempts)
 
     def as_completed(self, jobs: pool.Jobs) -> AsyncGenerator[results.Outcome]:
         """Make many calls, at most `max_concurrency` at once; give outcomes as they come.
@@ -256,9 +257,6 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk import batches
 
         return await self.run_grid(batches.batch(jobs), out, **options)
-
-    def _fetcher(self) -> results.Fetcher:
-        return results.Fetcher(self._options.fetching, self._caller.downloads)
 
 
 def _budget(max_calls: int | None) -> int | None:

@@ -110,6 +110,21 @@ def kind(head: bytes) -> Kind | None:
     return _BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None
 
 
+def checked(data: bytes, name: str) -> Kind:
+    """Give the format of what begins with `data`; raises NotAnImage, calling it `name`."""
+    if not data:
+        raise errors.NotAnImage(
+            f"{name} is empty.", next_step="Give a picture (an open file is read from where it is)."
+        )
+    found = kind(data[:HEAD])
+    if found is None:
+        raise errors.NotAnImage(
+            f"{name} is not a picture: it begins with {data[:8]!r}.",
+            next_step="Give a JPEG, PNG, WebP or another picture file.",
+        )
+    return found
+
+
 def of(source: object) -> Image:
     """Turn what a user gave as a picture into a value; nothing is read.
 

@@ -27,7 +27,7 @@ from aiohttp import abc, payload
 
 from changeclothes_async import errors, settings
 from changeclothes_async.protocol import addresses, answers, multipart
-from changeclothes_async.transport import reading
+from changeclothes_async.transport import files
 
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again.
@@ -224,7 +224,7 @@ def _words(error: Exception) -> str:
 
 async def _chunks(frame: bytes | multipart.Stored) -> AsyncIterator[bytes | memoryview]:
     if not isinstance(frame, bytes):
-        async for chunk in reading.chunks(frame):
+        async for chunk in files.chunks(frame):
             yield chunk
     elif len(frame) <= _SLICE:
         yield frame

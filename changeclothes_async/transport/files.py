@@ -1,0 +1,128 @@
+"""Picture files on the disk: opened with care, told apart by a stamp, read in chunks.
+
+Nothing that could block for ever is opened: regular files only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+import stat
+from collections.abc import AsyncIterator
+
+from changeclothes_async import errors
+from changeclothes_async.protocol import multipart
+
+_CACHED = 128 * 2**10
+_FROM_DISK = 256 * 2**10
+_TURN = 4
+_NOWAIT = getattr(os, "RWF_NOWAIT", None)  # Linux has it
+
+Stamp = tuple[int, ...]
+
+
+async def chunks(content: multipart.Stored) -> AsyncIterator[memoryview]:
+    """Read a stored picture piece by piece, without ever waiting for the disk in the loop.
+
+    Raises NotAnImage when the file is gone, or is not the one that was measured.
+    """
+    run = asyncio.get_running_loop().run_in_executor
+    file = await run(None, _reopened, content)
+    try:
+        offset = turn = 0
+        while offset < content.size:
+            chunk = _at_hand(file, offset)
+            if chunk is None:
+                chunk = await run(None, _read, file, offset)
+            offset += len(chunk)
+            if not chunk or offset > content.size:
+                raise _changed(content.path)
+            if offset == content.size:
+                _check_unchanged(file, content)
+            yield chunk
+            turn += 1
+            if turn % _TURN == 0:
+                await asyncio.sleep(0)  # a fast receiver never makes a sender wait
+    finally:
+        file.close()
+
+
+def _at_hand(file: io.FileIO, offset: int) -> memoryview | None:
+    """Read what the page cache has, which takes no thread; None where the disk is needed.
+
+    Into fresh memory each time: a transport may still hold a view of the piece before.
+    """
+    if _NOWAIT is None:
+        return None
+    piece = bytearray(_CACHED)
+    try:
+        size = os.preadv(file.fileno(), [piece], offset, _NOWAIT)
+    except OSError:  # not in the cache, or a file system that cannot tell
+        return None
+    return memoryview(piece)[:size] if size else None
+
+
+def _read(file: io.FileIO, offset: int) -> memoryview:
+    file.seek(offset)
+    return memoryview(file.read(_FROM_DISK))
+
+
+def digested(content: multipart.Stored) -> bytes:
+    """Give a stored picture's SHA-256; raises NotAnImage when it has changed."""
+    with opened(content.path) as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        _check_unchanged(file, content)
+    return digest
+
+
+def opened(path: str) -> io.FileIO:
+    """Open a regular file for reading, or say why it cannot be."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - the path is text by now
+            problem = "is a folder" if os.path.isdir(path) else "is not a regular file"  # noqa: PTH112
+        else:
+            return io.FileIO(path, "rb")
+    except FileNotFoundError:
+        problem = "does not exist"
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+    raise errors.NotAnImage(
+        f"{path} {problem}.", next_step="Give the path of a picture file, or a whole http(s) URL."
+    )
+
+
+def _reopened(content: multipart.Stored) -> io.FileIO:
+    file = opened(content.path)
+    try:
+        _check_unchanged(file, content)
+    except errors.NotAnImage:
+        file.close()
+        raise
+    return file
+
+
+def _check_unchanged(file: io.FileIO, content: multipart.Stored) -> None:
+    if stamp(os.fstat(file.fileno())) != content.stamp:
+        raise _changed(content.path)
+
+
+def _changed(path: str) -> errors.NotAnImage:
+    return errors.NotAnImage(
+        f"{path} changed while it was being sent.",
+        next_step="Leave the file alone until the call is done, and call again.",
+    )
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """Give a file's stamp by its path; None where it cannot be had."""
+    try:
+        return stamp(os.stat(path))  # noqa: PTH116 - a Path costs more than the stat
+    except OSError:
+        return None
+
+
+def stamp(seen: os.stat_result) -> Stamp:
+    """Give what changes when a file is replaced or written to."""
+    return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
