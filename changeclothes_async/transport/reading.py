@@ -42,7 +42,9 @@ class Reader:
             return multipart.Picture(image, images.checked(image.data, "The picture in memory"))
         if isinstance(image, images.File):
             known = self._known(image.path)
-            return known if known else await asyncio.to_thread(self._find, image.path)
+            if known is None:
+                known = await asyncio.to_thread(self._find, image.path)
+            return known
         if isinstance(image, images.Stream):
             return await spooling.spooled(image.handle, SMALL)
         return await asyncio.to_thread(spooling.encoded, image.image)

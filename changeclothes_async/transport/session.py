@@ -20,7 +20,7 @@ import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
 from aiohttp import abc, payload
@@ -35,6 +35,8 @@ _IDLE = 2.0
 _STALLED = 60.0
 _SLICE = 128 * 2**10
 _BLOT = "***"
+
+Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
 
 
 class Upload(payload.Payload):
@@ -111,7 +113,13 @@ class Session:
 
         Raises a ChangeClothesError for anything but a result.
         """
-        limits = aiohttp.ClientTimeout(total=max(timeout, 0.001), connect=self._connect)
+        # In a frame of its own, so that no traceback leads to aiohttp's response and its request.
+        outcome = await self._answered(url, upload, timeout)
+        if isinstance(outcome, answers.Made):
+            return outcome
+        raise outcome
+
+    async def _answered(self, url: str, upload: Upload, timeout: float) -> Outcome:
         try:
             async with self._http.post(
                 url,
@@ -120,22 +128,17 @@ class Session:
                     **self._headers,
                     "Authorization": f"Bearer {self._key.get_secret_value()}",
                 },
-                timeout=limits,
+                timeout=aiohttp.ClientTimeout(total=max(timeout, 0.001), connect=self._connect),
                 # A 307 would post photographs and key to another host.
                 allow_redirects=False,
                 raise_for_status=False,  # a session of the user's own may have another habit
                 **self._route,
             ) as response:
-                outcome = await self._understood(response)
+                return await self._understood(response)
         except Exception as error:  # whatever it is, the phase tells what it costs
-            outcome = upload.failure or self._failure(error, upload.sent_whole)
-        if isinstance(outcome, answers.Made):
-            return outcome
-        raise outcome
+            return upload.failure or self._failure(error, upload.sent_whole)
 
-    async def _understood(
-        self, response: aiohttp.ClientResponse
-    ) -> answers.Made | errors.ChangeClothesError:
+    async def _understood(self, response: aiohttp.ClientResponse) -> Outcome:
         body, whole = await _body(response)
         key = self._key.get_secret_value()
         raw = answers.received(response.status, _headers(response), body, key)
