@@ -100,7 +100,7 @@ async def _planned(
     out: Path,
     wishes: Wishes,
 ) -> list[Planned]:
-    identities = [await identity(work.job(*cell), reader) for cell in some]
+    identities = [identity(work.job(*cell), reader) for cell in some]
     names = [grid.cell_name(work, *cell) for cell in some]
     entries = await book.entries(identities) if book else {}
     saved = [n for n, i in zip(names, identities, strict=True) if _is_saved(entries.get(i))]
@@ -115,9 +115,12 @@ async def _planned(
     return found
 
 
-async def identity(job: requests.Job, reader: reading.Reader) -> bytes:
-    """Give the digest of all that is paid for in a job."""
-    return requests.identity(job, [await reader.digest_of(image) for _, image in job.pictures()])
+def identity(job: requests.Job, reader: reading.Reader) -> bytes:
+    """Give the digest of all that is paid for in a job whose pictures were looked at.
+
+    Whether they have changed since is found when they are sent.
+    """
+    return requests.identity(job, [reader.known_digest(image) for _, image in job.pictures()])
 
 
 def in_place(out: Path, pictures: dict[str, ledger.Picture]) -> set[str]:
@@ -150,7 +153,7 @@ async def plan(
     """Count what a run would do."""
     counts = dict.fromkeys(Step, 0)
     failed = unsure = duplicates = size = 0
-    repeats = await _repeats(work, reader)
+    repeats = _repeats(work, reader)
     async for planned in steps(work, reader, book, out, wishes):
         if planned.step is Step.SEND and repeats(planned.row, planned.column):
             duplicates += 1
@@ -174,15 +177,13 @@ async def plan(
     )
 
 
-async def _repeats(work: grid.Work, reader: reading.Reader) -> Callable[[int, int], bool]:
+def _repeats(work: grid.Work, reader: reading.Reader) -> Callable[[int, int], bool]:
     """Tell which cells are paid for by an earlier one: those whose row or column was there before.
 
     Kept by row and column, since a set of a million digests would not be small.
     """
-    rows = _seen_before([await identity(work.job(n, 0), reader) for n in range(len(work.rows))])
-    columns = _seen_before(
-        [await identity(work.job(0, n), reader) for n in range(len(work.columns))]
-    )
+    rows = _seen_before([identity(work.job(n, 0), reader) for n in range(len(work.rows))])
+    columns = _seen_before([identity(work.job(0, n), reader) for n in range(len(work.columns))])
     return lambda row, column: row in rows or column in columns
 
 

@@ -57,7 +57,7 @@ class _Pool:
     def __init__(self, run: Run, limit: int) -> None:
         self._run = run
         self._free = asyncio.Semaphore(limit)
-        self._done: asyncio.Queue[results.Outcome | None] = asyncio.Queue()
+        self._done: asyncio.Queue[results.Outcome | Exception | None] = asyncio.Queue()
         self._stopped = False
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -65,6 +65,8 @@ class _Pool:
         """Wait for the next outcome; None when there is none to come."""
         outcome = await self._done.get()
         self._free.release()
+        if isinstance(outcome, Exception):
+            raise outcome
         return outcome
 
     async def feed(self, jobs: AsyncIterator[requests.Job]) -> None:
@@ -97,6 +99,9 @@ class _Pool:
             outcome = results.Outcome(index, job, error=error)
             if _stops(error):
                 self._stopped = True
+        except Exception as defect:  # whoever consumes must not wait for it for ever
+            self._done.put_nowait(defect)
+            return
         self._done.put_nowait(outcome)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from changeclothes_async import errors, settings
 from changeclothes_async.bulk import calls, grid, ledger, lookbook, looking, planning, runner
-from changeclothes_async.protocol import requests
 
 LEDGER = "ledger.db"
 
@@ -62,11 +61,8 @@ async def plan(
 def _cells(
     work: grid.Work, caller: calls.Caller, folder: Path, going: runner.Run
 ) -> looking.LedgerCells:
-    reader = caller.reader
-
     def identity(row: int, column: int) -> bytes:
-        job = work.job(row, column)
-        return requests.identity(job, [reader.known_digest(image) for _, image in job.pictures()])
+        return planning.identity(work.job(row, column), caller.reader)
 
     return looking.LedgerCells(work, identity, folder, going.problems)
 

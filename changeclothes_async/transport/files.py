@@ -17,7 +17,6 @@ from changeclothes_async.protocol import multipart
 
 _CACHED = 128 * 2**10
 _FROM_DISK = 256 * 2**10
-_TURN = 4
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)  # Linux has it
 
 Stamp = tuple[int, ...]
@@ -31,7 +30,7 @@ async def chunks(content: multipart.Stored) -> AsyncIterator[memoryview]:
     run = asyncio.get_running_loop().run_in_executor
     file = await run(None, _reopened, content)
     try:
-        offset = turn = 0
+        offset = 0
         while offset < content.size:
             chunk = _at_hand(file, offset)
             if chunk is None:
@@ -42,9 +41,7 @@ async def chunks(content: multipart.Stored) -> AsyncIterator[memoryview]:
             if offset == content.size:
                 _check_unchanged(file, content)
             yield chunk
-            turn += 1
-            if turn % _TURN == 0:
-                await asyncio.sleep(0)  # a fast receiver never makes a sender wait
+            await asyncio.sleep(0)  # a fast receiver never makes a sender wait
     finally:
         file.close()
 

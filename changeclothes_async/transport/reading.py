@@ -65,7 +65,7 @@ class Reader:
     async def settled(self, image: images.Image) -> images.Image:
         """Check and digest a picture for many jobs, and make it one that can be read again."""
         if isinstance(image, images.Link | images.File | images.Bytes):
-            await self.digest_of(image)
+            await self._digest_of(image)
             return image
         picture = await self.ready(image)
         assert isinstance(picture, multipart.Picture)  # noqa: S101 - only links stay links
@@ -74,8 +74,7 @@ class Reader:
         self._copies.append(picture.content.keep)
         return images.File(picture.content.path)
 
-    async def digest_of(self, image: images.Image) -> bytes:
-        """Give a settled picture's digest without reading it again, unless it has changed."""
+    async def _digest_of(self, image: images.Image) -> bytes:
         if isinstance(image, images.File):
             known = self._digests.get(image.path)
             stamp = files.stamp_of(image.path)

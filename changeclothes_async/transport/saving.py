@@ -7,6 +7,7 @@ either the old state or the new one, and at worst a hidden temporary file.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import secrets
@@ -17,6 +18,8 @@ from typing import IO
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import images
+
+_PIECE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +48,68 @@ async def save(chunks: AsyncIterator[bytes], target: Path) -> Saved:
 
 
 async def _written(chunks: AsyncIterator[bytes], target: Path) -> Saved:
-    digest, head, size = hashlib.sha256(), b"", 0
-    if not target.name:
-        raise ValueError("it is a folder")
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
-    file = await asyncio.to_thread(_made, part)
+    work = _Work(target)
     try:
         async for chunk in chunks:
-            head += chunk[: images.HEAD - len(head)]
-            size += len(chunk)
-            digest.update(chunk)
-            await asyncio.to_thread(file.write, chunk)
-        place = target if target.suffix else target.with_suffix(_suffix(head))
-        seen = await asyncio.to_thread(_finished, file, part, place)
+            if work.takes(chunk):
+                await asyncio.to_thread(work.write)
+        return await asyncio.to_thread(work.finish)
     finally:
-        file.close()
-        part.unlink(missing_ok=True)
-    return Saved(place, size, seen.st_mtime_ns, digest.digest())
+        work.clear()
 
 
-def _made(part: Path) -> IO[bytes]:
-    part.parent.mkdir(parents=True, exist_ok=True)
-    return part.open("xb")
+class _Work:
+    """A picture being written: gathered in memory and written in few, large pieces.
 
+    Each piece costs a hop to a thread, and most pictures are one piece.
+    """
 
-def _finished(file: IO[bytes], part: Path, place: Path) -> os.stat_result:
-    file.flush()
-    os.fsync(file.fileno())
-    seen = os.fstat(file.fileno())
-    part.replace(place)
-    _sync_folder(place.parent)
-    return seen
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._part = target.with_name(f".{secrets.token_hex(8)}.part")
+        self._file: IO[bytes] | None = None
+        self._gathered = bytearray()
+        self._digest = hashlib.sha256()
+        self._head = b""
+        self._size = 0
+
+    def takes(self, chunk: bytes) -> bool:
+        """Take a chunk in; tell whether there is enough for a write."""
+        self._head += chunk[: images.HEAD - len(self._head)]
+        self._gathered += chunk
+        return len(self._gathered) >= _PIECE
+
+    def write(self) -> None:
+        """Write what was gathered."""
+        if self._file is None:
+            if self._target.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "it is a folder; give a file's name")
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._part.open("xb")
+        self._digest.update(self._gathered)
+        self._size += self._file.write(self._gathered)
+        self._gathered.clear()
+
+    def finish(self) -> Saved:
+        """Write the rest, make it durable, and put it in its place."""
+        self.write()
+        file = self._file
+        assert file is not None  # noqa: S101 - opened by the write
+        file.flush()
+        os.fsync(file.fileno())
+        seen = os.fstat(file.fileno())
+        place = self._target
+        if not place.suffix:
+            place = place.with_suffix(_suffix(self._head))
+        self._part.replace(place)
+        _sync_folder(place.parent)
+        return Saved(place, self._size, seen.st_mtime_ns, self._digest.digest())
+
+    def clear(self) -> None:
+        """Close the file, and remove it where it did not get to its place."""
+        if self._file is not None:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
