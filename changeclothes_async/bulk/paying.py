@@ -119,7 +119,7 @@ class Page:
         )
         if isinstance(granted, ledger.Entry):
             raise _refused(granted)
-        self._claim, self.event = granted, states.Event.CLAIM
+        self._claim = granted
 
     def sent(self, size: int, whole: bool) -> None:
         """Write nothing: what was handed over is known by how the attempt ends."""
@@ -127,8 +127,12 @@ class Page:
     async def settle(self, outcome: sending.Outcome) -> None:
         """Write the end of the attempt down; a paid result is never lost to a full disk."""
         assert self._claim  # noqa: S101 - an attempt begins with its claim
+        event = event_of(outcome)
+        if event is not states.Event.GIVE_BACK:
+            # What was given back is as it was, and needs the same permission again.
+            self.event = states.Event.CLAIM
         try:
-            await self.book.settle(self._claim, event_of(outcome), facts_of(outcome))
+            await self.book.settle(self._claim, event, facts_of(outcome))
         except errors.LedgerError as error:
             if not isinstance(outcome, answers.Made):
                 raise

@@ -1,0 +1,152 @@
+"""Draws the results of calls in worker threads, and keeps the newest of them in memory.
+
+Nothing is fetched: a URL stands for one of the drawn pictures, always the same one, unless it is
+one of the sandbox's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from . import envelopes, naming
+from .checks import ChangeByPrompt, TryOn
+from .records import Picture
+
+_MOST_RESULTS = 1000
+_MOST_BYTES = 64 * 2**20
+_THREADS = 2
+
+T = TypeVar("T")
+
+
+class Studio:
+    """A studio that draws; `is_own` tells whether a URL leads to this sandbox."""
+
+    keeps_pictures = True
+
+    def __init__(self, is_own: Callable[[str], bool]) -> None:
+        try:
+            from . import pictures  # an extra, which tiny results do without
+        except ImportError as error:
+            raise RuntimeError(
+                f"The sandbox cannot draw without {error.name}. Install "
+                "changeclothes-async[pictures], or use Sandbox(draw=False)."
+            ) from error
+        self._pictures = pictures
+        self._is_own = is_own
+        self._threads = ThreadPoolExecutor(_THREADS, "changeclothes-sandbox")
+        self._numbers = naming.Numbers()
+        self._results: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+
+    async def try_on(self, job: TryOn) -> tuple[str, str]:
+        """Return the paths of the result and of the mask; raise Refusal (10004)."""
+        dressed = await self._in_thread(self._try_on, job)
+        number = self._numbers.next()
+        result = self._keep(f"/results/{number}.webp", dressed.result)
+        return result, self._keep(f"/results/{number}-mask.webp", dressed.mask)
+
+    async def change_by_prompt(self, job: ChangeByPrompt, seed: int) -> str:
+        """Return the path of the result; raise Refusal (10004)."""
+        dressed = await self._in_thread(self._change_by_prompt, job, seed)
+        return self._keep(f"/results/{self._numbers.next()}.webp", dressed.result)
+
+    async def find(self, path: str) -> bytes | None:
+        """Return the picture at a path of the sandbox, None if there is none."""
+        if path.startswith("/results/"):
+            return self._results.get(path)
+        return await self._in_thread(_find_drawn, path)
+
+    async def drawn(self) -> dict[str, Any]:
+        """Return the names of the drawn pictures: `models`, and `garments` by category."""
+        models, garments = await self._in_thread(_drawn)
+        return {
+            "models": list(models),
+            "garments": {category: list(names) for category, names in garments.items()},
+        }
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args))
+
+    def _try_on(self, job: TryOn) -> Any:
+        models, garments = _drawn()
+        model = self._content("modelImg", job.model, models)
+        garment = self._content("garmentImg", job.garment, garments[job.category])
+        try:
+            return self._pictures.try_on(model, garment, job.category)
+        except self._pictures.Unreadable as error:
+            name = "garmentImg" if _opens(model) else "modelImg"
+            raise _invalid(name, str(error)) from None
+
+    def _change_by_prompt(self, job: ChangeByPrompt, seed: int) -> Any:
+        model = self._content("modelImg", job.model, _drawn()[0])
+        try:
+            return self._pictures.change_by_prompt(
+                model,
+                job.prompt,
+                seed=seed,
+                guidance_scale=job.guidance_scale,
+                num_inference_steps=job.num_inference_steps,
+            )
+        except self._pictures.Unreadable as error:
+            raise _invalid("modelImg", str(error)) from None
+
+    def _content(self, name: str, picture: Picture, drawn: dict[str, bytes]) -> bytes:
+        if picture.url is None:
+            return picture.content or b""
+        if not self._is_own(picture.url):
+            return list(drawn.values())[zlib.crc32(picture.url.encode()) % len(drawn)]
+        path = urlsplit(picture.url).path
+        found = self._results.get(path) or _find_drawn(path)
+        if found is None:
+            raise _invalid(name, f"this sandbox has no picture at {picture.url}")
+        return found
+
+    def _keep(self, path: str, result: bytes) -> str:
+        self._results[path] = result
+        self._bytes += len(result)
+        while len(self._results) > _MOST_RESULTS or self._bytes > _MOST_BYTES:
+            self._bytes -= len(self._results.popitem(last=False)[1])
+        return path
+
+
+def _drawn() -> tuple[dict[str, bytes], dict[str, dict[str, bytes]]]:
+    from . import drawing
+
+    return drawing.models(), drawing.garments()
+
+
+def _find_drawn(path: str) -> bytes | None:
+    models, garments = _drawn()
+    match unquote(path).strip("/").split("/"):
+        case ["pictures", "models", name]:
+            return models.get(name)
+        case ["pictures", "garments", category, name]:
+            return garments.get(category, {}).get(name)
+    return None
+
+
+def _opens(content: bytes) -> bool:
+    from PIL import Image
+
+    try:
+        Image.open(io.BytesIO(content)).load()
+    except Exception:  # Pillow's readers raise whatever they like at broken files
+        return False
+    return True
+
+
+def _invalid(name: str, why: str) -> envelopes.Refusal:
+    return envelopes.Refusal(envelopes.INVALID_PARAM, f"{name}: {why}")
