@@ -70,7 +70,7 @@ class MissingKey(InvalidInput):
     )
 
 
-class MissingExtra(ChangeClothesError, ImportError):
+class MissingExtra(ChangeClothesError, ImportError):  # type: ignore[misc] # ImportError.msg is Any
     """An optional part was used that is not installed; the message names the command."""
 
     next_step = "Install it and run the same thing again."
@@ -91,7 +91,7 @@ class TooManyWaiting(ChangeClothesError):
 class NotSent(ChangeClothesError):
     """No complete request left this machine, provably: no connection, or it broke in the upload."""
 
-    next_step = "Check the network and base_url, then call again; nothing was spent."
+    next_step = "Check the network and base_url, then call again."
 
 
 class Refused(ChangeClothesError):
@@ -101,7 +101,7 @@ class Refused(ChangeClothesError):
     """
 
     retry_after: float | None = None
-    next_step = "Wait a while and call again; nothing was spent."
+    next_step = "Wait a while and call again."
 
 
 class BatchStopped(ChangeClothesError):

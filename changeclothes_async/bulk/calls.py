@@ -105,7 +105,7 @@ class Caller:
         payments: paying.Payments,
         *,
         name: str = "",
-        resend: bool = False,
+        again: paying.Again | None = None,
         expected: bytes | None = None,
         watched: Callable[[paying.Page], sending.Journal] | None = None,
     ) -> paying.Paid:
@@ -128,7 +128,8 @@ class Caller:
             journal = watched(page) if watched else page
             return await self._sent(job.endpoint, framed, options, journal)
 
-        return await payments.pay(identity, job.endpoint, send, name=name, resend=resend)
+        wishes = {"again": again} if again else {}
+        return await payments.pay(identity, job.endpoint, send, name=name, **wishes)
 
     async def _payments(self, path: str | os.PathLike[str]) -> paying.Payments:
         """Give the client's ledger, opened by whoever needs it first."""

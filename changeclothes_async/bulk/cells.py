@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.states import State
@@ -44,6 +45,11 @@ class Head:
     picture: Path | None = None
     url: str | None = None
     text: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What stands for it where there is no picture to show."""
+        return self.text or (self.url and urlsplit(self.url).hostname) or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ def small(path: Path, width: int, height: int) -> str | None:
     None without Pillow, and for what is no picture.
     """
     try:
-        from changeclothes_async.bulk import thumbs  # noqa: PLC0415 - Pillow is an extra
+        from changeclothes_async.bulk import thumbs  # Pillow is an extra
     except ImportError:
         return None
     image = thumbs.small(path, width, height)

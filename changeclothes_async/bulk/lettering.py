@@ -12,7 +12,7 @@ from changeclothes_async import errors
 
 Font: TypeAlias = ImageFont.FreeTypeFont
 Colour: TypeAlias = tuple[int, int, int]
-_Face: TypeAlias = str | os.PathLike[str] | None
+_Face: TypeAlias = str | None
 
 _SYSTEM = (
     *("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial.ttf"),
@@ -27,12 +27,12 @@ class Lettering:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self._faces = (None, *_SYSTEM) if path is None else (path,)
+        self._faces = (None, *_SYSTEM) if path is None else (os.fspath(path),)
         self._face = cache(self._face_for)
         self.font = cache(self._font)
 
     def _font(self, size: int, text: str = "") -> Font:
-        """Give the first font that has all letters of `text`, or else the first."""
+        """Give the font that has the most letters of `text`, the first of several."""
         found = _loaded(self._face(frozenset(text)), size)
         if found is None:
             raise errors.InvalidInput(
@@ -41,8 +41,7 @@ class Lettering:
         return found
 
     def _face_for(self, letters: frozenset[str]) -> _Face:
-        fitting = (face for face in self._faces if _has(face, letters))
-        return next(fitting, self._faces[0])
+        return max(self._faces, key=lambda face: _covered(face, letters))
 
 
 @cache
@@ -56,13 +55,13 @@ def _loaded(face: _Face, size: int) -> Font | None:
         return None
 
 
-def _has(face: _Face, letters: frozenset[str]) -> bool:
+def _covered(face: _Face, letters: frozenset[str]) -> int:
     font = _loaded(face, 20)
+    if font is None:
+        return -1
     # What a font lacks, it draws in the same way as a code that no letter has.
-    return font is not None and all(
-        letter.isspace() or bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
-        for letter in letters
-    )
+    lacking = bytes(font.getmask("\uffff"))
+    return sum(bytes(font.getmask(letter)) != lacking for letter in letters)
 
 
 def cut(text: str, font: Font, width: float) -> str:

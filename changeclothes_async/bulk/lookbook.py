@@ -125,7 +125,7 @@ class Lookbook:
         Raises MissingExtra without Pillow, InvalidInput and SaveFailed.
         """
         try:
-            from changeclothes_async.bulk import sheet  # noqa: PLC0415 - Pillow is an extra
+            from changeclothes_async.bulk import sheet  # Pillow is an extra
         except ImportError:
             raise errors.MissingExtra(
                 "A contact sheet needs Pillow: pip install 'changeclothes-async[pictures]'."

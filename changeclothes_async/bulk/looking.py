@@ -64,12 +64,13 @@ class LedgerCells:
         outcome = paying.outcome_of(entry) if entry and entry.facts else None
         made = outcome if isinstance(outcome, answers.Made) else None
         error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
-        error = self._problems.get(name) or error
+        problem = self._problems.get(name)
         own = picture if entry and picture and picture.identity == entry.identity else None
         state = entry.state if entry else State.OPEN
-        if state is State.SAVED and own is None:
-            state = State.PAID  # saved under another cell's name, which holds the same
-        if state is State.OPEN and error is not None:
+        if state in {State.PAID, State.SAVED}:
+            # The same may be saved under another cell's name, and not yet under this one.
+            state = State.SAVED if own else State.PAID
+        if state is State.OPEN and problem is not None:
             state = State.FAILED  # its picture could not even be sent
         return cells.Cell(
             model=self.rows[place[0]].name,
@@ -78,7 +79,7 @@ class LedgerCells:
             state=state,
             path=self._out / own.file if own else None,
             mask=self._mask(name) if made and made.mask_img_url else None,
-            error=error,
+            error=problem or error,
             result_img_url=made.result_img_url if made else None,
             mask_img_url=made.mask_img_url if made else None,
             seed=made.seed if made else None,

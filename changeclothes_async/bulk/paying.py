@@ -19,10 +19,14 @@ from changeclothes_async.protocol import answers
 from changeclothes_async.transport import sending
 
 Paid: TypeAlias = tuple[answers.Made, int]
+Again: TypeAlias = Callable[[ledger.Entry], bool]
 Send: TypeAlias = Callable[["Page"], Awaitable[Paid]]
 
 _LARGEST_KEPT = 2**20
-_DOUBTFUL = {states.State.UNSURE, states.State.DAMAGED}
+
+
+def _failed(entry: ledger.Entry) -> bool:
+    return entry.state is states.State.FAILED
 
 
 class Payments:
@@ -39,32 +43,32 @@ class Payments:
         send: Send,
         *,
         name: str = "",
-        resend: bool = False,
+        again: Again = _failed,
     ) -> Paid:
         """Give what was paid for this job before, or make the call, or join one under way.
 
-        A job that is unsure or damaged raises what it ended with, unless `resend` says that a
-        person accepts to pay it twice.
+        A job that ended without a result raises what it ended with, unless `again` says that this
+        end is no reason not to send it; for an unsure one only a person can say so.
         """
         shared = self._under_way.get(identity)
         if shared is None or shared.loop is not asyncio.get_running_loop():
-            paying = self._paid(identity, endpoint, send, name, resend)
+            paying = self._paid(identity, endpoint, send, name, again)
             shared = self._under_way[identity] = _Shared(paying)
             shared.task.add_done_callback(lambda _: self._forget(identity, shared))
         return await shared.joined()
 
     async def _paid(
-        self, identity: bytes, endpoint: str, send: Send, name: str, resend: bool
+        self, identity: bytes, endpoint: str, send: Send, name: str, again: Again
     ) -> Paid:
         entry = (await self._book.entries([identity])).get(identity)
-        doubtful = entry is not None and entry.state in _DOUBTFUL
-        if entry and not (doubtful and resend):
+        event = states.Event.CLAIM
+        if entry and entry.state is not states.State.OPEN:
             known = outcome_of(entry)
             if isinstance(known, answers.Made):
                 return known, entry.attempts
-            if doubtful or entry.state is states.State.CLAIMED:
+            if entry.state is states.State.CLAIMED or not again(entry):
                 raise known
-        event = states.Event.RESEND if doubtful else states.Event.CLAIM
+            event = states.Event.RESEND
         return await send(Page(self._book, identity, endpoint, name, event))
 
     async def close(self) -> None:
@@ -127,12 +131,8 @@ class Page:
     async def settle(self, outcome: sending.Outcome) -> None:
         """Write the end of the attempt down; a paid result is never lost to a full disk."""
         assert self._claim  # noqa: S101 - an attempt begins with its claim
-        event = event_of(outcome)
-        if event is not states.Event.GIVE_BACK:
-            # What was given back is as it was, and needs the same permission again.
-            self.event = states.Event.CLAIM
         try:
-            await self.book.settle(self._claim, event, facts_of(outcome))
+            await self.book.settle(self._claim, event_of(outcome), facts_of(outcome))
         except errors.LedgerError as error:
             if not isinstance(outcome, answers.Made):
                 raise

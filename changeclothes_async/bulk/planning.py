@@ -33,7 +33,10 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A cell, the digest of what is paid for in it, what is known of that, and what to do."""
+    """A cell, the digest of what is paid for in it, what is known of that, and what to do.
+
+    `lost` says that its picture was saved, and is gone or changed.
+    """
 
     row: int
     column: int
@@ -41,6 +44,11 @@ class Planned:
     identity: bytes
     entry: ledger.Entry | None
     step: Step
+    lost: bool
+
+    def knows(self, entry: ledger.Entry) -> bool:
+        """Tell whether an entry ended as the plan saw it; if not, its twin was sent meanwhile."""
+        return self.entry is not None and self.entry.settled_at == entry.settled_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +117,10 @@ async def _planned(
     found = []
     for (row, column), name, digest in zip(some, names, identities, strict=True):
         entry = entries.get(digest)
-        same = name in there and pictures[name].identity == digest
-        step = wishes.step(entry.state if entry else None, same)
-        found.append(Planned(row, column, name, digest, entry, step))
+        own = name in pictures and pictures[name].identity == digest
+        step = wishes.step(entry.state if entry else None, own and name in there)
+        lost = own and name not in there
+        found.append(Planned(row, column, name, digest, entry, step, lost))
     return found
 
 

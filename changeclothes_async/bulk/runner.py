@@ -67,13 +67,18 @@ class Run:
         self._downloads = asyncio.Semaphore(_DOWNLOADS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._claims = 0
+        self._spent = f"the budget of {terms.max_calls} calls is spent"
+        self._defect: BaseException | None = None
         self._heard_at: float | None = None
         self._tally: reporting.Tally
         self.problems: dict[str, errors.ChangeClothesError] = {}
         self.stopped: errors.ChangeClothesError | str | None = None
 
     async def run(self) -> None:
-        """Work through all cells; what stopped it early is then in `stopped`."""
+        """Work through all cells; what stopped it early is then in `stopped`.
+
+        Raises what `on_event` raised, when all that was under way is written down.
+        """
         size = len(self._work.rows) * len(self._work.columns)
         self._tally = reporting.Tally(size, await self._book.counts())
         ticking = asyncio.create_task(self._tick())
@@ -89,17 +94,32 @@ class Run:
             if self._terms.bar:
                 self._tally.recount(await self._book.counts())
                 self._terms.bar.close(self._tally.snapshot())
+        if self._defect:
+            raise self._defect
 
-    def tell(self, kind: str, cell: str, size: int = 0, error: BaseException | None = None) -> None:
-        """Report an event to whoever asked for them."""
+    def stop(self, reason: errors.ChangeClothesError | str) -> None:
+        """Make no further claims; what is under way arrives."""
+        self.stopped = self.stopped or reason
+        self._tally.stopping = True
+
+    def tell(
+        self, kind: str, cell: str, size: int = 0, error: errors.ChangeClothesError | None = None
+    ) -> None:
+        """Report an event to whoever asked for them; a listener that fails stops the run.
+
+        It must not break in between an answer and its place in the ledger.
+        """
         if self._terms.on_event:
-            ours = error if isinstance(error, errors.ChangeClothesError) else None
-            self._terms.on_event(reporting.Event(kind, cell, size, ours))
+            try:
+                self._terms.on_event(reporting.Event(kind, cell, size, error))
+            except Exception as failure:
+                self._defect = self._defect or failure
+                self.stop(f"on_event failed: {failure!r}")
 
     def take_call(self) -> None:
         """Take one call out of the budget. Raises BatchStopped when no more may be made."""
         if self.stopped is None and self._claims == self._terms.max_calls:
-            self._stop(f"the budget of {self._terms.max_calls} calls is spent")
+            self.stop(self._spent)
         if self.stopped is not None:
             raise errors.BatchStopped("The run is stopping; this cell was not sent.")
         self._claims += 1
@@ -109,6 +129,9 @@ class Run:
         """Put a call back that cost nothing."""
         self._claims -= 1
         self._tally.calls -= 1
+        if self.stopped == self._spent:
+            self.stopped = None  # the call that cost nothing may take its own place again
+            self._tally.stopping = False
 
     async def _feed(self) -> None:
         reader, wishes = self._caller.reader, self._terms.wishes
@@ -122,7 +145,13 @@ class Run:
                 return
             task = asyncio.create_task(self._cell(planned))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (defect := task.exception()):
+            self._defect = self._defect or defect
+            self.stop(f"a defect: {defect!r}")
 
     async def _cell(self, planned: planning.Planned) -> None:
         try:
@@ -130,6 +159,8 @@ class Run:
                 made = await self._bought(planned)
             else:
                 made = _known(planned)
+                if planned.lost:
+                    await self._book.miss(planned.name, planned.identity)
                 self._tally.left(planned.entry.state if planned.entry else None)
                 self._tally.paid += 1
             if made is not None:
@@ -179,7 +210,7 @@ class Run:
             self._options,
             self._payments,
             name=planned.name,
-            resend=self._terms.wishes.resend_unsure,
+            again=planned.knows,
             expected=planned.identity,
             watched=lambda page: _Watched(page, self, planned.name),
         )
@@ -215,7 +246,7 @@ class Run:
             self._tally.returned(before)
             if not isinstance(error, errors.BatchStopped):
                 # The account, the ledger, or a network that stays away: no other cell can succeed.
-                self._stop(error)
+                self.stop(error)
         self._tally.ended()
         self.tell(kind, planned.name, error=error)
 
@@ -238,7 +269,7 @@ class Run:
             self.problems[planned.name] = error
             self.tell("failed", planned.name, error=error)
             if not isinstance(error, errors.DownloadFailed):
-                self._stop(error)
+                self.stop(error)
             return
         self._tally.paid -= 1
         self._tally.saved += 1
@@ -253,12 +284,8 @@ class Run:
             except errors.ChangeClothesError as error:
                 _log.info("The mask of %s was not saved: %s", name, error)
 
-    def _stop(self, reason: errors.ChangeClothesError | str) -> None:
-        self.stopped = self.stopped or reason
-        self._tally.stopping = True
-
     def _interrupted(self) -> None:
-        self._stop("interrupted")
+        self.stop("interrupted")
 
     def _abort(self) -> None:
         self._caller.abort()
@@ -296,6 +323,9 @@ class _Watched:
     async def settle(self, outcome: sending.Outcome) -> None:
         """Write the end down, and put back what cost nothing."""
         error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
+        if isinstance(error, errors.AccountError):
+            # Now, before anything is awaited: this attempt's slot is free for the next cell.
+            self.run.stop(error)
         self.run.tell("answered", self.cell, error=error)
         await self.page.settle(outcome)
         if paying.event_of(outcome) is Event.GIVE_BACK:

@@ -91,7 +91,7 @@ class Sheet:
         if picture:
             self._paste(picture, (left, top), self.plan.head)
         else:
-            self._tile(head.text or head.name, (left, top), self.plan.head, "head")
+            self._tile(head.words, (left, top), self.plan.head, "head")
         self._name(head.name, left + width / 2, top + height)
 
     def _cell(self, cell: Cell, place: tuple[int, int]) -> None:

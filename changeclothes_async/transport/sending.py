@@ -160,7 +160,9 @@ class Call:
             return await self._tried()
         except errors.ChangeClothesError as error:
             error.attempts, error.elapsed = self.attempts, self._loop.time() - self._started
-            error.money = max(error.money, self._money, key=_MONEY.index)
+            if _MONEY.index(self._money) > _MONEY.index(error.money):
+                error.money = self._money
+                error.next_step += " An earlier attempt of this call may have cost credits."
             raise
 
     async def _tried(self) -> answers.Made:

@@ -14,6 +14,7 @@ Rules of this file:
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import socket
 import ssl
@@ -33,6 +34,8 @@ from changeclothes_async.transport import files
 # unsure. Connections idle for longer are not used again.
 _IDLE = 2.0
 _STALLED = 60.0
+# What `_guard` refuses with: the number survives where several addresses' errors become one.
+_NOT_PUBLIC = errno.EACCES
 _SLICE = 128 * 2**10
 _BLOT = "***"
 
@@ -161,17 +164,14 @@ class Session:
         return _words(error).replace(self._key.get_secret_value(), _BLOT)
 
 
-class NotPublic(OSError):
-    """An address that only this network can reach."""
-
-
 class Downloads:
     """The HTTP session of one event loop for results; it never sees the key."""
 
     def __init__(self, options: settings.Fetching) -> None:
         self._options = options
         # Behind a proxy the proxy resolves names, and the guard would only see the proxy.
-        proxied = options.proxy or (options.trust_env and urllib.request.getproxies())
+        in_environment = options.trust_env and {"https", "all"} & urllib.request.getproxies().keys()
+        proxied = options.proxy or in_environment
         factory = None if proxied else _guard(options.near)
         self._http = _http(
             aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, socket_factory=factory),
@@ -206,7 +206,7 @@ class Downloads:
         except errors.ChangeClothesError:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            refused = isinstance(getattr(error, "os_error", None), NotPublic)
+            refused = isinstance(error, OSError) and error.errno == _NOT_PUBLIC
             failure = errors.DownloadFailed(
                 f"The result's download failed ({_words(error)}).", url=url, final=refused
             )
@@ -270,7 +270,7 @@ def _guard(near: bool) -> Callable[[Any], socket.socket]:
     def guarded(address: Any) -> socket.socket:
         family, kind, protocol, _, (host, *_) = address
         if not (addresses.is_public(host) or (near and settings.is_loopback(host))):
-            raise NotPublic(f"{host} is not a public address")
+            raise OSError(_NOT_PUBLIC, f"{host} is not a public address")
         return socket.socket(family, kind, protocol)
 
     return guarded

@@ -6,10 +6,12 @@ An open file is read from where it stands and left open; it is its owner's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import io
 import os
 import tempfile
+import weakref
 from typing import Any
 
 from changeclothes_async import errors
@@ -17,7 +19,7 @@ from changeclothes_async.protocol import images, multipart
 from changeclothes_async.transport import files
 
 _CHUNK = 256 * 2**10
-_PNG_MODES = {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
+_PNG_MODES = {"1", "L", "LA", "I;16", "P", "RGB", "RGBA"}
 
 
 def encoded(image: Any) -> multipart.Picture:
@@ -58,15 +60,29 @@ async def spooled(handle: Any, small: int) -> multipart.Picture:
     raise no_room
 
 
+class _Copy:
+    """A temporary file that goes away with the last body that needs it."""
+
+    def __init__(self) -> None:
+        descriptor, self.path = tempfile.mkstemp(prefix="changeclothes-")
+        self._gone = weakref.finalize(self, _remove, self.path)
+        os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)  # noqa: PTH108 - runs at exit too, where less is more
+
+
 async def _copied(start: bytes, handle: Any) -> multipart.Stored:
-    copy = tempfile.NamedTemporaryFile(prefix="changeclothes-")  # noqa: SIM115 - lives as long as the body
+    copy = await asyncio.to_thread(_Copy)
     chunk = start
-    while chunk:
-        await asyncio.to_thread(copy.write, chunk)
-        chunk = await _next(handle)
-    copy.flush()
-    seen = os.fstat(copy.fileno())
-    return multipart.Stored(copy.name, seen.st_size, files.stamp(seen), copy)
+    with open(copy.path, "wb", buffering=0) as file:  # noqa: ASYNC230, PTH123 - just made
+        while chunk:
+            await asyncio.to_thread(file.write, chunk)
+            chunk = await _next(handle)
+        seen = os.fstat(file.fileno())
+    return multipart.Stored(copy.path, seen.st_size, files.stamp(seen), copy)
 
 
 async def _next(handle: Any) -> bytes:
