@@ -125,6 +125,14 @@ class Ledger:
         now = self._clock()
         return await self._write(lambda db: tables.settle(db, claim, event, facts, now))
 
+    async def give_free(self, entry: Entry) -> State:
+        """Make an unsure job open again, since a person accepted that it may be paid twice."""
+        claim = Claim(entry.identity, entry.attempts, State.OPEN, entry.claimed_at)
+        accepted = Facts(
+            message="A person accepted that it may be paid twice.", money="maybe spent"
+        )
+        return await self.settle(claim, Event.GIVE_BACK, accepted)
+
     async def save(
         self, name: str, identity: bytes, *, file: str, size: int, mtime_ns: int, digest: bytes
     ) -> None:

@@ -100,7 +100,6 @@ class Run:
     def stop(self, reason: errors.ChangeClothesError | str) -> None:
         """Make no further claims; what is under way arrives."""
         self.stopped = self.stopped or reason
-        self._tally.stopping = True
 
     def tell(
         self, kind: str, cell: str, size: int = 0, error: errors.ChangeClothesError | None = None
@@ -124,6 +123,11 @@ class Run:
             raise errors.BatchStopped("The run is stopping; this cell was not sent.")
         self._claims += 1
         self._tally.calls += 1
+        self._tally.in_flight += 1
+
+    def answered(self) -> None:
+        """Take note that one fewer call is under way."""
+        self._tally.in_flight -= 1
 
     def put_back_call(self) -> None:
         """Put a call back that cost nothing."""
@@ -131,7 +135,6 @@ class Run:
         self._tally.calls -= 1
         if self.stopped == self._spent:
             self.stopped = None  # the call that cost nothing may take its own place again
-            self._tally.stopping = False
 
     async def _feed(self) -> None:
         reader, wishes = self._caller.reader, self._terms.wishes
@@ -172,7 +175,6 @@ class Run:
         """Make a cell's call; None where it ended in an error, which is then counted."""
         before = planned.entry.state if planned.entry else None
         self._tally.left(before)
-        self._tally.in_flight += 1
         error: errors.ChangeClothesError
         try:
             made = await self._patiently(planned)
@@ -183,7 +185,6 @@ class Run:
             self.tell("paid", planned.name)
             return made
         finally:
-            self._tally.in_flight -= 1
             self._ahead.release()
         self._failed(planned, error, before)
         return None
@@ -286,6 +287,7 @@ class Run:
 
     def _interrupted(self) -> None:
         self.stop("interrupted")
+        self._tally.stopping = True
 
     def _abort(self) -> None:
         self._caller.abort()
@@ -312,6 +314,7 @@ class _Watched:
         try:
             await self.page.claim(attempt)
         except errors.ChangeClothesError:
+            self.run.answered()
             self.run.put_back_call()
             raise
         self.run.tell("claimed", self.cell)
@@ -326,6 +329,7 @@ class _Watched:
         if isinstance(error, errors.AccountError):
             # Now, before anything is awaited: this attempt's slot is free for the next cell.
             self.run.stop(error)
+        self.run.answered()
         self.run.tell("answered", self.cell, error=error)
         await self.page.settle(outcome)
         if paying.event_of(outcome) is Event.GIVE_BACK:

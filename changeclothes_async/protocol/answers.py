@@ -152,7 +152,7 @@ def _msg(value: Any) -> str | None:
 def _named(raw: Raw, code: int, msg: str | None) -> errors.ChangeClothesError:
     kind = errors.CODES[code]
     meaning = (kind.__doc__ or "").split(":", 1)[0]
-    said = f': "{msg}"' if msg else ""
+    said = f': "{msg}"' if msg and msg not in meaning else ""
     return kind(
         f"The service answered {meaning}{said}.",
         code=code,

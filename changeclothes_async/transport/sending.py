@@ -72,6 +72,7 @@ class Sender:
         self.counts = Counts()
         self.attempts: set[asyncio.Task[Any]] = set()
         self.aborting = False
+        self.closing = False
         self._keeper = self._kept()
 
     async def open(self) -> None:
@@ -79,7 +80,8 @@ class Sender:
         await anext(self._keeper)
 
     async def close(self) -> None:
-        """Wait for the attempts under way, then close the session."""
+        """Wait for the attempts under way, then close the session; no further one is started."""
+        self.closing = True
         while self.attempts:
             await asyncio.wait(self.attempts)
         await self._keeper.aclose()
@@ -189,7 +191,8 @@ class Call:
 
     def _is_safe_again(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        if not retries.is_safe(self._options.retry, error, state.attempt_number):
+        is_safe = retries.is_safe(self._options.retry, error, state.attempt_number)
+        if self._sender.closing or not is_safe:
             return False
         self._next_pause = retries.pause(self._options.retry, error, state.attempt_number)
         return self._ends is None or self._loop.time() + self._next_pause < self._ends
@@ -203,6 +206,9 @@ class Call:
     async def _attempt(self) -> answers.Made:
         """Queue for a slot, and follow the attempt that is made with it."""
         slot = await self._queue()
+        if self._sender.closing:
+            self._sender.limits.give_back(slot)
+            raise self._last or errors.ClientClosed("The client was closed before this was sent.")
         self.attempts += 1
         attempt = self._sender.start(self._carried(slot))
         try:

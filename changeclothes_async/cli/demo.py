@@ -1,0 +1,143 @@
+"""The command `demo`: a grid on the sandbox, interrupted and resumed, that leaves pictures."""
+
+from __future__ import annotations
+
+import signal
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from changeclothes_async import errors
+from changeclothes_async.cli import printing, running
+
+if TYPE_CHECKING:
+    from changeclothes_async.bulk.lookbook import Lookbook
+    from changeclothes_async.bulk.progress import Event
+    from changeclothes_async.sandbox import Sandbox
+
+MODELS = ("ana", "kofi", "mei", "noor")
+GARMENTS = {
+    "upper_body": ("striped-tee", "rose-blouse"),
+    "lower_body": ("indigo-jeans",),
+    "dresses": ("summer-flowers", "evening-shift"),
+}
+INTERRUPTED_AFTER = 6
+
+_NEXT = """
+Open   {page}   the gallery
+       {sheet}   all of it in one picture
+
+Next   the same with your own pictures and key:
+
+           from changeclothes_async import AsyncChangeClothes, Grid
+
+           async with AsyncChangeClothes() as client:
+               grid = Grid(models="photos/models", garments="photos/garments")
+               await client.run_grid(grid, out="lookbook", progress=True)
+
+       or  changeclothes grid --models photos/models --garments photos/garments --out lookbook
+"""
+
+
+@click.command(
+    short_help="Make a grid of drawn pictures without an account.",
+    cls=running.Command,
+    examples=("changeclothes demo", "changeclothes demo --out /tmp/demo --open"),
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="demo",
+    show_default=True,
+    help="The folder to make; where it is there already, the next of its name is.",
+)
+@click.option("--open", "open_", is_flag=True, help="Open the gallery in the browser at the end.")
+async def demo(out: Path, open_: bool) -> int:
+    """Dress drawn models in drawn garments, with no account, no key and no network.
+
+    A grid runs against the sandbox, is interrupted and resumed, and leaves pictures, a contact
+    sheet and a gallery.
+    """
+    from changeclothes_async.sandbox import Sandbox
+
+    out = printing.free(out)
+    _draw(out / "pictures")
+    async with Sandbox() as sandbox:
+        lookbook = await story(sandbox, out)
+    with printing.waiting("Drawing the contact sheet"):
+        sheet = lookbook.contact_sheet(out / "contact-sheet.png")
+    page = out / "lookbook" / "index.html"
+    width = len(str(page))
+    printing.result(_NEXT.format(page=page, sheet=str(sheet).ljust(width)))
+    if open_:
+        webbrowser.open(page.resolve().as_uri())
+    return 0 if lookbook.ok else 1
+
+
+async def story(sandbox: Sandbox, out: Path) -> Lookbook:
+    """Run a grid of the pictures in `out`, interrupt it, resume it, and tell what was paid."""
+    from changeclothes_async.bulk.grid import Grid
+    from changeclothes_async.client import AsyncChangeClothes
+
+    grid = Grid(models=out / "pictures" / "models", garments=out / "pictures" / "garments")
+    printing.result(
+        f"A server that speaks the API is up at {sandbox.url}, on this machine alone.",
+        f"{len(grid.rows)} models and {len(grid.columns)} garments are drawn: {len(grid)} pictures "
+        "to make, each a call that would cost.",
+        "",
+        f"1. The grid runs, and is interrupted, as by Ctrl-C, after {INTERRUPTED_AFTER} pictures:",
+    )
+    async with AsyncChangeClothes(sandbox.api_key, sandbox.url, max_concurrency=4) as client:
+        first = await client.run_grid(
+            grid, out=out / "lookbook", progress=True, on_event=_interrupting(), gallery=False
+        )
+        paid = sandbox.charges
+        printing.result(
+            f"   What was under way arrived: {len(first.saved)} pictures, {paid} calls paid.",
+            "",
+            "2. The same line again sends only what is missing:",
+        )
+        second = await client.run_grid(grid, out=out / "lookbook", progress=True)
+    once = ": nothing was paid twice." if sandbox.charges == len(second.saved) else "."
+    printing.result(
+        f"   {len(second.saved)} pictures. The server counted {paid} + {sandbox.charges - paid} = "
+        f"{sandbox.charges} paid calls{once}"
+    )
+    return second
+
+
+def _interrupting() -> Callable[[Event], None]:
+    """Press Ctrl-C, as it were, once a few pictures are saved."""
+    saved = 0
+
+    def watch(event: Event) -> None:
+        nonlocal saved
+        saved += event.kind == "saved"
+        if event.kind == "saved" and saved == INTERRUPTED_AFTER:
+            signal.raise_signal(signal.SIGINT)
+
+    return watch
+
+
+def _draw(folder: Path) -> None:
+    """Write the drawn pictures as anyone would keep photographs: a folder for each category."""
+    try:
+        from changeclothes_async.sandbox import drawing
+    except ImportError:
+        raise errors.MissingExtra(
+            "The demo draws its pictures: pip install 'changeclothes-async[cli]'."
+        ) from None
+    with printing.waiting("Drawing models and garments"):
+        for name in MODELS:
+            _write(folder / "models" / name, drawing.model(name))
+        for category, names in GARMENTS.items():
+            for name in names:
+                _write(folder / "garments" / category / name, drawing.garment(category, name))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".png").write_bytes(content)

@@ -1,0 +1,105 @@
+"""How a command runs: on an event loop, its errors in words, its result as an exit code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from changeclothes_async import errors
+from changeclothes_async.cli import INTERRUPTED, printing
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CATEGORIES = ("upper_body", "lower_body", "dresses")
+
+_EXITS: tuple[tuple[type[errors.ChangeClothesError], int], ...] = (
+    (errors.InvalidInput, 2),
+    (errors.MissingExtra, 2),
+    (errors.AccountError, 3),
+    (errors.Unsure, 4),
+    (errors.ChangeClothesError, 1),
+)
+
+
+class Command(click.Command):
+    """A command whose function may be async and returns its exit code, None for 0.
+
+    `examples` are lines that its help ends with.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write the examples."""
+        lines(formatter, "Examples", self.examples)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the function; a ChangeClothesError ends it in one or two sentences."""
+        try:
+            code = _finished(super().invoke(ctx))
+        except errors.ChangeClothesError as error:
+            printing.failure(error, as_json=ctx.params.get("as_json", False))
+            code = exit_code(error)
+        except KeyboardInterrupt:
+            printing.say("Stopped.")
+            code = INTERRUPTED
+        ctx.exit(code or 0)
+
+
+def exit_code(error: errors.ChangeClothesError) -> int:
+    """Give the exit code that an error ends a command with."""
+    return next(code for kind, code in _EXITS if isinstance(error, kind))
+
+
+def lines(formatter: click.HelpFormatter, title: str, many: Sequence[str]) -> None:
+    """Write a section of help whose lines stay as they are."""
+    with formatter.section(title):
+        formatter.write("".join(f"  {line}\n" for line in many))
+
+
+def options(*many: Callable[[F], F]) -> Callable[[F], F]:
+    """Make one decorator of several, in the order in which help shall show them."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(many):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+patience = options(
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=300,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long one attempt may take.",
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(min=0),
+        metavar="N",
+        default=2,
+        show_default=True,
+        help="Further attempts, where one more is safe.",
+    ),
+)
+
+
+def _finished(result: Any) -> Any:
+    if not inspect.iscoroutine(result):
+        return result
+    import asyncio
+
+    try:
+        return asyncio.run(result)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

@@ -1,0 +1,221 @@
+"""The commands of many calls: `grid` and `batch`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from changeclothes_async import errors
+from changeclothes_async.cli import INTERRUPTED, printing, running, summing
+
+if TYPE_CHECKING:
+    from changeclothes_async.bulk.lookbook import Lookbook
+    from changeclothes_async.bulk.progress import Snapshot
+
+_run = running.options(
+    click.option(
+        "--out",
+        type=click.Path(file_okay=False, path_type=Path),
+        required=True,
+        help="The folder of the pictures, the gallery and the ledger.",
+    ),
+    click.option(
+        "--dry-run", is_flag=True, help="Say what would be sent and what is paid; send nothing."
+    ),
+    click.option(
+        "--max-calls", type=click.IntRange(min=0), metavar="N", help="Send so many calls at most."
+    ),
+    click.option(
+        "--max-concurrency",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=8,
+        show_default=True,
+        help="Calls in flight at once.",
+    ),
+    click.option(
+        "--max-per-minute",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="N",
+        help="Calls started in a minute.  [default: no limit]",
+    ),
+    click.option("--retry-failed", is_flag=True, help="Send failed ones again."),
+    click.option(
+        "--resend-unsure",
+        is_flag=True,
+        help="Send again what may be paid for without an answer; it may then be paid twice.",
+    ),
+    click.option("--no-gallery", is_flag=True, help="Write no index.html."),
+    running.patience,
+    running.as_json,
+)
+
+
+@click.command(
+    short_help="Dress every model in every garment.",
+    cls=running.Command,
+    examples=(
+        "changeclothes grid --models photos/models --garments photos/garments --out lookbook",
+        "changeclothes grid --models 'photos/*.jpg' --garments tee.png --category upper_body \\",
+        "    --out tees --dry-run",
+        "changeclothes grid --models photos/models --prompt 'a red dress' --seed 1 --seed 2 \\",
+        "    --out reds",
+    ),
+)
+@click.option(
+    "--models",
+    required=True,
+    multiple=True,
+    metavar="PICTURES",
+    help="A folder, a quoted glob, a file or a URL; may be given more than once.",
+)
+@click.option(
+    "--garments",
+    multiple=True,
+    metavar="PICTURES",
+    help="The same for the garments; folders named after a category give theirs.",
+)
+@click.option(
+    "--category",
+    type=click.Choice(running.CATEGORIES),
+    help="Which part of the body all garments cover.",
+)
+@click.option(
+    "--prompt",
+    "prompts",
+    multiple=True,
+    metavar="TEXT",
+    help="In place of garments; may be given more than once.",
+)
+@click.option(
+    "--seed",
+    "seeds",
+    metavar="N",
+    type=int,
+    multiple=True,
+    help="For the prompts; may be given more than once.",
+)
+@_run
+def grid(
+    models: tuple[str, ...],
+    garments: tuple[str, ...],
+    category: str | None,
+    prompts: tuple[str, ...],
+    seeds: tuple[int, ...],
+    **options: Any,
+) -> Any:
+    """Dress every model in every garment, or change every model by every prompt.
+
+    Run the same line again and only what is missing is sent: what was paid is never paid again.
+    Ctrl-C lets what is paid for arrive; a second one stops now.
+    """
+    from changeclothes_async.bulk.grid import Grid
+
+    work = Grid(
+        _one_or_many(models),
+        _one_or_many(garments),
+        category,
+        prompts=prompts or None,
+        seeds=seeds or None,
+    )
+    return _go("grid", work, **options)
+
+
+@click.command(
+    short_help="Make the jobs of a .csv or .jsonl file.",
+    cls=running.Command,
+    examples=(
+        "changeclothes batch jobs.csv --out looks",
+        "changeclothes batch jobs.jsonl --out looks --max-calls 100",
+        "",
+        "A jobs.csv:   name,model,garment,category",
+        "              anna-red,photos/anna.jpg,garments/red.jpg,dresses",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@_run
+def batch(file: Path, **options: Any) -> Any:
+    """Make the jobs of FILE, a .csv or .jsonl file with a job a line.
+
+    Its columns are model, garment, category and garment_desc, or model, prompt, seed and so on,
+    and a name if wished. Run again, it sends only what is missing.
+    """
+    return _go("batch", file, **options)
+
+
+async def _go(
+    kind: str,
+    work: Any,
+    *,
+    out: Path,
+    dry_run: bool,
+    max_calls: int | None,
+    max_concurrency: int,
+    max_per_minute: float | None,
+    retry_failed: bool,
+    resend_unsure: bool,
+    no_gallery: bool,
+    timeout: float,
+    retries: int,
+    as_json: bool,
+) -> int:
+    from changeclothes_async.client import AsyncChangeClothes
+
+    async with AsyncChangeClothes(
+        api_key="nothing-is-sent" if dry_run else None,
+        max_concurrency=max_concurrency,
+        max_per_minute=max_per_minute,
+        timeout=timeout,
+        retries=retries,
+    ) as client:
+        wishes = {"retry_failed": retry_failed, "resend_unsure": resend_unsure}
+        if dry_run:
+            plan = await getattr(client, f"plan_{kind}")(work, out=out, **wishes)
+            printing.shown(summing.plan(plan), dataclasses.asdict(plan), as_json=as_json)
+            return 0
+        bar = Counting()
+        lookbook = await getattr(client, f"run_{kind}")(
+            work, out=out, progress=bar, max_calls=max_calls, gallery=not no_gallery, **wishes
+        )
+    printing.shown(
+        summing.run(lookbook, bar.calls, gallery=not no_gallery),
+        summing.run_facts(lookbook, bar.calls, gallery=not no_gallery),
+        as_json=as_json,
+    )
+    return _exit_code(lookbook)
+
+
+class Counting:
+    """The bar that suits this place, which also keeps how many calls were spent."""
+
+    def __init__(self) -> None:
+        from changeclothes_async.bulk import bars
+
+        self._bar = bars.bar_for(True)
+        self.calls = 0
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show how it is going."""
+        if self._bar:
+            self._bar.update(snapshot)
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Show how it ended."""
+        self.calls = snapshot.calls
+        if self._bar:
+            self._bar.close(snapshot)
+
+
+def _exit_code(lookbook: Lookbook) -> int:
+    if isinstance(lookbook.stopped, errors.ChangeClothesError):
+        return running.exit_code(lookbook.stopped)
+    if lookbook.stopped == "interrupted":
+        return INTERRUPTED
+    return 0 if lookbook.ok else 1
+
+
+def _one_or_many(given: tuple[str, ...]) -> Any:
+    return given[0] if len(given) == 1 else list(given) or None

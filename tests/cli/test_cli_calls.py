@@ -1,0 +1,194 @@
+"""`try-on` and `prompt`: one call, its picture, its words and its exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async.sandbox import Fault, Sandbox
+from tests.cli.conftest import Shell, Started
+
+TRY_ON = ("try-on", "models/ana.png", "garments/dresses/gown.png", "--category", "dresses")
+
+
+def faulty(sandbox: Sandbox, *faults: str) -> Sandbox:
+    """Make a sandbox like another, where each call in turn meets a fault."""
+    return Sandbox(
+        draw=False, api_key=sandbox.api_key, faults=[Fault.parse(text) for text in faults]
+    )
+
+
+def test_a_try_on_is_saved_where_it_was_asked_for(
+    shell: Shell, folder: Path, sandbox: Sandbox
+) -> None:
+    """Its path is all there is on stdout, and the call holds what was said."""
+    done = shell(*TRY_ON, "--desc", "a gown", "-o", "looks/ana.png")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "looks/ana.png\n", "")
+    assert (folder / "looks/ana.png").read_bytes().startswith(b"\x89PNG")
+    assert sandbox.calls[0].fields == {"category": "dresses", "garmentDesc": "a gown"}
+
+
+def test_without_output_nothing_that_is_there_is_replaced(shell: Shell, folder: Path) -> None:
+    """A paid picture never takes another one's place by default."""
+    assert shell(*TRY_ON).stdout == "look.png\n"
+    assert shell(*TRY_ON).stdout == "look-2.png\n"
+    assert shell(*TRY_ON).stdout == "look-3.png\n"
+
+
+def test_a_try_on_for_scripts(shell: Shell) -> None:
+    """--json prints one object that holds all that came back."""
+    told = json.loads(shell(*TRY_ON, "--json").stdout)
+    assert set(told) == {
+        "result_img_url", "mask_img_url", "cache_hit", "seed", "path", "attempts"
+    }  # fmt: skip
+    assert told["path"] == "look.png"
+    assert told["cache_hit"] is False
+    assert told["attempts"] == 1
+
+
+def test_a_prompt_with_everything(shell: Shell, sandbox: Sandbox) -> None:
+    """Each option reaches the service under its own name, and what was not given is not sent."""
+    done = shell(
+        "prompt", "models/ana.png", "a blue shirt", "--seed", 7, "--guidance-scale", 30,
+        "--steps", 9, "--json",
+    )  # fmt: skip
+    assert json.loads(done.stdout)["seed"] == 7
+    assert sandbox.calls[0].fields == {
+        "prompt": "a blue shirt",
+        "seed": "7",
+        "guidance_scale": "30",
+        "num_inference_steps": "9",
+    }
+    shell("prompt", "models/ana.png", "a blue shirt", "--randomize-seed")
+    assert sandbox.calls[1].fields == {"prompt": "a blue shirt", "randomize_seed": "true"}
+
+
+def test_without_a_key_the_next_step_is_named(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+) -> None:
+    """No traceback, but where keys come from and what works without one; 2 is wrong use."""
+    monkeypatch.delenv("CHANGECLOTHES_API_KEY")
+    done = shell(*TRY_ON)
+    assert done.exit_code == 2
+    assert "CHANGECLOTHES_API_KEY" in done.stderr
+    assert "changeclothes demo" in done.stderr
+    assert "Traceback" not in done.output
+    assert sandbox.calls == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("try-on", "gone.png", "models/ana.png", "--category", "dresses"), "does not exist"),
+        (("try-on", "models/ana.png", "models/ana.png"), "--category"),
+        (("try-on", "models/ana.png", "models/ana.png", "--category", "hats"), "dresses"),
+        (("prompt", "models/ana.png", "x", "--seed", "-1"), "seed"),
+        ((*TRY_ON, "-o", "models"), "is a directory"),
+    ],
+)
+def test_bad_input_is_refused_before_it_costs(
+    shell: Shell, sandbox: Sandbox, words: tuple[str, ...], said: str
+) -> None:
+    """Exit code 2, a sentence that names what is wrong, and nothing sent."""
+    done = shell(*words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert sandbox.calls == []
+
+
+def test_an_error_of_the_account_is_exit_code_3(shell: Shell, sandbox: Sandbox) -> None:
+    """A script can tell that no other call would succeed either."""
+    sandbox.credits = 0
+    done = shell(*TRY_ON)
+    assert done.exit_code == 3
+    assert "pricing page" in done.stderr
+
+
+def test_an_error_for_scripts(shell: Shell, sandbox: Sandbox) -> None:
+    """With --json an error is one object too, and says what it cost."""
+    sandbox.credits = 0
+    told = json.loads(shell(*TRY_ON, "--json").stdout)
+    assert told["error"] == "InsufficientCredits"
+    assert told["code"] == 10003
+    assert told["money"] == "not spent"
+
+
+def test_a_refused_job_is_exit_code_1(shell: Shell) -> None:
+    """The call failed, and others may do."""
+    done = shell("prompt", "models/ana.png", "nude")
+    assert done.exit_code == 1
+    assert "Use another picture or prompt" in done.stderr
+
+
+def test_a_lost_answer_is_exit_code_4_and_is_sent_once(
+    shell: Shell, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may be paid for is told apart from what failed, and never sent again by itself."""
+    with faulty(sandbox, "cut:after_request") as cutting:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", cutting.url)
+        done = shell(*TRY_ON)
+        assert done.exit_code == 4
+        assert "account's history" in done.stderr
+        assert len(cutting.calls) == cutting.charges == 1
+
+
+def test_retries_are_the_option_s(
+    shell: Shell, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--retries 0 makes one attempt."""
+    with faulty(sandbox, "20001", "20001") as failing:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", failing.url)
+        assert shell(*TRY_ON, "--retries", "0").exit_code == 1
+        assert len(failing.calls) == 1
+
+
+def test_a_paid_picture_that_cannot_be_saved_is_named(shell: Shell, folder: Path) -> None:
+    """Where the disk refuses, the address of what was paid for is told."""
+    (folder / "file").write_text("no folder")
+    done = shell(*TRY_ON, "-o", "file/look.png")
+    assert done.exit_code == 1
+    assert "paid for, and lies at http" in done.stderr
+
+
+def test_ctrl_c_waits_for_a_call_that_may_be_paid(
+    started: Started, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The picture is saved all the same, and the process ends by the signal, as shells expect."""
+    with faulty(sandbox, "slow:2") as slow:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", slow.url)
+        process = started(*TRY_ON)
+        arrived(slow)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert out == "look.png\n"
+    assert err == "The call may be paid for already: waiting for it. Ctrl-C again stops now.\n"
+    assert process.returncode == -signal.SIGINT
+    assert (folder / "look.png").exists()
+
+
+def test_a_second_ctrl_c_stops_now(
+    started: Started, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to wait for an answer that does not come."""
+    with faulty(sandbox, "stall:after_request") as stalling:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", stalling.url)
+        process = started(*TRY_ON)
+        arrived(stalling)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "waiting for it" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert out == ""
+    assert err == "Stopped.\n"
+
+
+def arrived(sandbox: Sandbox) -> None:
+    """Wait until a call has reached the sandbox whole."""
+    while not (sandbox.calls and sandbox.calls[0].complete):
+        time.sleep(0.01)

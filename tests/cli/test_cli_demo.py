@@ -1,0 +1,61 @@
+"""`demo`: the story it tells, and the pictures it chooses."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async.cli import demo, printing
+from changeclothes_async.sandbox import Sandbox
+from tests import samples
+
+pytest.importorskip("PIL", reason="the drawn pictures need Pillow")
+pytest.importorskip("numpy", reason="the drawn pictures need NumPy")
+
+from changeclothes_async.sandbox import drawn_garments, drawn_people
+
+
+def test_the_story_pays_for_every_picture_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Interrupted and resumed, the grid is whole, and the server counted each call once."""
+    for number in range(4):
+        put(tmp_path / f"pictures/models/m{number}.png", 200 + number)
+        put(tmp_path / f"pictures/garments/dresses/g{number}.png", 300 + number)
+
+    async def told(sandbox: Sandbox) -> int:
+        return len((await demo.story(sandbox, tmp_path)).saved)
+
+    with Sandbox(draw=False, latency=0.05) as sandbox:
+        assert asyncio.run(told(sandbox)) == sandbox.charges == 16
+    said = capsys.readouterr().out
+    assert "16 pictures to make" in said
+    arrived = re.search(r"What was under way arrived: (\d+) pictures", said)
+    assert arrived is not None
+    assert demo.INTERRUPTED_AFTER <= int(arrived[1]) < 16
+    assert "= 16 paid calls: nothing was paid twice" in said
+    assert (tmp_path / "lookbook/index.html").exists()
+
+
+def test_the_chosen_pictures_are_drawn_ones() -> None:
+    """Each name is one that the sandbox can draw."""
+    assert set(demo.MODELS) <= set(drawn_people.PEOPLE)
+    for category, names in demo.GARMENTS.items():
+        assert set(names) <= set(drawn_garments.GARMENTS[category])
+
+
+def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
+    """A second demo gets a folder of its own."""
+    assert printing.free(tmp_path / "demo") == tmp_path / "demo"
+    (tmp_path / "demo").mkdir()
+    assert printing.free(tmp_path / "demo") == tmp_path / "demo-2"
+    (tmp_path / "demo-2.webp").touch()
+    assert printing.free(tmp_path / "demo") == tmp_path / "demo-3"
+
+
+def put(path: Path, size: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(samples.png(size))

@@ -1,0 +1,187 @@
+"""`grid` and `batch`: what is sent, what is summed up, and how a run goes on after its end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async.sandbox import Sandbox
+from tests.cli.conftest import Shell, Started
+
+GRID = ("grid", "--models", "models", "--garments", "garments", "--out", "book")
+
+
+def test_a_grid_is_made_and_made_again_for_nothing(
+    shell: Shell, sandbox: Sandbox, folder: Path
+) -> None:
+    """Every garment on every model, once: the same line again sends nothing."""
+    done = shell(*GRID)
+    assert done.exit_code == 0
+    assert done.stdout.startswith("4 saved; 4 calls spent in this run.\n")
+    assert sorted(path.name for path in (folder / "book").glob("*.png")) == [
+        "ana__gown.png", "ana__tee.png", "ben__gown.png", "ben__tee.png"
+    ]  # fmt: skip
+    assert str(folder / "book" / "index.html") in done.stdout
+    assert (folder / "book" / "index.html").exists()
+    assert shell(*GRID).stdout.startswith("4 saved; 0 calls spent in this run.\n")
+    assert sandbox.charges == 4
+
+
+def test_progress_is_told_on_stderr_in_lines(shell: Shell) -> None:
+    """A pipe gets plain lines, and stdout stays the result's."""
+    done = shell(*GRID)
+    assert done.stderr.splitlines()[-1].startswith("4/4 saved, 4 calls spent")
+    assert "\x1b" not in done.output
+
+
+def test_a_dry_run_sends_nothing_and_needs_no_key(
+    shell: Shell, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run would cost can be asked before there is an account."""
+    monkeypatch.delenv("CHANGECLOTHES_API_KEY")
+    done = shell(*GRID, "--dry-run")
+    assert done.exit_code == 0
+    assert "4 cells" in done.stdout
+    assert "4  to send" in done.stdout
+    assert json.loads(shell(*GRID, "--dry-run", "--json").stdout)["to_send"] == 4
+    assert sandbox.calls == []
+    assert not (folder / "book").exists()
+
+
+def test_a_budget_ends_a_run_and_the_next_goes_on(shell: Shell, sandbox: Sandbox) -> None:
+    """--max-calls is never exceeded; what is left is named, and 1 says that something is."""
+    done = shell(*GRID, "--max-calls", 3)
+    assert done.exit_code == 1
+    assert "for the 1 that are left" in done.stdout
+    assert sandbox.charges == 3
+    assert shell(*GRID).exit_code == 0
+    assert sandbox.charges == 4
+
+
+def test_a_run_for_scripts(shell: Shell, folder: Path) -> None:
+    """--json prints one object with counts, calls, what failed, and where all is."""
+    told = json.loads(shell(*GRID, "--json", "--no-gallery").stdout)
+    assert told["counts"]["saved"] == told["calls"] == 4
+    assert told["failed"] == told["unsure"] == []
+    assert told["stopped"] is told["gallery"] is None
+    assert Path(told["out"]) == folder / "book"
+    assert not (folder / "book" / "index.html").exists()
+
+
+def test_prompts_and_seeds_make_a_grid_too(shell: Shell, sandbox: Sandbox) -> None:
+    """Two models, two prompts, two seeds: eight calls."""
+    done = shell(
+        "grid", "--models", "models", "--prompt", "a red dress", "--prompt", "a blue shirt",
+        "--seed", 1, "--seed", 2, "--out", "book",
+    )  # fmt: skip
+    assert done.exit_code == 0
+    assert {(call.fields["prompt"], call.fields["seed"]) for call in sandbox.calls} == {
+        ("a red dress", "1"), ("a red dress", "2"), ("a blue shirt", "1"), ("a blue shirt", "2")
+    }  # fmt: skip
+    assert sandbox.charges == 8
+
+
+def test_several_pictures_and_one_category(shell: Shell, sandbox: Sandbox) -> None:
+    """--models may come more than once, and --category holds for all garments."""
+    done = shell(
+        "grid", "--models", "models/ana.png", "--models", "models/ben.png",
+        "--garments", "garments/*/*.png", "--category", "lower_body", "--out", "book",
+    )  # fmt: skip
+    assert done.exit_code == 0
+    assert [call.fields["category"] for call in sandbox.calls] == ["lower_body"] * 4
+
+
+def test_what_failed_is_named_and_sent_again_only_when_asked(
+    shell: Shell, sandbox: Sandbox, folder: Path
+) -> None:
+    """A failed cell stays failed until --retry-failed."""
+    gown = folder / "garments/dresses/gown.png"
+    gown.write_bytes(gown.read_bytes() + b"sandbox:harmful")
+    done = shell(*GRID)
+    assert done.exit_code == 1
+    assert "Failed:\n  ana__gown  " in done.stdout
+    assert len(sandbox.calls) == 4
+    shell(*GRID)
+    assert len(sandbox.calls) == 4
+    shell(*GRID, "--retry-failed")
+    assert len(sandbox.calls) == 6
+
+
+def test_what_is_unsure_is_named_and_sent_again_only_when_asked(
+    shell: Shell, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost answer is not paid for again until --resend-unsure."""
+    with Sandbox(draw=False, api_key=sandbox.api_key, faults=["cut:after_request"]) as cutting:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", cutting.url)
+        done = shell(*GRID)
+        assert done.exit_code == 1
+        assert "1 unsure" in done.stdout
+        assert "--resend-unsure" in done.stdout
+        assert shell(*GRID).exit_code == 1
+        assert cutting.charges == 4
+        assert shell(*GRID, "--resend-unsure").exit_code == 0
+        assert cutting.charges == 5
+
+
+def test_an_error_of_the_account_stops_a_run(shell: Shell, sandbox: Sandbox) -> None:
+    """Exit code 3 and the next step; after a top-up the rest runs."""
+    sandbox.credits = 2
+    done = shell(*GRID, "--max-concurrency", 1)
+    assert done.exit_code == 3
+    assert "pricing page" in done.stdout
+    assert sandbox.charges == 2
+    sandbox.credits = 10
+    assert shell(*GRID).exit_code == 0
+    assert sandbox.charges == 4
+
+
+def test_no_garments_and_no_prompts_is_wrong_usage(shell: Shell, sandbox: Sandbox) -> None:
+    """What cannot be a grid is said before anything is sent."""
+    done = shell("grid", "--models", "models", "--out", "book")
+    assert done.exit_code == 2
+    assert "garments or prompts" in done.stderr
+    assert sandbox.calls == []
+
+
+def test_a_batch_of_a_table(shell: Shell, sandbox: Sandbox, folder: Path) -> None:
+    """A row a job, named as the table says."""
+    (folder / "jobs.csv").write_text(
+        "name,model,garment,category\nana-in-red,models/ana.png,garments/dresses/gown.png,dresses\n"
+    )
+    assert shell("batch", "jobs.csv", "--out", "looks").exit_code == 0
+    assert (folder / "looks/ana-in-red.png").exists()
+    assert sandbox.charges == 1
+
+
+def test_a_batch_with_a_bad_row_sends_nothing(shell: Shell, sandbox: Sandbox, folder: Path) -> None:
+    """The row is named by its line."""
+    (folder / "jobs.jsonl").write_text(
+        '{"model": "models/ana.png", "prompt": "a red dress"}\n'
+        '{"model": "gone.png", "prompt": "a red dress"}\n'
+    )
+    done = shell("batch", "jobs.jsonl", "--out", "looks")
+    assert done.exit_code == 2
+    assert "line 2" in done.stderr
+    assert sandbox.calls == []
+
+
+def test_ctrl_c_lets_what_is_paid_arrive(
+    started: Started, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one Ctrl-C every charged call has its picture, and the next run makes the rest."""
+    with Sandbox(draw=False, api_key=sandbox.api_key, latency=1.0) as slow:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", slow.url)
+        process = started(*GRID, "--max-concurrency", "1")
+        while not (slow.calls and slow.calls[0].complete):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGINT
+        assert "Ctrl-C again stops now" in err
+        assert "Stopped: interrupted" in out
+        assert 1 <= slow.charges < 4
+        assert len(list((folder / "book").glob("*.png"))) == slow.charges
