@@ -82,6 +82,7 @@ class AsyncChangeClothes:
         return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
 
     async def __aenter__(self) -> Self:
+        await self._caller.sender()  # what takes long to import is imported now, not in a request
         return self
 
     async def __aexit__(
@@ -173,7 +174,7 @@ class AsyncChangeClothes:
 
     async def run(self, job: requests.Job) -> results.Look:
         """Make one call for a job, a `TryOn` or a `ChangeByPrompt`; errors as in `try_on`."""
-        made, attempts = await self._caller.make(job, self._options)
+        made, attempts = await self._caller.make(requests.checked(job), self._options)
         return results.look(made, self._fetcher, attempts)
 
     def as_completed(self, jobs: pool.Jobs) -> AsyncGenerator[results.Outcome]:

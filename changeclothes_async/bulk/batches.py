@@ -60,7 +60,11 @@ def batch(jobs: str | os.PathLike[str] | Iterable[requests.Job]) -> Batch:
     """Make a batch of a .csv or .jsonl file's path, or of jobs. Raises InvalidInput."""
     if isinstance(jobs, str | os.PathLike):
         return Batch(_of_file(Path(jobs)))
-    return Batch((f"{number:04}", job) for number, job in enumerate(jobs, 1))
+    if not isinstance(jobs, Iterable):
+        raise errors.InvalidInput(
+            f"{type(jobs).__name__} is no batch.", next_step="Give a .csv, a .jsonl or jobs."
+        )
+    return Batch((f"{number:04}", requests.checked(job)) for number, job in enumerate(jobs, 1))
 
 
 def _of_file(path: Path) -> list[tuple[str, requests.Job]]:

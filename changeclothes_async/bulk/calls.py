@@ -88,10 +88,16 @@ class Caller:
         return requests.identity(job, digests)
 
     async def make(self, job: requests.Job, options: settings.Settings) -> tuple[answers.Made, int]:
-        """Make a call, through the client's ledger where it has one: the result, the attempts."""
+        """Make a call, through the client's ledger where it has one: the result, the attempts.
+
+        Raises TooManyWaiting at once where the queue is full.
+        """
+        limits = (await self.sender()).limits
+        limits.admit()
         if self._book is not None:
-            (await self.sender()).limits.admit()
-            return await self.pay(job, options, await self._payments(self._book))
+            payments = await self._payments(self._book)
+            # What was paid before needs no slot, but where one is free it may take it.
+            return await self.pay(job, options, payments, look=not limits.is_free())
 
         async def framed() -> multipart.Body:
             return multipart.body(job.texts(), await self.ready(job))
@@ -106,6 +112,7 @@ class Caller:
         *,
         name: str = "",
         again: paying.Again | None = None,
+        look: bool = True,
         expected: bytes | None = None,
         watched: Callable[[paying.Page], sending.Journal] | None = None,
     ) -> paying.Paid:
@@ -129,7 +136,7 @@ class Caller:
             return await self._sent(job.endpoint, framed, options, journal)
 
         wishes = {"again": again} if again else {}
-        return await payments.pay(identity, job.endpoint, send, name=name, **wishes)
+        return await payments.pay(identity, job.endpoint, send, name=name, look=look, **wishes)
 
     async def _payments(self, path: str | os.PathLike[str]) -> paying.Payments:
         """Give the client's ledger, opened by whoever needs it first."""
@@ -179,10 +186,15 @@ class Caller:
         if self._aborting:
             await self._aborting
 
-    def adopt(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work` when the attempts under way in this loop have ended."""
-        if sender := self._senders.get(asyncio.get_running_loop()):
-            sender.adopt(work)
+    def adopt(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Do `work` when the attempts under way in this loop have ended.
+
+        Gives the task where there are none, and it is worth waiting for.
+        """
+        sender = self._senders[asyncio.get_running_loop()]
+        idle = not sender.attempts
+        task = sender.adopt(work)
+        return task if idle else None
 
     async def close(self) -> None:
         """Let the calls under way in this loop arrive, then close; nothing can be called after."""

@@ -26,7 +26,8 @@ function fillLarge(cell) {
     ...source(column.text ? "Prompt" : "Garment", column, cell.garment),
     ...source("Mask", { picture: cell.mask }, ""),
   );
-  const state = cell.kind === "saved" ? "Saved" : `${capital(cell.kind)}: ${cell.words}`;
+  const known = cell.kind === "saved" || cell.kind === cell.words;
+  const state = capital(cell.kind) + (known ? "" : `: ${cell.words}`);
   $("state").replaceChildren(make("i", cell.kind), state);
   $("error").className = cell.kind;
   const words = [cell.error, cell.next].filter(Boolean);
@@ -70,11 +71,19 @@ function facts(cell) {
     Money: capital(cell.money),
     Seed: cell.seed,
     Attempts: cell.attempts,
-    File: cell.file && decodeURIComponent(cell.file),
+    File: cell.file && readable(cell.file),
   };
   return Object.entries(said)
     .filter(([, value]) => value !== undefined && value !== "")
     .flatMap(([name, value]) => [make("dt", "", name), make("dd", "", String(value))]);
+}
+
+function readable(address) {
+  try {
+    return decodeURIComponent(address);
+  } catch {
+    return address; // a name on disk that is no text
+  }
 }
 
 function turn(key) {

@@ -94,7 +94,8 @@ class Grid:
             if prompts is not None
             else [_dressed(item, category) for item in _items(garments, "garments")]
         )
-        self.job(0, 0)  # what is wrong with the options is wrong now
+        for column in range(len(self.columns) if prompts is not None else 1):
+            self.job(0, column)  # what is wrong with options, prompts and seeds is wrong now
 
     def __len__(self) -> int:
         return len(self.rows) * len(self.columns)
@@ -139,11 +140,12 @@ def _dressed(item: Item, category: requests.Category | str | None) -> Item:
 def _prompts(
     prompts: str | Iterable[str] | Mapping[str, str], seeds: Iterable[int] | None
 ) -> list[Item]:
-    texts = [prompts] if isinstance(prompts, str) else prompts
+    texts = _listed([prompts] if isinstance(prompts, str) else prompts, "prompts")
     named = texts.items() if isinstance(texts, Mapping) else [(text, text) for text in texts]
-    drawn: list[int | None] = list(seeds) if seeds is not None else [None]
+    drawn: list[int | None] = list(_listed(seeds, "seeds")) if seeds is not None else [None]
+    _not_empty(drawn, "seeds")
     found = [
-        (f"{name[:50]}-seed{seed}" if seed is not None else name[:50], text, seed)
+        (f"{name!s:.50}-seed{seed}" if seed is not None else f"{name!s:.50}", text, seed)
         for name, text in named
         for seed in drawn
     ]
@@ -153,6 +155,12 @@ def _prompts(
         Item(name, prompt=text, seed=seed)
         for name, (_, text, seed) in zip(given, found, strict=True)
     ]
+
+
+def _listed(given: Any, what: str) -> Any:
+    if isinstance(given, Iterable):
+        return given
+    raise errors.InvalidInput(f"{what}={given!r} is no list.", next_step=f"Give a list of {what}.")
 
 
 def _items(given: Any, what: str) -> list[Item]:
@@ -175,11 +183,16 @@ def _named(given: Any, what: str) -> list[tuple[str, images.Image]]:
         return [(str(name), images.of(image)) for name, image in given.items()]
     if isinstance(given, str | os.PathLike):
         found = _expanded(os.fspath(given))
-    elif isinstance(given, Iterable) and not isinstance(given, bytes | bytearray | memoryview):
+    elif isinstance(given, Iterable) and not _is_picture(given):
         found = [images.of(each) for each in given]
     else:
         found = [images.of(given)]
     return [(_name(image, what, number), image) for number, image in enumerate(found, 1)]
+
+
+def _is_picture(given: object) -> bool:
+    """Tell one picture from a list of them, where both can be iterated over."""
+    return isinstance(given, bytes | bytearray | memoryview) or hasattr(given, "read")
 
 
 def _expanded(text: str | bytes) -> list[images.Image]:

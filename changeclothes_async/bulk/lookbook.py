@@ -14,10 +14,8 @@ from typing import Any, TypeAlias
 from changeclothes_async import errors
 from changeclothes_async.bulk import cells as data
 from changeclothes_async.bulk import gallery, placing, preview
-from changeclothes_async.bulk.cells import Cell, Cells, Head
+from changeclothes_async.bulk.cells import Cell, Cells
 from changeclothes_async.bulk.states import State
-
-__all__ = ["Cell", "Cells", "Head", "Lookbook"]
 
 Key: TypeAlias = str | int
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import ledger, states
@@ -23,6 +23,7 @@ Again: TypeAlias = Callable[[ledger.Entry], bool]
 Send: TypeAlias = Callable[["Page"], Awaitable[Paid]]
 
 _LARGEST_KEPT = 2**20
+_GIVEN = {states.State.CLAIMED, states.State.PAID, states.State.SAVED}
 
 
 def _failed(entry: ledger.Entry) -> bool:
@@ -44,40 +45,40 @@ class Payments:
         *,
         name: str = "",
         again: Again = _failed,
+        look: bool = True,
     ) -> Paid:
         """Give what was paid for this job before, or make the call, or join one under way.
 
         A job that ended without a result raises what it ended with, unless `again` says that this
-        end is no reason not to send it; for an unsure one only a person can say so.
+        end is no reason not to send it; for an unsure one only a person can say so. Without `look`
+        the claim finds out what is known: cheaper, where a slot is free for it.
         """
         shared = self._under_way.get(identity)
         if shared is None or shared.loop is not asyncio.get_running_loop():
-            paying = self._paid(identity, endpoint, send, name, again)
-            shared = self._under_way[identity] = _Shared(paying)
-            shared.task.add_done_callback(lambda _: self._forget(identity, shared))
-        return await shared.joined()
+            page = Page(self._book, identity, endpoint, name)
+            shared = self._under_way[identity] = _Shared(page, self._paid(page, send, again, look))
+        try:
+            return await shared.joined()
+        finally:
+            if shared.is_over() and self._under_way.get(identity) is shared:
+                del self._under_way[identity]
 
-    async def _paid(
-        self, identity: bytes, endpoint: str, send: Send, name: str, again: Again
-    ) -> Paid:
-        entry = (await self._book.entries([identity])).get(identity)
-        event = states.Event.CLAIM
+    async def _paid(self, page: Page, send: Send, again: Again, look: bool) -> Paid:
+        entry = (await self._book.entries([page.identity])).get(page.identity) if look else None
         if entry and entry.state is not states.State.OPEN:
-            known = outcome_of(entry)
-            if isinstance(known, answers.Made):
-                return known, entry.attempts
-            if entry.state is states.State.CLAIMED or not again(entry):
-                raise known
-            event = states.Event.RESEND
-        return await send(Page(self._book, identity, endpoint, name, event))
+            if entry.state in _GIVEN or not again(entry):
+                return _given(entry)
+            page.event = states.Event.RESEND
+        try:
+            return await send(page)
+        except errors.LedgerBusy:
+            if page.stands is None:
+                raise
+        return _given(page.stands)
 
     async def close(self) -> None:
         """Close the ledger."""
         await self._book.close()
-
-    def _forget(self, identity: bytes, shared: _Shared) -> None:
-        if self._under_way.get(identity) is shared:
-            del self._under_way[identity]
 
 
 async def opened(path: str | os.PathLike[str]) -> Payments:
@@ -86,22 +87,39 @@ async def opened(path: str | os.PathLike[str]) -> Payments:
 
 
 class _Shared:
-    """One call that several may wait for."""
+    """One call that several may wait for.
 
-    def __init__(self, paying: Awaitable[Paid]) -> None:
+    When the last one who waits leaves, an attempt on the wire still arrives, and whoever asks
+    meanwhile joins it; a further attempt is not made for nobody.
+    """
+
+    def __init__(self, page: Page, paying: Coroutine[Any, Any, Paid]) -> None:
         self.loop = asyncio.get_running_loop()
-        self.task = asyncio.ensure_future(paying)
+        self._page = page
+        self._task = self.loop.create_task(paying)
+        self._task.add_done_callback(_retrieved)
         self._waiting = 0
 
+    def is_over(self) -> bool:
+        """Tell whether there is nothing to join any more."""
+        return self._task.done() or not (self._waiting or self._page.on_wire)
+
     async def joined(self) -> Paid:
-        """Wait for the call; when the last one who waits leaves, no further attempt is made."""
+        """Wait for the call."""
         self._waiting += 1
+        self._page.wanted = True
         try:
-            return await asyncio.shield(self.task)
+            return await asyncio.shield(self._task)
         finally:
             self._waiting -= 1
-            if not self._waiting:
-                self.task.cancel()
+            self._page.wanted = bool(self._waiting)
+            if self.is_over():
+                self._task.cancel()
+
+
+def _retrieved(task: asyncio.Task[Paid]) -> None:
+    if not task.cancelled():
+        task.exception()  # nobody may be left to look at it; the ledger has it
 
 
 @dataclass
@@ -113,15 +131,26 @@ class Page:
     endpoint: str
     name: str
     event: states.Event = states.Event.CLAIM
+    wanted: bool = True
+    stands: ledger.Entry | None = None
+    """What the ledger answered instead of a claim."""
     _claim: ledger.Claim | None = None
+
+    @property
+    def on_wire(self) -> bool:
+        """Whether an attempt is claimed and not settled."""
+        return self._claim is not None
 
     async def claim(self, attempt: int) -> None:
         """Write the claim down; raises what stands against it."""
         del attempt  # the ledger counts over all runs
+        if not self.wanted:
+            raise errors.BatchStopped("Nobody waits for this call any more.")
         granted = await self.book.claim(
             self.identity, endpoint=self.endpoint, name=self.name, event=self.event
         )
         if isinstance(granted, ledger.Entry):
+            self.stands = granted
             raise _refused(granted)
         self._claim = granted
 
@@ -130,7 +159,8 @@ class Page:
 
     async def settle(self, outcome: sending.Outcome) -> None:
         """Write the end of the attempt down; a paid result is never lost to a full disk."""
-        assert self._claim  # noqa: S101 - an attempt begins with its claim
+        if self._claim is None:
+            return  # stopped while it was claimed: the ledger gives back what nobody received
         try:
             await self.book.settle(self._claim, event_of(outcome), facts_of(outcome))
         except errors.LedgerError as error:
@@ -144,6 +174,8 @@ class Page:
             )
         else:
             return
+        finally:
+            self._claim = None
         raise lost
 
 
@@ -198,6 +230,13 @@ def outcome_of(entry: ledger.Entry) -> sending.Outcome:
         raw=raw,
     )
     return error
+
+
+def _given(entry: ledger.Entry) -> Paid:
+    known = outcome_of(entry)
+    if isinstance(known, answers.Made):
+        return known, entry.attempts
+    raise known
 
 
 def _refused(entry: ledger.Entry) -> errors.ChangeClothesError:

@@ -33,18 +33,24 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A cell, the digest of what is paid for in it, what is known of that, and what to do.
+    """A cell, its job and that job's digest, what is known of it, and what to do.
 
     `lost` says that its picture was saved, and is gone or changed.
     """
 
     row: int
     column: int
+    job: requests.Job
     name: str
     identity: bytes
     entry: ledger.Entry | None
     step: Step
     lost: bool
+
+    @property
+    def state(self) -> State:
+        """The state that the ledger knew it in."""
+        return self.entry.state if self.entry else State.OPEN
 
     def knows(self, entry: ledger.Entry) -> bool:
         """Tell whether an entry ended as the plan saw it; if not, its twin was sent meanwhile."""
@@ -108,19 +114,20 @@ async def _planned(
     out: Path,
     wishes: Wishes,
 ) -> list[Planned]:
-    identities = [identity(work.job(*cell), reader) for cell in some]
+    jobs = [work.job(*cell) for cell in some]
+    identities = [identity(job, reader) for job in jobs]
     names = [grid.cell_name(work, *cell) for cell in some]
     entries = await book.entries(identities) if book else {}
     saved = [n for n, i in zip(names, identities, strict=True) if _is_saved(entries.get(i))]
     pictures = await book.pictures(saved) if book and saved else {}
     there = await asyncio.to_thread(in_place, out, pictures) if pictures else set()
     found = []
-    for (row, column), name, digest in zip(some, names, identities, strict=True):
+    for (row, column), job, name, digest in zip(some, jobs, names, identities, strict=True):
         entry = entries.get(digest)
         own = name in pictures and pictures[name].identity == digest
         step = wishes.step(entry.state if entry else None, own and name in there)
         lost = own and name not in there
-        found.append(Planned(row, column, name, digest, entry, step, lost))
+        found.append(Planned(row, column, job, name, digest, entry, step, lost))
     return found
 
 
@@ -169,8 +176,7 @@ async def plan(
             continue
         counts[planned.step] += 1
         if planned.step is Step.SEND:
-            job = work.job(planned.row, planned.column)
-            size += sum(reader.size_of(image) for _, image in job.pictures())
+            size += sum(reader.size_of(image) for _, image in planned.job.pictures())
         elif planned.step is Step.LEAVE and planned.entry:
             failed += planned.entry.state is State.FAILED
             unsure += planned.entry.state is not State.FAILED

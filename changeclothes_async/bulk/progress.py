@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,6 +12,7 @@ from changeclothes_async import errors
 from changeclothes_async.bulk.states import State
 
 _RECENT = 64
+_SHOWN = (State.SAVED, State.PAID, State.FAILED, State.UNSURE, State.DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,11 @@ class Bar(Protocol):
 
 
 class Tally:
-    """Counts a run's cells: from the ledger at its start, by what happens after that."""
+    """Counts a run's cells by state: from the ledger at its start, by what happens after that.
+
+    The ledger knows all jobs at once; the walk over the work meets cell after cell, and also those
+    that share a job. The larger of the two counts is nearer to the truth until the walk has ended.
+    """
 
     def __init__(
         self, total: int, known: dict[State, int], clock: Callable[[], float] = time.monotonic
@@ -71,57 +76,54 @@ class Tally:
         self._clock = clock
         self._started = clock()
         self._ends: deque[float] = deque(maxlen=_RECENT)
-        self.total = total
+        self._known = Counter(known)
+        self._walked: Counter[State] = Counter()
+        self._total = total
         self.calls = self.in_flight = 0
         self.stopping = False
-        self.recount(known)
 
-    def recount(self, known: dict[State, int]) -> None:
-        """Take the counts from the ledger."""
-        self.saved = known.get(State.SAVED, 0)
-        self.paid = known.get(State.PAID, 0)
-        self.failed = known.get(State.FAILED, 0)
-        self.unsure = known.get(State.UNSURE, 0) + known.get(State.DAMAGED, 0)
+    def stays(self, state: State) -> None:
+        """Count a cell for which nothing is done."""
+        self._walked[state] += 1
 
-    def left(self, state: State | None) -> None:
-        """Take a cell out of the count of a state it is about to leave."""
-        if state is State.FAILED:
-            self.failed -= 1
-        elif state in {State.UNSURE, State.DAMAGED}:
-            self.unsure -= 1
-        elif state is State.PAID:
-            self.paid -= 1
-        elif state is State.SAVED:
-            self.saved -= 1
+    def leaves(self, state: State) -> None:
+        """Take a cell out of the state in which the ledger knew it."""
+        self._known[state] -= 1
 
-    def returned(self, state: State | None) -> None:
-        """Put a cell back that left its state for nothing."""
-        self.failed += state is State.FAILED
-        self.unsure += state in {State.UNSURE, State.DAMAGED}
+    def enters(self, state: State) -> None:
+        """Count a cell that came to a state now."""
+        self._known[state] += 1
+        self._walked[state] += 1
+        if state is not State.PAID:
+            self._ends.append(self._clock())
 
-    def ended(self) -> None:
-        """Take note that one more cell is done, for the rate."""
-        self._ends.append(self._clock())
+    def saved(self) -> None:
+        """Count a paid cell whose picture is in place now."""
+        self.leaves(State.PAID)
+        self._walked[State.PAID] -= 1
+        self.enters(State.SAVED)
 
     def snapshot(self) -> Snapshot:
-        """Give the counts as they are now; a ledger of a larger grid is cut to this one's size."""
+        """Give the counts as they are now; those of a larger grid are cut to this one's size."""
+        saved, paid, failed, unsure, damaged = (self._count(state) for state in _SHOWN)
+        left = max(0, self._total - saved - paid - failed - unsure - damaged - self.in_flight)
         now = self._clock()
-        known = min(self.total, self.saved + self.paid + self.failed + self.unsure)
-        left = max(0, self.total - known - self.in_flight)
         since = now - self._ends[0] if len(self._ends) > 1 else 0.0
         rate = (len(self._ends) - 1) / since if since > 0 else 0.0
-        to_do = left + self.in_flight
         return Snapshot(
-            total=self.total,
-            saved=min(self.saved, self.total),
-            paid=max(0, self.paid),
+            total=self._total,
+            saved=saved,
+            paid=paid,
             in_flight=self.in_flight,
-            failed=self.failed,
-            unsure=self.unsure,
+            failed=failed,
+            unsure=unsure + damaged,
             open=left,
             calls=self.calls,
             elapsed=now - self._started,
             rate=rate,
-            seconds_left=to_do / rate if rate else None,
+            seconds_left=(left + self.in_flight) / rate if rate else None,
             stopping=self.stopping,
         )
+
+    def _count(self, state: State) -> int:
+        return min(self._total, max(0, self._known[state], self._walked[state]))

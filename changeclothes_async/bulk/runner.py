@@ -17,6 +17,7 @@ import logging
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from changeclothes_async import errors, results, settings
 from changeclothes_async.bulk import calls, grid, interrupts, ledger, looking, paying, planning
@@ -32,6 +33,8 @@ _BACKLOG = 256
 _PATIENCE = 600.0
 _LONGEST_PAUSE = 30.0
 _REFRESH = 0.1
+_STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
+_KINDS = {State.FAILED: "failed", State.UNSURE: "unsure", State.DAMAGED: "unsure"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,9 @@ class Run:
         book: ledger.Ledger,
         terms: Terms,
     ) -> None:
-        self._work, self._out, self._caller, self._options = work, out, caller, options
+        self._work, self._out, self._caller = work, out, caller
+        # A deadline is a single call's: a cell's wait for its turn is nobody's impatience.
+        self._options = options.changed(deadline=None)
         self._book, self._terms = book, terms
         self._payments = paying.Payments(book)
         self._fetcher = results.Fetcher(options.fetching, caller.downloads)
@@ -66,6 +71,7 @@ class Run:
         self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
         self._downloads = asyncio.Semaphore(_DOWNLOADS)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, asyncio.Task[Any] | None] = {}
         self._claims = 0
         self._spent = f"the budget of {terms.max_calls} calls is spent"
         self._defect: BaseException | None = None
@@ -92,14 +98,25 @@ class Run:
                 task.cancel()
             await asyncio.gather(ticking, *self._tasks, return_exceptions=True)
             if self._terms.bar:
-                self._tally.recount(await self._book.counts())
                 self._terms.bar.close(self._tally.snapshot())
         if self._defect:
             raise self._defect
 
     def stop(self, reason: errors.ChangeClothesError | str) -> None:
-        """Make no further claims; what is under way arrives."""
+        """Make no further claims; what is under way arrives, what only waits is let go."""
         self.stopped = self.stopped or reason
+        for cell in list(self._waiting):
+            self.waits(cell, self._waiting[cell])
+
+    def waits(self, cell: str, task: asyncio.Task[Any] | None) -> None:
+        """Take note that a cell waits for its turn; in a run that is stopping it waits in vain."""
+        self._waiting[cell] = task
+        if self.stopped is not None and task is not None:
+            task.cancel()
+
+    def goes(self, cell: str) -> asyncio.Task[Any] | None:
+        """Take note that a cell is sent now, and give the task that waited."""
+        return self._waiting.pop(cell, None)
 
     def tell(
         self, kind: str, cell: str, size: int = 0, error: errors.ChangeClothesError | None = None
@@ -142,6 +159,7 @@ class Run:
             if planned.step is planning.Step.SEND:
                 await self._ahead.acquire()
             elif planned.step is not planning.Step.FETCH:
+                self._tally.stays(planned.state)
                 continue
             await self._backlog.acquire()
             if self.stopped is not None:
@@ -164,8 +182,8 @@ class Run:
                 made = _known(planned)
                 if planned.lost:
                     await self._book.miss(planned.name, planned.identity)
-                self._tally.left(planned.entry.state if planned.entry else None)
-                self._tally.paid += 1
+                self._tally.leaves(planned.state)
+                self._tally.enters(State.PAID)
             if made is not None:
                 await self._saved(planned, made)
         finally:
@@ -173,20 +191,24 @@ class Run:
 
     async def _bought(self, planned: planning.Planned) -> answers.Made | None:
         """Make a cell's call; None where it ended in an error, which is then counted."""
-        before = planned.entry.state if planned.entry else None
-        self._tally.left(before)
+        self._tally.leaves(planned.state)
+        self.waits(planned.name, asyncio.current_task())
         error: errors.ChangeClothesError
         try:
             made = await self._patiently(planned)
+        except asyncio.CancelledError:
+            self._tally.enters(planned.state)
+            raise
         except errors.ChangeClothesError as caught:
             error = caught
         else:
-            self._tally.paid += 1
+            self._tally.enters(State.PAID)
             self.tell("paid", planned.name)
             return made
         finally:
+            self.goes(planned.name)
             self._ahead.release()
-        self._failed(planned, error, before)
+        self._failed(planned, error)
         return None
 
     async def _patiently(self, planned: planning.Planned) -> answers.Made:
@@ -207,7 +229,7 @@ class Run:
 
     async def _pay(self, planned: planning.Planned) -> paying.Paid:
         return await self._caller.pay(
-            self._work.job(planned.row, planned.column),
+            planned.job,
             self._options,
             self._payments,
             name=planned.name,
@@ -230,26 +252,19 @@ class Run:
             and _now() - self._heard_at < _PATIENCE
         )
 
-    def _failed(
-        self, planned: planning.Planned, error: errors.ChangeClothesError, before: State | None
-    ) -> None:
-        kind = "given back"
-        event = paying.event_of(error)
+    def _failed(self, planned: planning.Planned, error: errors.ChangeClothesError) -> None:
+        state = _STATES.get(paying.event_of(error), planned.state)
         if isinstance(error, errors.NotAnImage):
             self.problems[planned.name] = error
-        if event is Event.FAIL or isinstance(error, errors.NotAnImage):
-            self._tally.failed += 1
-            kind = "failed"
-        elif event in {Event.LOSE, Event.DAMAGE}:
-            self._tally.unsure += 1
-            kind = "unsure"
-        else:
-            self._tally.returned(before)
-            if not isinstance(error, errors.BatchStopped):
-                # The account, the ledger, or a network that stays away: no other cell can succeed.
-                self.stop(error)
-        self._tally.ended()
-        self.tell(kind, planned.name, error=error)
+            state = State.FAILED
+        elif isinstance(error, errors.BatchStopped):
+            if error.money != "not spent":
+                state = State.FAILED  # an earlier attempt of it did
+        elif state is planned.state:
+            # The account, the ledger, or a network that stays away: no other cell can succeed.
+            self.stop(error)
+        self._tally.enters(state)
+        self.tell(_KINDS.get(state, "given back"), planned.name, error=error)
 
     async def _saved(self, planned: planning.Planned, made: answers.Made) -> None:
         look = results.look(made, self._fetcher, 1)
@@ -257,6 +272,7 @@ class Run:
             async with self._downloads:
                 saved = await look.saved(self._out / planned.name)
                 self.tell("placed", planned.name)
+                await self._save_mask(look, planned.name)
                 await self._book.save(
                     planned.name,
                     planned.identity,
@@ -265,16 +281,13 @@ class Run:
                     mtime_ns=saved.mtime_ns,
                     digest=saved.digest,
                 )
-                await self._save_mask(look, planned.name)
         except errors.ChangeClothesError as error:
             self.problems[planned.name] = error
             self.tell("failed", planned.name, error=error)
             if not isinstance(error, errors.DownloadFailed):
                 self.stop(error)
             return
-        self._tally.paid -= 1
-        self._tally.saved += 1
-        self._tally.ended()
+        self._tally.saved()
         self.tell("saved", planned.name)
 
     async def _save_mask(self, look: results.Look, name: str) -> None:
@@ -300,16 +313,18 @@ class Run:
             await asyncio.sleep(_REFRESH)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Watched:
     """A page of the ledger whose run is asked for leave, and told how it goes."""
 
     page: paying.Page
     run: Run
     cell: str
+    task: asyncio.Task[Any] | None = None
 
     async def claim(self, attempt: int) -> None:
         """Take a call out of the budget, and write the claim down."""
+        self.task = self.run.goes(self.cell)
         self.run.take_call()
         try:
             await self.page.claim(attempt)
@@ -334,6 +349,7 @@ class _Watched:
         await self.page.settle(outcome)
         if paying.event_of(outcome) is Event.GIVE_BACK:
             self.run.put_back_call()
+            self.run.waits(self.cell, self.task)
 
 
 def _known(planned: planning.Planned) -> answers.Made | None:

@@ -23,6 +23,7 @@ async def run(
 ) -> lookbook.Lookbook:
     """Work through all cells and give the lookbook; raises NotAnImage before anything is sent."""
     folder = _folder(out)
+    await caller.sender()  # what adopts the ledger where this is left early
     await work.settle(caller.reader.settled)
     book = await ledger.Ledger.open(folder / LEDGER)
     going = runner.Run(work, folder, caller, options, book, terms)
@@ -31,7 +32,8 @@ async def run(
         await caller.aborted()
     except BaseException:
         # Attempts on the wire outlive whoever leaves; the ledger closes when they are settled.
-        caller.adopt(book.close())
+        if closing := caller.adopt(book.close()):
+            await asyncio.shield(closing)
         raise
     await book.close()
     made = lookbook.Lookbook(_cells(work, caller, folder, going), folder, going.stopped)

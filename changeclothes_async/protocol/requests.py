@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -141,6 +142,15 @@ class ChangeByPrompt(Job):
     num_inference_steps: Annotated[int, Field(ge=1, le=50)] | None = None
 
 
+def checked(job: object) -> Job:
+    """Give what is a job; raises InvalidInput for anything else."""
+    if isinstance(job, TryOn | ChangeByPrompt):
+        return job
+    raise errors.InvalidInput(
+        f"{type(job).__name__} is no job.", next_step="Give a TryOn or a ChangeByPrompt."
+    )
+
+
 def identity(job: Job, digests: Iterable[bytes]) -> bytes:
     """Give 32 bytes that stand for all that is paid for: endpoint, texts, pictures' digests.
 
@@ -151,7 +161,7 @@ def identity(job: Job, digests: Iterable[bytes]) -> bytes:
         parts += (name.encode(), value.encode())
     for (name, _), digest in zip(job.pictures(), digests, strict=True):
         parts += (name.encode(), digest)
-    lengths = b"".join(len(part).to_bytes(4, "big") for part in parts)
+    lengths = struct.pack(f">{len(parts)}I", *map(len, parts))
     return hashlib.sha256(lengths + b"".join(parts)).digest()
 
 

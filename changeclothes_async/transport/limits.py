@@ -20,6 +20,7 @@ class Slot:
     """The right to one attempt on the wire; `pauses` counts the common pauses before it."""
 
     pauses: int = 0
+    held: bool = False
 
 
 class Limits:
@@ -54,6 +55,15 @@ class Limits:
         if self.waiting >= self._max_waiting:
             raise errors.TooManyWaiting(f"{self.waiting} callers are waiting for a slot already.")
 
+    def is_free(self) -> bool:
+        """Tell whether a slot can be had without waiting."""
+        now = self._loop.time()
+        return (
+            self._slots.available_tokens > self.waiting
+            and now >= self._open_at
+            and now >= self._next_start
+        )
+
     @contextlib.contextmanager
     def queued(self) -> Iterator[None]:
         """Count a caller as waiting, from its admission until it has a slot."""
@@ -81,8 +91,10 @@ class Limits:
             self.give_back(slot)
 
     def give_back(self, slot: Slot) -> None:
-        """Free a slot."""
-        self._slots.release_on_behalf_of(slot)
+        """Free a slot; once is enough."""
+        if slot.held:
+            slot.held = False
+            self._slots.release_on_behalf_of(slot)
 
     def refused(self, slot: Slot, seconds: float) -> None:
         """Pause everyone together, and halve the slots: once for all attempts of one wave."""
@@ -110,6 +122,7 @@ class Limits:
             self._slots.acquire_on_behalf_of_nowait(slot)
         except anyio.WouldBlock:
             await self._slots.acquire_on_behalf_of(slot)
+        slot.held = True
 
     async def _paced(self) -> None:
         if self._spacing:

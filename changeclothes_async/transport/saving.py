@@ -7,19 +7,22 @@ either the old state or the new one, and at worst a hidden temporary file.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import images
 
 _PIECE = 2**20
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,20 @@ async def _written(chunks: AsyncIterator[bytes], target: Path) -> Saved:
     try:
         async for chunk in chunks:
             if work.takes(chunk):
-                await asyncio.to_thread(work.write)
-        return await asyncio.to_thread(work.finish)
+                await _in_thread(work.write)
+        return await _in_thread(work.finish)
     finally:
         work.clear()
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do `work` in a thread, and wait for its end even when cancelled: it holds the file."""
+    going = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(going)
+    except asyncio.CancelledError:
+        await asyncio.wait([going])
+        raise
 
 
 class _Work:
@@ -108,7 +121,8 @@ class _Work:
     def clear(self) -> None:
         """Close the file, and remove it where it did not get to its place."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what could not be written cannot be flushed
+                self._file.close()
             self._part.unlink(missing_ok=True)
 
 

@@ -70,10 +70,11 @@ class Sender:
         self.downloads = session.Downloads(options.fetching)
         self.limits = limits.Limits(options)
         self.counts = Counts()
-        self.attempts: set[asyncio.Task[Any]] = set()
+        self.attempts: set[asyncio.Task[answers.Made]] = set()
+        self._chores: set[asyncio.Task[None]] = set()
         self.aborting = False
         self.closing = False
-        self._keeper = self._kept()
+        self._keeper = _kept(self.session, self.downloads)
 
     async def open(self) -> None:
         """Tie the session's life to the loop's."""
@@ -82,21 +83,20 @@ class Sender:
     async def close(self) -> None:
         """Wait for the attempts under way, then close the session; no further one is started."""
         self.closing = True
-        while self.attempts:
-            await asyncio.wait(self.attempts)
+        while under_way := self.attempts | self._chores:
+            await asyncio.wait(under_way)
         await self._keeper.aclose()
 
     async def abort(self) -> None:
         """Stop the attempts under way now; each ends as Unsure, or NotSent where that is known."""
         self.aborting = True
-        under_way = set(self.attempts)
-        for attempt in under_way:
-            attempt.cancel()
-        if under_way:
-            await asyncio.wait(under_way)
+        while self.attempts:  # a slot that is given back may let one more begin
+            for attempt in self.attempts:
+                attempt.cancel()
+            await asyncio.wait(self.attempts)
         self.aborting = False
 
-    def adopt(self, work: Coroutine[Any, Any, None]) -> None:
+    def adopt(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do `work` when the attempts now under way have ended; `close` waits for it too."""
         under_way = set(self.attempts)
 
@@ -105,25 +105,31 @@ class Sender:
                 await asyncio.wait(under_way)
             await work
 
-        self._track(asyncio.get_running_loop().create_task(afterwards()))
+        return _track(self._chores, afterwards())
 
     def start(self, attempt: Coroutine[Any, Any, answers.Made]) -> asyncio.Task[answers.Made]:
         """Run an attempt in a task of the sender's own."""
-        return self._track(asyncio.get_running_loop().create_task(attempt))
+        return _track(self.attempts, attempt)
 
-    def _track(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
-        self.attempts.add(task)
-        task.add_done_callback(self.attempts.discard)
-        return task
 
-    async def _kept(self) -> AsyncGenerator[None]:
-        # A loop that ends closes its asynchronous generators. That is the one sign of it that a
-        # library can get, and so no session is left unclosed where nobody called `aclose()`.
-        try:
-            yield
-        finally:
-            await self.session.close()
-            await self.downloads.close()
+def _track(tasks: set[asyncio.Task[T]], work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
+
+
+async def _kept(*sessions: session.Session | session.Downloads) -> AsyncGenerator[None]:
+    """Close sessions with the loop: one that ends closes its asynchronous generators.
+
+    That is the one sign of it that a library can get, and so no session is left unclosed where
+    nobody called `aclose()`. No method, since a cycle would be collected in any order.
+    """
+    try:
+        yield
+    finally:
+        for each in sessions:
+            await each.close()
 
 
 class Call:
@@ -154,10 +160,9 @@ class Call:
     async def made(self) -> answers.Made:
         """Send until it is answered or no further attempt is safe.
 
-        Raises TooManyWaiting at once where the queue is full. Any error knows the attempts made,
-        the seconds they took, and what all of them together may have cost.
+        Any error knows the attempts made, the seconds they took, and what all of them together
+        may have cost.
         """
-        self._sender.limits.admit()
         try:
             return await self._tried()
         except errors.ChangeClothesError as error:
@@ -211,10 +216,13 @@ class Call:
             raise self._last or errors.ClientClosed("The client was closed before this was sent.")
         self.attempts += 1
         attempt = self._sender.start(self._carried(slot))
+        # Also where it is cancelled before its first step, and no `finally` runs.
+        attempt.add_done_callback(lambda _: self._sender.limits.give_back(slot))
         try:
             return await asyncio.shield(attempt)
         except asyncio.CancelledError:
-            attempt.add_done_callback(_report)
+            if self._journal is None:  # a journal has it written down
+                attempt.add_done_callback(_report)
             raise
         except errors.ChangeClothesError as error:
             self._last = error

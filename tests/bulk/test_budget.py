@@ -1,0 +1,61 @@
+"""The budget of a run: spent to the last call, and never exceeded by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import (
+    AsyncChangeClothes,
+)
+from tests.bulk.service import (
+    BUSY,
+    FAILED,
+    Service,
+    failing,
+    grid,
+)
+
+Quick = Callable[..., AsyncChangeClothes]
+
+
+@pytest.mark.parametrize("limit", [1, 8])
+async def test_the_budget_is_spent_exactly(
+    service: Service, quick: Quick, out: Path, limit: int
+) -> None:
+    """`max_calls` counts claims: as many requests, not one more, and the next run goes on."""
+    client = quick(max_concurrency=limit)
+    lookbook = await client.run_grid(grid(4, 5), out, max_calls=7)
+    assert str(lookbook.stopped) == "the budget of 7 calls is spent"
+    assert len(service.calls) == len(lookbook.saved) == 7
+    assert not lookbook.failed
+    await client.run_grid(grid(4, 5), out, max_calls=20)
+    assert len(service.charges) == 20
+
+
+async def test_a_budget_of_nothing_sends_nothing(service: Service, quick: Quick, out: Path) -> None:
+    """`max_calls=0` only fetches what is paid."""
+    lookbook = await quick().run_grid(grid(2, 2), out, max_calls=0)
+    assert not service.calls
+    assert len(lookbook) == 4
+
+
+async def test_retries_are_calls_of_the_budget(service: Service, quick: Quick, out: Path) -> None:
+    """Each attempt may cost: three of one cell leave the others less."""
+    service.reply = failing({}, FAILED)
+    await quick(max_concurrency=2).run_grid(grid(4, 5), out, max_calls=7)
+    assert len(service.calls) == 7
+
+
+@pytest.mark.parametrize("limit", [1, 4])
+async def test_refusals_are_put_back_into_the_budget(
+    service: Service, quick: Quick, out: Path, limit: int
+) -> None:
+    """A 429 costs nothing: it takes nothing from what may be spent, wherever it comes."""
+    refused = {f"m{row}__g{column}": [BUSY] for row in range(4) for column in range(5)}
+    service.reply = failing(refused)
+    lookbook = await quick(max_concurrency=limit).run_grid(grid(4, 5), out, max_calls=7)
+    assert len(service.charges) == 7
+    assert len(lookbook.saved) == 7

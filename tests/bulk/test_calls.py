@@ -1,0 +1,267 @@
+"""One client's calls with a ledger of their own: equal ones are paid once, lost ones are held."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import (
+    AsyncChangeClothes,
+    BatchStopped,
+    InsufficientCredits,
+    LedgerBusy,
+    LedgerError,
+    TooManyWaiting,
+    TryOn,
+    TryOnException,
+    Unsure,
+)
+from tests.bulk import service as services
+from tests.bulk.service import FAILED, G0, NO_CREDITS, PICS, Service, cut, failing, states
+
+Quick = Callable[..., AsyncChangeClothes]
+
+
+def job(number: int = 0) -> TryOn:
+    return TryOn(model=f"{PICS}m{number}.jpg", garment=G0, category="dresses")
+
+
+@pytest.fixture
+def book(out: Path) -> Path:
+    return out / "ledger.db"
+
+
+class Gate:
+    """A reply that waits until it is opened."""
+
+    def __init__(self, service: Service) -> None:
+        self.arrived, self.open = asyncio.Event(), asyncio.Event()
+        service.reply = self._wait
+
+    async def _wait(self, _: str) -> None:
+        self.arrived.set()
+        await self.open.wait()
+
+
+async def test_equal_calls_in_flight_are_one_call(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """Fifty who ask for the same at once: one request, one result for all."""
+    client = quick(ledger=book)
+    looks = await asyncio.gather(*(client.run(job()) for _ in range(50)))
+    assert len({look.result_img_url for look in looks}) == 1
+    assert service.charges == ["m0__g0"]
+
+
+async def test_a_later_call_comes_from_the_ledger(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """What was paid is given again, also by another client, and its picture can be saved."""
+    async with quick(ledger=book) as client:
+        first = await client.run(job())
+    service.charges.clear()
+    again = await quick(ledger=book).run(job())
+    assert again.result_img_url == first.result_img_url
+    assert await again.bytes() == await first.bytes()
+    assert not service.charges
+
+
+async def test_a_lost_answer_stays_unsure(service: Service, quick: Quick, book: Path) -> None:
+    """Asked again it is Unsure again, without a request; another job is not touched by it."""
+    client = quick(ledger=book)
+    service.reply = cut
+    for _ in range(3):
+        with pytest.raises(Unsure):
+            await client.run(job())
+    service.reply = failing({})
+    assert await client.run(job(1))
+    assert service.calls == ["m0__g0", "m1__g0"]
+
+
+async def test_a_failed_call_may_be_made_again(service: Service, quick: Quick, book: Path) -> None:
+    """Whoever calls again after a failure wants it to be sent again."""
+    client = quick(ledger=book, retries=0)
+    service.reply = failing({"m0__g0": [FAILED]})
+    with pytest.raises(TryOnException):
+        await client.run(job())
+    assert await client.run(job())
+    assert len(service.calls) == 2
+
+
+async def test_a_cancelled_callers_result_is_there_for_the_next_one(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """A web client that went away wastes no credit."""
+    gate, client = Gate(service), quick(ledger=book)
+    asking = asyncio.create_task(client.run(job()))
+    await gate.arrived.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    gate.open.set()
+    await client.aclose()
+    assert await quick(ledger=book).run(job())
+    assert service.charges == ["m0__g0"]
+
+
+async def test_the_next_one_who_asks_joins_a_call_whose_caller_left(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """A page that is loaded again while the first call is on its way gets that call's result."""
+    gate, client = Gate(service), quick(ledger=book)
+    asking = asyncio.create_task(client.run(job()))
+    await gate.arrived.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    again = asyncio.create_task(client.run(job()))
+    await asyncio.sleep(0.05)
+    gate.open.set()
+    assert (await again).result_img_url
+    assert service.charges == ["m0__g0"]
+
+
+async def test_no_further_attempt_is_made_for_nobody(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """When the last one who waits has left, a failure is not followed by another attempt."""
+    gate, client = Gate(service), quick(ledger=book)
+    asking = [asyncio.create_task(client.run(job())) for _ in range(2)]
+    await gate.arrived.wait()
+
+    async def fails(cell: str) -> bytes:
+        return FAILED
+
+    service.reply = fails
+    for task in asking:
+        task.cancel()
+    await asyncio.wait(asking)
+    gate.open.set()
+    await client.aclose()
+    assert len(service.calls) == 1
+
+
+async def test_two_clients_cannot_hold_one_ledger(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """The second one's first call is refused in words, and it can call when the first is closed."""
+    first, second = quick(ledger=book), quick(ledger=book)
+    await first.run(job())
+    with pytest.raises(LedgerBusy, match="Another run is working on the ledger"):
+        await second.run(job(1))
+    await first.aclose()
+    assert await second.run(job(1))
+
+
+async def test_a_ledger_that_cannot_be_opened_sends_nothing(
+    service: Service, quick: Quick, tmp_path: Path
+) -> None:
+    """No ledger, no call; once it can be opened, the same client works."""
+    place = tmp_path / "file" / "ledger.db"
+    place.parent.write_text("no folder")
+    client = quick(ledger=place)
+    for _ in range(2):
+        with pytest.raises(LedgerError):
+            await client.run(job())
+    assert not service.calls
+    place.parent.unlink()
+    assert await client.run(job())
+
+
+def test_one_client_serves_several_loops(out: Path) -> None:
+    """Two runs of asyncio one after another use the same ledger."""
+    client = AsyncChangeClothes("key-of-tests", "http://127.0.0.1:9", ledger=out / "l.db")
+    made = []
+
+    async def call(last: bool) -> None:
+        async with Service() as service:
+            client._options = client._options.changed(base_url=service.url)
+            made.append((await client.run(job())).result_img_url)
+            made.append(len(service.charges))
+            if last:
+                await client.aclose()
+
+    asyncio.run(call(last=False))
+    asyncio.run(call(last=True))
+    assert made[0] == made[2]
+    assert (made[1], made[3]) == (1, 0)
+
+
+async def test_other_options_share_the_ledger(service: Service, quick: Quick, book: Path) -> None:
+    """`with_options` is the same client: what it paid is known to both."""
+    client = quick(ledger=book)
+    await client.run(job())
+    await client.with_options(timeout=5, retries=0).run(job())
+    assert len(service.charges) == 1
+
+
+async def test_many_jobs_go_through_the_ledger_too(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """`gather` and `as_completed` pay equal jobs once, now and later."""
+    client = quick(ledger=book, max_concurrency=4)
+    outcomes = await client.gather([job(n % 5) for n in range(20)])
+    assert all(outcome.ok for outcome in outcomes)
+    assert [outcome.ok async for outcome in client.as_completed([job(1), job(2)])] == [True] * 2
+    assert sorted(service.charges) == [f"m{n}__g0" for n in range(5)]
+
+
+async def test_an_account_error_stops_many_jobs(service: Service, quick: Quick) -> None:
+    """10003 ends the reading: at most the calls in flight follow it, the rest is named."""
+
+    async def reply(cell: str) -> bytes | None:
+        return None if len(service.charges) < 10 else NO_CREDITS
+
+    service.reply = reply
+    outcomes = await quick(max_concurrency=4).gather(job(n) for n in range(100))
+    kinds = [type(outcome.error) for outcome in outcomes]
+    assert len(service.calls) <= 10 + 4
+    assert kinds.count(type(None)) == 10
+    assert kinds.count(InsufficientCredits) == len(service.calls) - 10
+    assert kinds.count(BatchStopped) == 100 - len(service.calls)
+
+
+async def test_a_full_queue_is_said_at_once(service: Service, quick: Quick, book: Path) -> None:
+    """`max_waiting` holds with a ledger as without: nobody waits for a full queue."""
+    gate, client = Gate(service), quick(ledger=book, max_concurrency=1, max_waiting=1)
+    first = [asyncio.create_task(client.run(job(n))) for n in range(2)]
+    await gate.arrived.wait()
+    while client.stats.waiting < 1:  # noqa: ASYNC110 - the second one is on its way there
+        await asyncio.sleep(0.001)
+    with pytest.raises(TooManyWaiting):
+        await client.run(job(2))
+    gate.open.set()
+    await asyncio.gather(*first)
+    assert len(service.calls) == 2
+
+
+async def test_stats_tell_what_is_under_way(service: Service, quick: Quick, book: Path) -> None:
+    """They count attempts: on the wire, waiting, and ended so far."""
+    gate, client = Gate(service), quick(ledger=book, max_concurrency=2)
+    assert client.stats.limit == 2
+    asking = [asyncio.create_task(client.run(job(n))) for n in range(5)]
+    await gate.arrived.wait()
+    while client.stats.waiting < 3:  # noqa: ASYNC110 - the others are on their way there
+        await asyncio.sleep(0.001)
+    assert (client.stats.in_flight, client.stats.sent) == (2, 2)
+    gate.open.set()
+    await asyncio.gather(*asking)
+    assert (client.stats.in_flight, client.stats.waiting, client.stats.paid) == (0, 0, 5)
+    assert await states(book.parent) == {"paid": 5}
+    assert services.twice(service.charges) == []
+
+
+async def test_a_long_chain_of_equal_calls_stays_one(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """However they overlap, the same job is paid once."""
+    client = quick(ledger=book)
+    asking = []
+    for _ in range(200):
+        asking.append(asyncio.create_task(client.run(job())))
+        await asyncio.sleep(0)
+    await asyncio.gather(*asking)
+    assert service.charges == ["m0__g0"]

@@ -1,0 +1,233 @@
+"""Ctrl-C, SIGTERM and cancellation: what is paid for arrives, or is named."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import (
+    AsyncChangeClothes,
+    ChangeByPrompt,
+    Event,
+    Grid,
+    TryOn,
+)
+from changeclothes_async.bulk import (
+    interrupts,
+)
+from tests import peers
+from tests.bulk import service as services
+from tests.bulk.service import (
+    G0,
+    Service,
+    failing,
+    grid,
+    states,
+)
+
+Quick = Callable[..., AsyncChangeClothes]
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Python's own handler, which a shell's background job comes without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+async def test_the_first_signal_lets_what_is_paid_for_arrive(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """Ctrl-C once: no new claims; what is in flight arrives and is saved."""
+    listen = _at(50, lambda: signal.raise_signal(signal.SIGINT))
+    lookbook = await quick(max_concurrency=4).run_grid(grid(10, 10), out, on_event=listen)
+    assert lookbook.stopped == "interrupted"
+    assert not lookbook.unsure
+    assert len(lookbook.saved) == len(service.charges) < 100
+    assert (await quick().run_grid(grid(10, 10), out)).ok
+    assert len(service.charges) == 100
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_second_signal_stops_now_and_names(
+    service: Service, quick: Quick, out: Path, number: signal.Signals
+) -> None:
+    """Again: what was in flight is broken off and named unsure; nothing else changes."""
+    silence = asyncio.Event()
+
+    async def reply(cell: str) -> None:
+        service.charge(cell)
+        if len(service.calls) == 3:
+            signal.raise_signal(number)
+            signal.raise_signal(number)
+        await silence.wait()
+
+    service.reply = reply
+    lookbook = await quick(max_concurrency=3).run_grid(grid(10, 10), out)
+    assert lookbook.stopped == "interrupted"
+    assert len(lookbook.unsure) == 3
+    assert sorted(cell.name for cell in lookbook.unsure) == sorted(service.charges)
+    assert await states(out) == {"unsure": 3}
+
+
+async def test_a_cancelled_run_settles_what_is_on_the_wire(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """Whoever leaves a run leaves nothing unknown: `aclose` waits for attempts and their ledger."""
+    arrived, gate = asyncio.Event(), asyncio.Event()
+
+    async def reply(cell: str) -> None:
+        if len(service.calls) == 4:
+            arrived.set()
+        await gate.wait()
+
+    service.reply = reply
+    client = quick(max_concurrency=4)
+    run = asyncio.create_task(client.run_grid(grid(10, 10), out))
+    await arrived.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    gate.set()
+    await client.aclose()
+    assert len(service.charges) == 4
+    assert await states(out) == {"paid": 4}
+    assert (await quick().run_grid(grid(2, 2), out)).ok
+
+
+async def test_a_run_cancelled_before_anything_was_sent_lets_go_of_its_ledger(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """The next run must not wait for one that is over."""
+    await quick().run_grid(grid(1, 1), out)
+
+    class Cancelling(Grid):
+        def job(self, row: int, column: int) -> TryOn | ChangeByPrompt:
+            if asyncio.current_task() is running:
+                running.cancel()
+            return super().job(row, column)
+
+    running: asyncio.Task[object] | None = None
+    work = Cancelling(G0, G0, "dresses")
+    running = asyncio.create_task(quick().run_grid(work, out))
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await quick().run_grid(grid(1, 1), out)).ok
+
+
+EVENTS = 24  # of 16 cells' about 120: the instants at which most is under way
+
+
+@pytest.mark.parametrize("instant", range(2, EVENTS, 2))
+async def test_two_signals_at_any_instant(
+    service: Service,
+    quick: Quick,
+    out: Path,
+    caplog: pytest.LogCaptureFixture,
+    instant: int,
+) -> None:
+    """Wherever a claim or an answer is on its way, the ledger ends with all of it in order."""
+    listen = _at(instant, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
+    client = quick(max_concurrency=4)
+    await client.run_grid(grid(4, 4), out, on_event=listen)
+    assert client.stats.in_flight == 0
+    await client.aclose()
+    counts = await states(out)
+    assert "claimed" not in counts
+    assert counts.get("saved", 0) + counts.get("paid", 0) <= len(service.charges)
+    assert len(service.charges) <= sum(counts.values()) - counts.get("open", 0)
+    assert not any(isinstance(a, AssertionError) for r in caplog.records for a in r.args or ())
+    await quick().run_grid(grid(4, 4), out)
+    assert not services.twice(service.charges)
+
+
+@pytest.mark.parametrize("instant", range(2, EVENTS, 2))
+async def test_cancelled_at_any_instant(
+    service: Service, quick: Quick, out: Path, instant: int
+) -> None:
+    """Nothing is unsure for a run that was cancelled: its attempts arrive all the same."""
+    client = quick(max_concurrency=4)
+    leave = _at(instant, lambda: run.cancel())  # noqa: PLW0108 - the run begins after this
+    run = asyncio.create_task(client.run_grid(grid(4, 4), out, on_event=leave))
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await client.aclose()
+    counts = await states(out)
+    assert not {"claimed", "unsure"} & set(counts)
+    assert counts.get("saved", 0) + counts.get("paid", 0) == len(service.charges)
+    assert (await quick().run_grid(grid(4, 4), out)).ok
+    assert len(service.charges) == 16
+
+
+async def test_a_drained_run_does_not_wait_for_a_wish_of_the_service(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """Nothing is in flight while all wait for a Retry-After: the first Ctrl-C ends it at once."""
+    service.reply = failing({}, peers.envelope(0, status=429, Retry_After="60"))
+    stop = _at(5, lambda: signal.raise_signal(signal.SIGINT))
+    async with asyncio.timeout(10):
+        lookbook = await quick(max_concurrency=2).run_grid(grid(4, 4), out, on_event=stop)
+    assert lookbook.stopped == "interrupted"
+    assert await states(out) == {"open": len(set(service.calls))}
+
+
+async def test_signals_are_given_back(quick: Quick, out: Path) -> None:
+    """After a run, Ctrl-C is what it was before."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    await quick().run_grid(grid(1, 1), out)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+async def test_a_servers_own_handlers_are_left_alone() -> None:
+    """A web server that handles signals itself keeps them."""
+
+    def own(*_: object) -> None:
+        heard.append("own")
+
+    heard: list[str] = []
+    before = signal.signal(signal.SIGTERM, own)
+    try:
+        with interrupts.handled(lambda: heard.append("first"), lambda: heard.append("second")):
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == ["own"]
+
+
+async def test_the_first_signal_drains_and_each_further_one_stops() -> None:
+    """Three signals: the first callback once, the second one twice, in this order."""
+    heard: list[str] = []
+    with interrupts.handled(lambda: heard.append("first"), lambda: heard.append("second")):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            signal.raise_signal(number)
+        await asyncio.sleep(0)
+    assert heard == ["first", "second", "second"]
+
+
+async def test_in_another_thread_nothing_is_handled() -> None:
+    """Only the main thread gets signals; a run elsewhere goes without."""
+
+    async def elsewhere() -> list[object]:
+        with interrupts.handled(lambda: None, lambda: None):
+            return [signal.getsignal(signal.SIGINT)]
+
+    inside = await asyncio.to_thread(asyncio.run, elsewhere())
+    assert inside == [signal.getsignal(signal.SIGINT)]
+
+
+def _at(instant: int, act: Callable[[], object]) -> Callable[[Event], None]:
+    """Act at the event of this number."""
+    numbers = itertools.count()
+
+    def listen(event: Event) -> None:
+        if next(numbers) == instant:
+            act()
+
+    return listen

@@ -1,0 +1,278 @@
+"""A run: claim, call, settle, save; each cell paid at most once, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import (
+    AsyncChangeClothes,
+    Event,
+    Grid,
+    HarmfulContent,
+    InsufficientCredits,
+    NotSent,
+)
+from tests import peers, samples
+from tests.bulk import service as services
+from tests.bulk.service import (
+    AWAY,
+    BUSY,
+    FAILED,
+    G0,
+    HARMFUL,
+    NO_CREDITS,
+    PICS,
+    Service,
+    cut,
+    failing,
+    grid,
+    states,
+)
+
+Quick = Callable[..., AsyncChangeClothes]
+
+
+async def test_ten_runs_of_the_same_grid_are_charged_once(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """A run is resumed by running it again; what was paid is never paid again."""
+    for _ in range(10):
+        lookbook = await quick().run_grid(grid(3, 4), out)
+        assert lookbook.ok
+    assert len(service.charges) == 12
+    assert not services.twice(service.charges)
+    assert len(service.downloads) == 12
+
+
+async def test_the_same_picture_under_another_name_is_not_paid_again(
+    service: Service, quick: Quick, out: Path, tmp_path: Path
+) -> None:
+    """What is paid for is the content: neither a path nor a name makes it another job."""
+    for name in ("red.png", "crimson.png", "rouge.png"):
+        (tmp_path / name).write_bytes(samples.PNG)
+    first = await quick().run_grid(_dresses(tmp_path / "red.png"), out)
+    again = await quick().run_grid(_dresses(tmp_path / "*.png"), out)
+    assert first.ok
+    assert again.ok
+    assert len(service.charges) == 1
+    assert sorted(path.name for path in out.glob("*.png")) == [
+        "m0__crimson.png",
+        "m0__red.png",
+        "m0__rouge.png",
+    ]
+
+
+async def test_equal_cells_of_one_run_are_one_call(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """A model that is there ten times is paid once, and each of its cells has the picture."""
+    twins = Grid({f"twin{n}": f"{PICS}m0.jpg" for n in range(10)}, G0, "dresses")
+    lookbook = await quick(max_concurrency=2).run_grid(twins, out)
+    assert lookbook.ok
+    assert service.charges == ["m0__g0"]
+
+
+async def test_a_failed_cell_is_not_sent_again_for_its_twin(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """What failed is sent again only with `retry_failed`, also by another cell of the same run."""
+    service.reply = failing({}, HARMFUL)
+    twins = Grid({f"twin{n}": f"{PICS}m0.jpg" for n in range(10)}, G0, "dresses")
+    lookbook = await quick(max_concurrency=1).run_grid(twins, out)
+    assert len(lookbook.failed) == 10
+    assert service.calls == ["m0__g0"]
+
+
+async def test_a_failed_cell_stays_until_it_is_asked_for(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """`retry_failed` sends failed cells again; a plain run leaves them."""
+    service.reply = failing({"m0__g1": [HARMFUL]})
+    first = await quick().run_grid(grid(1, 3), out)
+    assert [cell.name for cell in first.failed] == ["m0__g1"]
+    assert isinstance(first.failed[0].error, HarmfulContent)
+    assert first.stopped is None
+    await quick().run_grid(grid(1, 3), out)
+    assert service.calls.count("m0__g1") == 1
+    third = await quick().run_grid(grid(1, 3), out, retry_failed=True)
+    assert third.ok
+    assert sorted(service.calls) == ["m0__g0", "m0__g1", "m0__g1", "m0__g2"]
+
+
+async def test_an_unsure_cell_is_sent_again_only_when_asked(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """A lost answer may have been paid: no run sends it again unless a person says so."""
+    service.reply = cut
+    first = await quick().run_grid(grid(1, 1), out)
+    assert [cell.name for cell in first.unsure] == ["m0__g0"]
+    service.reply = failing({})
+    again = await quick().run_grid(grid(1, 1), out, retry_failed=True)
+    assert again.unsure
+    assert len(service.calls) == 1
+    resent = await quick().run_grid(grid(1, 1), out, resend_unsure=True)
+    assert resent.ok
+    assert len(service.calls) == 2
+
+
+@pytest.mark.parametrize("answer", [BUSY, FAILED, AWAY], ids=["429", "20001", "503"])
+async def test_a_resent_cell_is_tried_again_like_any_other(
+    service: Service, quick: Quick, out: Path, answer: bytes
+) -> None:
+    """A refusal of the resent request costs nothing, and is followed by the next attempt."""
+    service.reply = cut
+    await quick().run_grid(grid(1, 1), out)
+    service.reply = failing({"m0__g0": [answer]})
+    lookbook = await quick().run_grid(grid(1, 1), out, resend_unsure=True)
+    assert lookbook.stopped is None
+    assert lookbook.ok
+
+
+async def test_an_account_error_stops_the_run_within_the_calls_in_flight(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """No other job can succeed: what is in flight arrives, the rest stays open for the next run."""
+    left = 50
+
+    async def reply(cell: str) -> bytes | None:
+        await asyncio.sleep(0.001)
+        return None if len(service.charges) < left else NO_CREDITS
+
+    service.reply = reply
+    stopped = await quick(max_concurrency=8).run_grid(grid(20, 10), out)
+    assert isinstance(stopped.stopped, InsufficientCredits)
+    assert len(service.charges) == left
+    assert len(service.calls) <= left + 8
+    assert await states(out) == {"saved": 50, "open": len(service.calls) - 50}
+    left = 1000
+    assert (await quick().run_grid(grid(20, 10), out)).ok
+    assert len(service.charges) == 200
+    assert not services.twice(service.charges)
+
+
+async def test_a_wrong_origin_stops_the_run_at_once(client: Quick, out: Path) -> None:
+    """Where nobody was ever heard there is nobody to wait for."""
+    nobody = services.quick(client(f"http://127.0.0.1:{peers.free_port()}", max_concurrency=2))
+    lookbook = await nobody.run_grid(grid(10, 10), out)
+    assert isinstance(lookbook.stopped, NotSent)
+    assert not lookbook.failed
+    assert set(await states(out)) == {"open"}
+
+
+async def test_a_network_that_comes_back_fails_no_cell(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """While nobody listens cells wait; once somebody does, all of them arrive, each paid once."""
+    waiting = asyncio.Event()
+
+    async def away_and_back() -> None:
+        await service.stop()
+        await waiting.wait()
+        await service.start()
+
+    def watch(event: Event) -> None:
+        if event.kind == "waiting":
+            waiting.set()
+
+    gone: list[asyncio.Task[None]] = []
+
+    async def reply(cell: str) -> None:
+        if len(service.charges) == 9:
+            gone.append(asyncio.create_task(away_and_back()))
+
+    service.reply = reply
+    lookbook = await quick(max_concurrency=1).run_grid(grid(5, 4), out, on_event=watch)
+    await asyncio.gather(*gone)
+    assert lookbook.stopped is None
+    assert not lookbook.failed
+    assert len(lookbook.saved) + len(lookbook.unsure) == 20
+    assert not services.twice(service.charges)
+
+
+def _dresses(*garments: object) -> Grid:
+    what = garments[0] if len(garments) == 1 else list(garments)
+    return Grid(PICS + "m0.jpg", what, "dresses")
+
+
+THOROUGH = bool(os.environ.get("CHANGECLOTHES_THOROUGH"))
+
+
+async def test_credits_that_end_in_the_middle(service: Service, quick: Quick, out: Path) -> None:
+    """10003 in the middle of thousands of cells: only calls in flight follow; a top-up goes on."""
+    side = 100 if THOROUGH else 32
+    left = side * side // 2
+
+    async def reply(cell: str) -> bytes | None:
+        return None if len(service.charges) < left else NO_CREDITS
+
+    service.reply = reply
+    stopped = await quick(max_concurrency=16).run_grid(grid(side, side), out, gallery=False)
+    assert isinstance(stopped.stopped, InsufficientCredits)
+    assert len(service.calls) <= left + 16
+    assert await states(out) == {"saved": left, "open": len(service.calls) - left}
+    refused = len(service.calls) - left
+    left = side * side
+    assert (await quick(max_concurrency=16).run_grid(grid(side, side), out, gallery=False)).ok
+    assert len(service.calls) == side * side + refused
+    assert not services.twice(service.charges)
+
+
+async def test_the_limit_holds_for_a_run(service: Service, quick: Quick, out: Path) -> None:
+    """Never more on the wire than `max_concurrency`, however many cells wait."""
+
+    async def reply(cell: str) -> None:
+        await asyncio.sleep(0.002)
+
+    service.reply = reply
+    await quick(max_concurrency=5).run_grid(grid(10, 10), out)
+    assert service.most == 5
+
+
+@pytest.mark.parametrize("answer", [BUSY, AWAY], ids=["429", "503"])
+async def test_a_busy_service_is_waited_for(
+    service: Service, quick: Quick, out: Path, answer: bytes
+) -> None:
+    """Refusals cost nothing and fail no cell: the run slows down, and all of it arrives."""
+    refusals = iter(range(12))
+
+    async def reply(cell: str) -> bytes | None:
+        return answer if next(refusals, None) is not None else None
+
+    service.reply = reply
+    lookbook = await quick(max_concurrency=4).run_grid(grid(4, 5), out)
+    assert lookbook.ok
+    assert len(service.charges) == 20
+
+
+async def test_a_paid_picture_arrives_while_others_are_made(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """Results are fetched during the run, not after it."""
+    fetched_by_then = []
+
+    async def reply(cell: str) -> None:
+        fetched_by_then.append(len(service.downloads))
+
+    service.reply = reply
+    await quick(max_concurrency=2).run_grid(grid(5, 10), out)
+    assert fetched_by_then[-1] > 0
+
+
+@pytest.mark.parametrize("options", [{"max_waiting": 0}, {"deadline": 0.8}], ids=str)
+async def test_a_run_has_its_own_patience(
+    service: Service, quick: Quick, out: Path, options: dict[str, float]
+) -> None:
+    """What turns away or gives up single calls that queue too long never stops a run."""
+
+    async def reply(cell: str) -> None:
+        await asyncio.sleep(0.45)
+
+    service.reply = reply
+    lookbook = await quick(max_concurrency=1, **options).run_grid(grid(1, 4), out)
+    assert lookbook.stopped is None
+    assert lookbook.ok

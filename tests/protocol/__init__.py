@@ -1,0 +1,1 @@
+"""What is said: pure values in, pure values out, so tables and Hypothesis."""

@@ -1,0 +1,177 @@
+"""The two jobs: every documented field and range, and what is refused before it is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from changeclothes_async import errors
+from changeclothes_async.protocol import images, requests
+from tests.samples import PNG
+
+TRY_ON = {"model": "m.jpg", "garment": "g.jpg", "category": "dresses"}
+PROMPT = {"model": "m.jpg", "prompt": "a blue striped shirt"}
+
+
+def test_a_try_on_is_told_by_its_wire_names(monkeypatch):
+    """API 1: modelImg and garmentImg are pictures, category and garmentDesc texts."""
+    monkeypatch.chdir("/")
+    job = requests.TryOn(**TRY_ON, garment_desc=" a lime dress ")
+    assert job.endpoint == "/api/openapi/change-clothes-ai"
+    assert job.pictures() == [
+        ("modelImg", images.File("/m.jpg")),
+        ("garmentImg", images.File("/g.jpg")),
+    ]
+    assert job.texts() == [("category", "dresses"), ("garmentDesc", "a lime dress")]
+
+
+def test_a_prompt_is_told_by_its_wire_names(monkeypatch):
+    """API 2: modelImg is a picture; all else goes as text, booleans in small letters."""
+    monkeypatch.chdir("/")
+    job = requests.ChangeByPrompt(
+        **PROMPT, seed=7, randomize_seed=False, guidance_scale=50, num_inference_steps=28
+    )
+    assert job.endpoint == "/api/openapi/change-clothes-by-prompt"
+    assert job.pictures() == [("modelImg", images.File("/m.jpg"))]
+    assert job.texts() == [
+        ("prompt", "a blue striped shirt"),
+        ("seed", "7"),
+        ("randomize_seed", "false"),
+        ("guidance_scale", "50"),
+        ("num_inference_steps", "28"),
+    ]
+
+
+def test_what_is_not_given_is_left_to_the_service():
+    """No default of the page is sent."""
+    assert requests.TryOn(**TRY_ON).texts() == [("category", "dresses")]
+    assert requests.ChangeByPrompt(**PROMPT).texts() == [("prompt", "a blue striped shirt")]
+
+
+@pytest.mark.parametrize("category", [*requests.Category, "upper_body", "lower_body", "dresses"])
+def test_every_category_is_taken(category):
+    """As a text and as a member of Category."""
+    assert dict(requests.TryOn(**{**TRY_ON, "category": category}).texts())["category"] == category
+
+
+TAKEN = [
+    ("seed", 0, "0"),
+    ("seed", 2147483647, "2147483647"),
+    ("randomize_seed", True, "true"),
+    ("guidance_scale", 1, "1"),
+    ("guidance_scale", 100, "100"),
+    ("guidance_scale", 7.5, "7.5"),
+    ("guidance_scale", 1 + 1e-9, "1.000000001"),
+    ("num_inference_steps", 1, "1"),
+    ("num_inference_steps", 50, "50"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "sent"), TAKEN)
+def test_the_ends_of_every_range_are_taken(name, value, sent):
+    """What the page allows is sent as it writes numbers."""
+    assert dict(requests.ChangeByPrompt(**PROMPT, **{name: value}).texts())[name] == sent
+
+
+REFUSED = [
+    (requests.ChangeByPrompt, {**PROMPT, "seed": -1}, "seed=-1"),
+    (requests.ChangeByPrompt, {**PROMPT, "seed": 2147483648}, "seed=2147483648"),
+    (requests.ChangeByPrompt, {**PROMPT, "seed": 1.5}, "seed=1.5"),
+    (requests.ChangeByPrompt, {**PROMPT, "seed": "lucky"}, "seed='lucky'"),
+    (requests.ChangeByPrompt, {**PROMPT, "guidance_scale": 0.99}, "guidance_scale=0.99"),
+    (requests.ChangeByPrompt, {**PROMPT, "guidance_scale": 100.1}, "guidance_scale=100.1"),
+    (requests.ChangeByPrompt, {**PROMPT, "guidance_scale": math.nan}, "guidance_scale=nan"),
+    (requests.ChangeByPrompt, {**PROMPT, "num_inference_steps": 0}, "num_inference_steps=0"),
+    (requests.ChangeByPrompt, {**PROMPT, "num_inference_steps": 51}, "num_inference_steps=51"),
+    (requests.ChangeByPrompt, {**PROMPT, "prompt": ""}, "prompt=''"),
+    (requests.ChangeByPrompt, {**PROMPT, "prompt": " \n "}, "prompt="),
+    (requests.ChangeByPrompt, {**PROMPT, "prompt": None}, "prompt=None"),
+    (requests.ChangeByPrompt, {**PROMPT, "prompt": "\ud800"}, "prompt="),
+    (requests.ChangeByPrompt, {"model": "m.jpg"}, "needs prompt"),
+    (requests.TryOn, {**TRY_ON, "category": "shoes"}, "category='shoes'"),
+    (requests.TryOn, {**TRY_ON, "category": "DRESSES"}, "category='DRESSES'"),
+    (requests.TryOn, {**TRY_ON, "garment_desc": ""}, "garment_desc=''"),
+    (requests.TryOn, {"model": "m.jpg", "category": "dresses"}, "needs garment"),
+    (requests.TryOn, {**TRY_ON, "colour": "red"}, "no argument 'colour'"),
+    (requests.TryOn, {**TRY_ON, "model": 7}, "model: A picture cannot be made of int"),
+    (requests.TryOn, {**TRY_ON, "garment": "ftp://x.example/g.jpg"}, "garment: The API takes no"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"category": "x"}}, "documented field"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"modelImg": "x"}}, "documented field"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {'a"\r\nb': "x"}}, "no field name"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"": "x"}}, "no field name"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"a": 7}}, "extra_fields.a=7"),
+]
+
+
+@pytest.mark.parametrize(("kind", "arguments", "words"), REFUSED)
+def test_a_bad_argument_is_refused_by_name(kind, arguments, words):
+    """InvalidInput names the argument and what it was; no pydantic error leads to it."""
+    with pytest.raises(errors.InvalidInput) as caught:
+        kind(**arguments)
+    assert words in str(caught.value)
+    assert caught.value.money == "not spent"
+    assert caught.value.next_step
+    assert caught.value.__context__ is caught.value.__cause__ is None
+
+
+def test_a_job_never_changes():
+    """A job is a value: its fields cannot be set."""
+    job = requests.TryOn(**TRY_ON)
+    with pytest.raises(pydantic.ValidationError):
+        job.category = "upper_body"
+
+
+def test_pictures_stay_out_of_a_jobs_repr():
+    """A job shows sizes, not bytes."""
+    job = requests.TryOn(**{**TRY_ON, "model": PNG})
+    assert "IHDR" not in repr(job) + str(job)
+    assert f"Bytes({len(PNG)} bytes)" in repr(job)
+
+
+def test_undocumented_fields_go_last():
+    """extra_fields are sent as they are, after the documented ones."""
+    job = requests.TryOn(**TRY_ON, extra_fields={"style[0]": "a\r\nb"})
+    assert job.texts() == [("category", "dresses"), ("style[0]", "a\r\nb")]
+
+
+A, B = b"a" * 32, b"b" * 32
+DIFFERENT = [
+    (requests.TryOn(**TRY_ON), [A, B]),
+    (requests.TryOn(**TRY_ON), [B, A]),
+    (requests.TryOn(**TRY_ON), [A, A]),
+    (requests.TryOn(**{**TRY_ON, "category": "upper_body"}), [A, B]),
+    (requests.TryOn(**TRY_ON, garment_desc="x"), [A, B]),
+    (requests.TryOn(**TRY_ON, extra_fields={"x": "y"}), [A, B]),
+    (requests.TryOn(**TRY_ON, extra_fields={"xy": ""}), [A, B]),
+    (requests.ChangeByPrompt(**PROMPT), [A]),
+    (requests.ChangeByPrompt(**PROMPT, seed=1), [A]),
+    (requests.ChangeByPrompt(**PROMPT, num_inference_steps=1), [A]),
+]
+
+
+def test_all_that_is_paid_for_makes_an_identity():
+    """Endpoint, texts and each picture's place and content count."""
+    assert len({requests.identity(*one) for one in DIFFERENT}) == len(DIFFERENT)
+
+
+def test_a_path_makes_no_identity():
+    """The same pictures under other names, and fields in another order, are the same job."""
+    extra = {"a": "1", "b": "2"}
+    one = requests.TryOn(**TRY_ON, extra_fields=extra)
+    two = requests.TryOn(
+        model="x.png", garment=PNG, category="dresses", extra_fields=dict(reversed(extra.items()))
+    )
+    assert requests.identity(one, [A, B]) == requests.identity(two, [A, B])
+
+
+@given(st.dictionaries(st.text(), st.none() | st.text() | st.integers() | st.floats()))
+def test_any_arguments_make_a_job_or_an_error_of_ours(arguments):
+    """Nothing but a ChangeClothesError leaves a constructor."""
+    with contextlib.suppress(errors.InvalidInput):
+        job = requests.ChangeByPrompt.model_validate({**PROMPT, **arguments})
+        assert dict(job.texts())["prompt"]

@@ -1,0 +1,512 @@
+"""AsyncChangeClothes, one call at a time: what leaves, what comes back, what is owed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import itertools
+import logging
+import os
+import pickle
+import traceback
+
+import pytest
+from pydantic import SecretStr
+
+import changeclothes_async
+from changeclothes_async import client as clients
+from changeclothes_async import errors, results
+from changeclothes_async.protocol import requests
+from tests import peers
+from tests.samples import JPEG, LOOK, PNG, WEBP, png
+
+KEY = peers.KEY
+OK = peers.MADE
+swift = pytest.mark.swift
+
+
+# Bad input
+
+
+def bad(**change):
+    return {**LOOK, **change}
+
+
+REFUSED = {
+    "missing file": (bad(model="no-such.jpg"), "does not exist"),
+    "folder": (bad(model="/"), "is a folder"),
+    "empty bytes": (bad(garment=b""), "empty"),
+    "a text": (bad(model=b"hello, I am a text"), "not a picture"),
+    "device": (bad(model="/dev/zero"), "not a regular file"),
+    "ftp": (bad(model="ftp://shop.example/a.jpg"), "ftp://"),
+    "data URI": (bad(model="data:image/png;base64,$$"), "damaged"),
+    "open as text": (bad(model=io.TextIOWrapper(io.BytesIO(PNG))), "as text"),
+    "empty file": (bad(model=io.BytesIO()), "empty"),
+    "category": (bad(category="shoes"), "category"),
+    "description": (bad(garment_desc=" "), "garment_desc"),
+    "extra field": (bad(extra_fields={"category": "x"}), "documented"),
+    "seed": ({"model": PNG, "prompt": "red", "seed": -1}, "seed=-1"),
+    "prompt": ({"model": PNG, "prompt": ""}, "prompt"),
+    "scale": ({"model": PNG, "prompt": "red", "guidance_scale": 0}, "guidance_scale"),
+    "steps": ({"model": PNG, "prompt": "red", "num_inference_steps": 51}, "num_inference_steps"),
+}
+
+
+@swift
+@pytest.mark.parametrize(("arguments", "words"), REFUSED.values(), ids=REFUSED)
+async def test_bad_input_is_refused_before_a_byte_leaves(client, arguments, words):
+    """InvalidInput in words with the next step; no connection is made, nothing was spent."""
+    async with peers.serve(peers.answering(OK)) as peer:
+        one = client(peer)
+        call = one.change_by_prompt if "prompt" in arguments else one.try_on
+        with pytest.raises(errors.InvalidInput, match=words) as caught:
+            await call(**arguments)
+    assert (peer.connections, peer.heard) == (0, b"")
+    assert (caught.value.money, caught.value.attempts) == ("not spent", 0)
+    assert caught.value.next_step in str(caught.value)
+
+
+@swift
+async def test_a_missing_file_is_named_by_its_absolute_path(client, monkeypatch, tmp_path):
+    """A text that is neither a URL nor a file says where it was looked for."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.NotAnImage) as caught:
+        await client("http://127.0.0.1:9").try_on(**bad(model="modle.jpg"))
+    assert str(tmp_path / "modle.jpg") in str(caught.value)
+
+
+@swift
+@pytest.mark.parametrize(
+    "change",
+    [os.unlink, lambda path: os.truncate(path, 1000), lambda path: path.write_bytes(PNG)],
+    ids=["vanished", "cut short", "replaced"],
+)
+async def test_a_file_that_changes_between_two_attempts_is_not_sent_again(client, tmp_path, change):
+    """What was measured is sent or nothing: the second attempt ends before it is whole."""
+    path = tmp_path / "model.png"
+    path.write_bytes(png(3 * 2**20))
+
+    async def failing(line):
+        await line.request()
+        change(path)
+        await line.send(peers.envelope(20001))
+        await line.hold()
+
+    async with peers.serve(failing) as peer:
+        with pytest.raises(errors.NotAnImage) as caught:
+            await client(peer).try_on(**bad(model=path))
+    assert (len(peer.charges), caught.value.money) == (1, "maybe spent")
+
+
+# Pictures on the wire
+
+
+@swift
+async def test_every_form_of_a_picture_arrives(client, tmp_path):
+    """Path, URL, data URI, bytes, open file, PIL image: as the page takes them."""
+    path = tmp_path / "model.jpg"
+    path.write_bytes(PNG)
+    async with peers.serve(peers.answering(OK)) as peer:
+        one = client(peer)
+        with path.open("rb") as file:
+            for model in (str(path), path, file, PNG, bytearray(PNG), memoryview(PNG)):
+                await one.try_on(**bad(model=model))
+        await one.try_on(**bad(model="https://shop.example/a.jpg"))
+        await one.run(requests.ChangeByPrompt(model=WEBP, prompt="red"))
+    sent = [request.fields["modelImg"] for request in peer.charges]
+    assert sent == [PNG] * 6 + [b"https://shop.example/a.jpg", WEBP]
+    assert b'filename="modelImg.png"\r\nContent-Type: image/png' in peer.charges[0].body
+    assert b"filename" not in peer.charges[6].body.partition(b"garmentImg")[0]
+
+
+# Answers, where one whole answer is all that is needed
+
+
+@pytest.mark.parametrize(("code", "kind"), errors.CODES.items())
+@pytest.mark.parametrize("status", [200, 402, 500])
+async def test_a_code_is_raised_as_its_class(answered, client, code, kind, status):
+    """`except InsufficientCredits` catches 10003, whatever the HTTP status."""
+    answered(status=status, payload={"code": code, "msg": "m"})
+    with pytest.raises(kind) as caught:
+        await client("https://api.example", retries=0).try_on(**LOOK)
+    assert (caught.value.code, caught.value.msg, caught.value.http_status) == (code, "m", status)
+    assert (caught.value.attempts, caught.value.elapsed >= 0) == (1, True)
+
+
+async def test_a_result_comes_back(answered, client):
+    """The page's sample is a Look."""
+    answered(payload={"code": 200, "data": {"resultImgUrl": peers.RESULT, "cacheHit": True}})
+    look = await client("https://api.example").try_on(**LOOK)
+    assert (look.result_img_url, look.cache_hit, look.attempts) == (peers.RESULT, True, 1)
+
+
+# Callers that go away
+
+
+async def until(condition):
+    """Let the loop turn until something holds."""
+    while not condition():  # noqa: ASYNC110 - no event tells it on this side
+        await asyncio.sleep(0.001)
+
+
+@swift
+async def test_a_cancelled_call_is_made_once_and_awaited_by_aclose(client, caplog):
+    """The request that was sent arrives; nothing is sent again; its result is logged."""
+    gate = asyncio.Event()
+    async with peers.serve(peers.waiting(gate, OK)) as peer:
+        one = client(peer)
+        call = asyncio.create_task(one.try_on(**LOOK))
+        await until(lambda: peer.charges)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        closing = asyncio.create_task(one.aclose())
+        await asyncio.sleep(10)
+        assert (closing.done(), one.stats.paid) == (False, 0)
+        gate.set()
+        await closing
+    assert len(peer.charges) == 1
+    assert peers.RESULT in caplog.text
+
+
+@swift
+async def test_a_call_cancelled_in_its_upload_is_sent_whole(client):
+    """A caller that goes away in the upload leaves the request to arrive, once."""
+    begun = asyncio.Event()
+
+    async def slow(line):
+        await line.read(1000)
+        begun.set()
+        await asyncio.sleep(1)
+        await line.request()
+        await line.send(OK)
+
+    async with peers.serve(slow) as peer:
+        one = client(peer)
+        call = asyncio.create_task(one.try_on(**bad(model=png(8 * 2**20))))
+        await begun.wait()
+        call.cancel()
+        await one.aclose()
+    assert call.cancelled()
+    assert len(peer.charges) == 1
+
+
+@swift
+async def test_a_call_cancelled_in_the_queue_is_never_sent(client):
+    """Who leaves before there is a slot costs nothing, and leaves the queue in order."""
+    gate = asyncio.Event()
+    async with peers.serve(peers.waiting(gate, OK)) as peer:
+        one = client(peer, max_concurrency=1)
+        first, second, third = [asyncio.create_task(one.try_on(**LOOK)) for _ in range(3)]
+        await until(lambda: one.stats.waiting == 2)
+        second.cancel()
+        gate.set()
+        await asyncio.gather(first, third)
+    assert second.cancelled()
+    assert len(peer.charges) == 2
+    assert (one.stats.waiting, one.stats.in_flight) == (0, 0)
+
+
+@swift
+async def test_a_call_cancelled_in_a_pause_is_not_sent_again(client):
+    """A caller that goes away between two attempts takes the further ones along."""
+    async with peers.serve(peers.answering(peers.http(429, headers={"Retry-After": "60"}))) as peer:
+        one = client(peer)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(one.try_on(**LOOK), 30)
+        await asyncio.sleep(300)
+    assert len(peer.charges) == 1
+
+
+@swift
+async def test_a_lost_answer_after_the_caller_went_is_logged(client, caplog):
+    """A call without a caller that ends unsure says so in the log, and nowhere else."""
+    async with peers.serve(peers.silent) as peer:
+        one = client(peer, timeout=60)
+        call = asyncio.create_task(one.try_on(**LOOK))
+        await until(lambda: peer.charges)
+        call.cancel()
+        await one.aclose()
+    assert len(peer.charges) == 1
+    assert "sent whole" in caplog.text
+
+
+# Closing
+
+
+@swift
+async def test_nothing_is_called_after_aclose(client):
+    """A closed client says so; closing twice is fine."""
+    async with peers.serve(peers.answering(OK)) as peer:
+        one = client(peer)
+        await one.try_on(**LOOK)
+        await one.aclose()
+        await one.aclose()
+        with pytest.raises(errors.ClientClosed):
+            await one.try_on(**LOOK)
+        with pytest.raises(errors.ClientClosed):
+            await one.with_options(retries=0).try_on(**LOOK)
+    assert len(peer.charges) == 1
+
+
+@swift
+async def test_callers_in_the_queue_of_a_closing_client_are_told(client):
+    """Whoever waits at the close arrives or is told that it was closed; charges match results."""
+    gate = asyncio.Event()
+    async with peers.serve(peers.waiting(gate, OK)) as peer:
+        one = client(peer, max_concurrency=1)
+        calls = [asyncio.create_task(one.try_on(**LOOK)) for _ in range(3)]
+        await until(lambda: peer.charges)
+        closing = asyncio.create_task(one.aclose())
+        await asyncio.sleep(1)
+        gate.set()
+        await closing
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(end) for end in ends} <= {results.Look, errors.ClientClosed}
+    assert len(peer.charges) == sum(isinstance(end, results.Look) for end in ends) >= 1
+
+
+@swift
+async def test_a_close_in_a_pause_ends_the_call_with_what_it_knows(client):
+    """No attempt follows the close; the first may have cost, and the error says so."""
+    answer = peers.answering(peers.envelope(20001))
+    async with peers.serve(answer) as peer:
+        one = client(peer, retries=50)
+        call = asyncio.create_task(one.try_on(**LOOK))
+        await until(lambda: one.stats.failed)
+        await one.aclose()
+        sent = len(peer.charges)
+        with pytest.raises((errors.TryOnException, errors.ClientClosed)) as caught:
+            await call
+    assert (caught.value.money, len(peer.charges)) == ("maybe spent", sent)
+
+
+# Limits of the client
+
+
+@swift
+async def test_a_full_queue_says_so_at_once(client):
+    """With one in flight and two waiting, ten thousand more are turned away, and cost nothing."""
+    gate = asyncio.Event()
+    async with peers.serve(peers.waiting(gate, OK)) as peer:
+        one = client(peer, max_concurrency=1, max_waiting=2)
+        calls = [asyncio.create_task(one.try_on(**LOOK)) for _ in range(3)]
+        await until(lambda: peer.charges)
+        crowd = await asyncio.gather(
+            *[one.try_on(**LOOK) for _ in range(10_000)], return_exceptions=True
+        )
+        assert {type(error) for error in crowd} == {errors.TooManyWaiting}
+        assert (one.stats.waiting, one.stats.in_flight) == (2, 1)
+        gate.set()
+        assert len(await asyncio.gather(*calls)) == len(peer.charges) == 3
+
+
+@swift
+async def test_no_more_than_the_limit_are_on_the_wire(client):
+    """Fifty callers, four slots: the server never sees a fifth at once."""
+    most = now = 0
+
+    async def counting(line):
+        nonlocal most, now
+        while True:
+            await line.request()
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(1)
+            now -= 1
+            await line.send(OK)
+
+    async with peers.serve(counting) as peer:
+        one = client(peer, max_concurrency=4)
+        await asyncio.gather(*[one.try_on(**LOOK) for _ in range(50)])
+    assert (most, len(peer.charges)) == (4, 50)
+
+
+@swift
+async def test_calls_are_spaced_by_max_per_minute(client):
+    """Six a minute: ten seconds from one to the next."""
+    async with peers.serve(peers.answering(OK)) as peer:
+        one = client(peer, max_per_minute=6)
+        await asyncio.gather(*[one.try_on(**LOOK) for _ in range(4)])
+    times = [request.at for request in peer.charges]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert all(gap > 9 for gap in gaps), gaps
+
+
+@swift
+async def test_with_options_shares_everything_else(client):
+    """Another timeout and number of retries for one call; limits, session and stats are shared."""
+    async with peers.serve(peers.thinking(50, peers.envelope(500))) as peer:
+        one = client(peer, max_concurrency=1, retries=0)
+        hasty = one.with_options(timeout=5)
+        patient = one.with_options(retries=1)
+        with pytest.raises(errors.Unsure):
+            await hasty.try_on(**LOOK)
+        with pytest.raises(errors.ServerError) as caught:
+            await patient.try_on(**LOOK)
+        with pytest.raises(errors.ServerError):
+            await one.try_on(**LOOK)
+    assert caught.value.attempts == 2
+    assert len(peer.charges) == one.stats.sent == patient.stats.sent == 4
+    assert type(hasty) is type(one)
+
+
+@swift
+async def test_stats_are_of_this_moment(client):
+    """In flight, waiting and the limit while calls run; totals after."""
+    gate = asyncio.Event()
+    async with peers.serve(peers.waiting(gate, OK)) as peer:
+        one = client(peer, max_concurrency=2)
+        assert one.stats.limit == 2
+        calls = [asyncio.create_task(one.try_on(**LOOK)) for _ in range(5)]
+        await until(lambda: len(peer.charges) == 2)
+        assert (one.stats.in_flight, one.stats.waiting, one.stats.paid) == (2, 3, 0)
+        gate.set()
+        await asyncio.gather(*calls)
+    assert (one.stats.sent, one.stats.paid, one.stats.failed) == (5, 5, 0)
+
+
+# Event loops
+
+
+def test_a_client_made_outside_a_loop_serves_one_loop_after_another():
+    """One client, several asyncio.run() calls, a session each."""
+
+    async def calls(one, peer):
+        async with peer.running():
+            return await asyncio.gather(*[one.try_on(**LOOK) for _ in range(3)])
+
+    with contextlib.closing(peers.Peer(peers.answering(OK))) as peer:
+        one = clients.AsyncChangeClothes(KEY, peer.url)
+        looks = [look for _ in range(3) for look in asyncio.run(calls(one, peer))]
+        asyncio.run(one.aclose())
+    assert [look.attempts for look in looks] == [1] * 9
+    assert len(peer.charges) == 9
+
+
+def test_a_loop_that_ended_in_a_call_leaves_the_client_usable():
+    """A run that ends with a call under way does not hurt the next run."""
+
+    async def leave(one, peer):
+        async with peer.running():
+            call = asyncio.create_task(one.try_on(**LOOK))
+            await until(lambda: peer.charges)
+        return call
+
+    async def again(one, peer):
+        async with peer.running():
+            return await one.try_on(**LOOK)
+
+    with contextlib.closing(peers.Peer(peers.silent, peers.answering(OK))) as peer:
+        one = clients.AsyncChangeClothes(KEY, peer.url)
+        assert asyncio.run(leave(one, peer)).done()
+        assert asyncio.run(again(one, peer)).attempts == 1
+        asyncio.run(one.aclose())
+    assert len(peer.charges) == 2
+
+
+# The key
+
+
+def walked(value, seen=None):
+    """All texts that our own objects lead to, through attributes, slots and containers."""
+    seen = set() if seen is None else seen
+    if id(value) in seen or isinstance(value, SecretStr | type):
+        return
+    seen.add(id(value))
+    if isinstance(value, str | bytes | bytearray):
+        yield value if isinstance(value, str) else value.decode("latin-1")
+    elif isinstance(value, dict):
+        for pair in value.items():
+            yield from walked(list(pair), seen)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            yield from walked(one, seen)
+    else:
+        slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+        yield from walked(getattr(value, "__dict__", {}), seen)
+        for name in slots if type(value).__module__.startswith("changeclothes") else ():
+            yield from walked(getattr(value, name, None), seen)
+
+
+def chained(error):
+    """Give an error and all that it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+ENDS = {
+    "result": peers.answering(OK),
+    "refused": peers.answering(peers.http(429)),
+    "failed": peers.answering(peers.envelope(20001)),
+    "account": peers.answering(peers.envelope(30001, msg=f"no such key: {KEY}")),
+    "garbage": peers.answering_once(b"MUMBLE\r\n\r\n"),
+    "damaged": peers.answering(peers.http(200, KEY)),
+    "redirected": peers.answering(
+        peers.http(307, headers={"Location": f"https://x.example/{KEY}"})
+    ),
+    "silent": peers.silent,
+    "reset": peers.slamming,
+}
+
+
+@swift
+@pytest.mark.parametrize("script", ENDS.values(), ids=ENDS)
+async def test_the_key_is_nowhere(client, caplog, capsys, script):
+    """Not in repr, vars, pickles, logs or tracebacks of anything public, however a call ends."""
+    asyncio.get_running_loop().set_debug(True)
+    caplog.set_level(logging.DEBUG)
+    async with peers.serve(script) as peer:
+        one = client(peer, retries=1, timeout=5)
+        (end,) = await asyncio.gather(one.try_on(**LOOK), return_exceptions=True)
+        public = [one, one.stats, one._options, end, requests.TryOn(**LOOK)]
+        for value in public:
+            assert KEY not in repr(value) + str(value) + repr(getattr(value, "__dict__", ""))
+            assert not [text for text in walked(value) if KEY in text]
+        assert KEY.encode() not in pickle.dumps(end)
+        for error in chained(end if isinstance(end, Exception) else None):
+            assert isinstance(error, errors.ChangeClothesError)
+            report = traceback.TracebackException.from_exception(error, capture_locals=True)
+            assert KEY not in "".join(report.format())
+        await one.aclose()
+    assert f"Bearer {KEY}".encode() in peer.heard or not peer.heard
+    output = capsys.readouterr()
+    assert KEY not in caplog.text + output.out + output.err
+
+
+def test_the_client_does_not_pickle_its_key():
+    """A client is not pickled, and says how the key gets to another process."""
+    one = clients.AsyncChangeClothes(KEY)
+    with pytest.raises(TypeError, match="CHANGECLOTHES_API_KEY"):
+        pickle.dumps(one)
+
+
+def test_the_client_shows_its_origin_alone():
+    """Repr has no key, no proxy and no headers."""
+    one = clients.AsyncChangeClothes(
+        KEY, proxy="http://me:secret@p.example", headers={"X": "secret"}
+    )
+    assert repr(one) == "AsyncChangeClothes(base_url='https://changeclothesai.online')"
+
+
+def test_every_public_name_is_there():
+    """The names that users import from the package are there."""
+    for name in ("AsyncChangeClothes", "TryOn", "ChangeByPrompt", "Category", "Unsure"):
+        assert getattr(changeclothes_async, name)
+
+
+@swift
+async def test_only_our_errors_escape(client):
+    """Whatever a peer does, what a call raises is a ChangeClothesError, and it pickles."""
+    garbage = [os.urandom(n) for n in (1, 10, 100, 5000)]
+    heads = [b"HTTP/1.1 200 OK\r\n" + one for one in garbage]
+    bodies = [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + one for one in garbage]
+    for answer in [*garbage, *heads, *bodies]:
+        async with peers.serve(peers.answering_once(answer)) as peer:
+            with pytest.raises(errors.ChangeClothesError) as caught:
+                await client(peer, timeout=5).try_on(**bad(garment=JPEG))
+        assert len(peer.charges) == 1, answer
+        assert caught.value.money != "not spent", answer
+        assert type(pickle.loads(pickle.dumps(caught.value))) is type(caught.value)  # noqa: S301

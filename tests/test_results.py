@@ -1,0 +1,143 @@
+"""A paid result in the user's hands: its facts, its pictures, its way through a pickle."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from contextlib import AsyncExitStack
+
+import pytest
+from PIL import Image
+
+from changeclothes_async import errors
+from tests import peers
+from tests.samples import JPEG, LOOK, PNG, WEBP
+
+pytestmark = pytest.mark.swift
+
+
+def picture(data):
+    """Answer with a picture."""
+    return peers.answering(peers.http(200, data, kind="image/webp"))
+
+
+@pytest.fixture
+async def shown(client):
+    """Make a look whose result and mask are given pictures; further calls change the result."""
+    async with AsyncExitStack() as stack:
+
+        async def make(data=WEBP, mask=PNG):
+            result = await stack.enter_async_context(peers.serve(picture(data)))
+            shadow = await stack.enter_async_context(peers.serve(picture(mask)))
+            answer = peers.made(
+                f"{result.url}/1.webp", maskImgUrl=f"{shadow.url}/m.webp", cacheHit=True, new=7
+            )
+            service = await stack.enter_async_context(peers.serve(peers.answering(answer)))
+            return await client(service).try_on(**LOOK)
+
+        yield make
+
+
+async def test_a_look_has_the_answers_facts(shown):
+    """URLs, cacheHit, seed, attempts, and the answer as received."""
+    look = await shown()
+    assert look.result_img_url == look.url
+    assert look.mask_img_url == look.mask.url
+    assert (look.cache_hit, look.seed, look.attempts) == (True, None, 1)
+    assert look.raw.status == 200
+    assert look.raw.headers["content-type"] == "application/json"
+    assert look.raw.envelope["data"]["new"] == 7
+
+
+async def test_a_prompts_look_has_its_seed_and_no_mask(client):
+    """API 2 answers with a seed; what is not there is None."""
+    async with peers.serve(peers.answering(peers.made(seed=7))) as peer:
+        look = await client(peer).change_by_prompt(PNG, "a blue striped shirt", seed=7)
+    assert (look.seed, look.mask, look.mask_img_url, look.cache_hit) == (7, None, None, None)
+
+
+async def test_pictures_are_saved_and_fetched(shown, tmp_path):
+    """save, bytes and mask.save give the pictures, the suffix from their first bytes."""
+    look = await shown()
+    path = await look.save(tmp_path / "out" / "look")
+    assert (path.name, path.read_bytes()) == ("look.webp", WEBP)
+    assert await look.bytes() == WEBP
+    assert (await look.mask.save(tmp_path / "mask")).read_bytes() == PNG
+
+
+async def test_a_result_is_a_pil_image(shown):
+    """pil() gives the picture, loaded."""
+    image = await (await shown(PNG)).pil()
+    assert (image.size, image.format) == ((1, 1), "PNG")
+
+
+@pytest.mark.parametrize("cut", [20, 400, 1000])
+async def test_a_broken_result_is_no_pil_image(shown, cut):
+    """A picture that is not whole is a DownloadFailed; the call was paid."""
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, "PNG")
+    look = await shown(file.getvalue()[:cut])
+    with pytest.raises(errors.DownloadFailed) as caught:
+        await look.pil()
+    assert caught.value.money == "spent"
+    assert caught.value.url == look.url
+
+
+async def test_a_bomb_is_no_pil_image(shown):
+    """A few bytes that unpack to gigabytes are refused."""
+    head = bytearray(PNG)
+    head[16:24] = b"\0\1\0\0\0\1\0\0"  # 65,536 by 65,536
+    with pytest.raises(errors.DownloadFailed):
+        await (await shown(bytes(head))).pil()
+
+
+async def test_a_result_outlives_its_client(client, tmp_path):
+    """A look whose client is closed is saved over connections of its own."""
+    async with peers.serve(picture(WEBP)) as store:
+        async with peers.serve(peers.answering(peers.made(f"{store.url}/1.webp"))) as peer:
+            one = client(peer)
+            look = await one.try_on(**LOOK)
+            await one.aclose()
+        assert (await look.save(tmp_path / "look.webp")).read_bytes() == WEBP
+
+
+async def test_a_look_pickles(shown):
+    """All facts survive, and the key is not among them."""
+    look = await shown()
+    data = pickle.dumps(look)
+    other = pickle.loads(data)  # noqa: S301 - its own
+    assert other == look
+    assert (other.raw.envelope, other.mask) == (look.raw.envelope, look.mask)
+    assert peers.KEY.encode() not in data
+    assert await other.bytes() == WEBP
+
+
+async def test_a_look_is_shown_by_its_address_until_it_is_fetched(shown):
+    """A notebook shows the address first, and the bytes once they are here."""
+    look = await shown(JPEG)
+    assert look.url in look._repr_mimebundle_()["text/html"]
+    await look.bytes()
+    bundle = look._repr_mimebundle_()
+    assert bundle["image/jpeg"] == JPEG
+    assert "data:image/jpeg;base64," in bundle["text/html"]
+    assert "text/plain" in bundle
+
+
+async def test_an_address_is_no_html(client):
+    """An address with quotes and brackets does not leave its attribute."""
+    async with peers.serve(peers.answering(peers.made('https://x.example/"><script>'))) as peer:
+        look = await client(peer).try_on(**LOOK)
+    assert "<script>" not in look._repr_mimebundle_()["text/html"]
+
+
+async def test_an_expired_result_says_that_it_was_paid(client, tmp_path):
+    """A 403 of the store is final: one GET, nothing on the disk, the call not repeated."""
+    async with (
+        peers.serve(peers.answering(peers.http(403))) as store,
+        peers.serve(peers.answering(peers.made(f"{store.url}/1.webp"))) as peer,
+    ):
+        look = await client(peer).try_on(**LOOK)
+        with pytest.raises(errors.DownloadFailed) as caught:
+            await look.save(tmp_path / "look.webp")
+    assert (len(peer.charges), len(store.charges), list(tmp_path.iterdir())) == (1, 1, [])
+    assert caught.value.money == "spent"

@@ -1,0 +1,186 @@
+"""Key, origin and limits: from arguments or the environment, refused by name."""
+
+from __future__ import annotations
+
+import math
+import pickle
+
+import pytest
+from pydantic import SecretStr
+
+from changeclothes_async import client, errors, settings
+
+
+def settle(key="a-key", origin=None, retries=2, **others):
+    return settings.settle(key, origin, retries, **others)
+
+
+def test_a_missing_key_names_the_variable_and_where_keys_come_from():
+    """The constructor says what to do, before any call."""
+    with pytest.raises(errors.MissingKey) as caught:
+        client.AsyncChangeClothes()
+    for word in ("CHANGECLOTHES_API_KEY", "api_key", "changeclothesai.online", "Sandbox"):
+        assert word in str(caught.value)
+
+
+def test_key_and_origin_come_from_the_environment(monkeypatch):
+    """Both variables are read; arguments go before them."""
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", " from-outside \n")
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", "https://mirror.example/")
+    options = settle(key=None)
+    assert options.api_key.get_secret_value() == "from-outside"
+    assert options.base_url == "https://mirror.example"
+    options = settle("given", "https://api.example")
+    assert options.api_key.get_secret_value() == "given"
+    assert options.base_url == "https://api.example"
+
+
+def test_the_pages_origin_is_the_default():
+    """Without any word it is the service itself."""
+    assert settle().base_url == "https://changeclothesai.online"
+
+
+@pytest.mark.parametrize("key", ["k", "sk-live_123~!", SecretStr("hidden")])
+def test_a_key_is_a_text_or_a_secret(key):
+    """Any printable key without blanks is taken."""
+    assert settle(key).api_key.get_secret_value()
+
+
+@pytest.mark.parametrize("key", ["a b", "a\r\nX: y", "schlüssel", "a\tb", "a\x00b"])
+def test_a_key_that_no_header_carries_is_refused_unseen(key):
+    """The message does not repeat what was given."""
+    with pytest.raises(errors.InvalidInput) as caught:
+        settle(key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://api.example",
+        "https://api.example:8443/prefix",
+        "http://127.0.0.1:8787",
+        "http://127.9.9.9",
+        "http://localhost:1",
+        "http://[::1]:8787",
+        "https://10.0.0.1",
+    ],
+)
+def test_an_origin_is_https_or_on_this_machine(origin):
+    """Https anywhere, http on loopback; a last slash is left out."""
+    assert settle(origin=f"{origin}/").base_url == origin
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://api.example",
+        "http://10.0.0.1",
+        "http://127.0.0.1.example",
+        "http://localhost.example",
+        "ftp://api.example",
+        "api.example",
+        "https://",
+        "https://[::1",
+        "https://api.example:0",
+        "https://api.example:99999",
+        "https://api.example/?a=b",
+        "https://api.example/#a",
+        "https://me:secret@api.example",
+        "//api.example",
+    ],
+)
+def test_another_origin_is_refused_before_anything_is_sent(origin):
+    """Plain http to elsewhere, other schemes, credentials, and what is no origin."""
+    with pytest.raises(errors.InvalidInput) as caught:
+        settle(origin=origin)
+    assert "base_url" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+NUMBERS = {
+    "max_concurrency": [0, -1, 2.5, None, "8", True, math.inf, math.nan],
+    "max_waiting": [-1, 1.5, "1"],
+    "max_per_minute": [0, -1, math.nan, "60"],
+    "timeout": [0, -1, None, "300", math.nan, math.inf],
+    "connect_timeout": [0, None, "20"],
+    "deadline": [0, -1, "60", math.nan],
+    "max_result_bytes": [0, -1, None, 1.5],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, many in NUMBERS.items() for v in many])
+def test_a_wrong_number_is_refused_by_name(name, value):
+    """Too small, of another type, or nothing where something is needed."""
+    with pytest.raises(errors.InvalidInput) as caught:
+        settle(**{name: value})
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("retries", [-1, 1.5, None, "2"])
+def test_a_wrong_number_of_retries_is_refused(retries):
+    """Retries is a whole number from 0 on."""
+    with pytest.raises(errors.InvalidInput, match="retries"):
+        settle(retries=retries)
+
+
+@pytest.mark.parametrize("name", ["max_waiting", "max_per_minute", "deadline"])
+def test_what_may_be_without_limit_may_be_none(name):
+    """None is no limit."""
+    assert getattr(settle(**{name: None}), name) is None
+
+
+def test_verification_cannot_be_switched_off():
+    """ssl=False is refused, with what to do instead."""
+    with pytest.raises(errors.InvalidInput, match="SSLContext"):
+        settle(ssl=False)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer other"},
+        {"content-length": "1"},
+        {"Host": "elsewhere.example"},
+        {"X-Team\r\nX-Other": "y"},
+        {"": "y"},
+        {"X-Team": "a\r\nX-Other: b"},
+        {"X-Team": "a\0b"},
+    ],
+)
+def test_a_header_that_is_ours_or_none_is_refused(headers):
+    """What the client sets itself, and what would inject a header."""
+    with pytest.raises(errors.InvalidInput, match="headers"):
+        settle(headers=headers)
+
+
+def test_changed_gives_a_copy():
+    """Other values, the rest as it was; `retries` changes the number in the policy."""
+    first = settle(timeout=10)
+    second = first.changed(timeout=20, retries=7)
+    assert (first.timeout, first.retry.retries) == (10, 2)
+    assert (second.timeout, second.retry.retries) == (20, 7)
+    assert second.api_key is first.api_key
+
+
+def test_changed_values_are_checked_too():
+    """A copy obeys the rules of the first."""
+    with pytest.raises(errors.InvalidInput, match="timeout"):
+        settle().changed(timeout=0)
+
+
+@pytest.mark.parametrize(
+    ("origin", "near"), [("http://127.0.0.1:1", True), ("https://api.example", False)]
+)
+def test_only_a_near_service_has_near_results(origin, near):
+    """Results on loopback are fetched where the service is there itself."""
+    assert settle(origin=origin).fetching.near is near
+
+
+def test_secrets_stay_out_of_repr_and_pickles():
+    """Neither key nor the proxy's password is shown; settings do not pickle, fetching without."""
+    options = settle("canary", proxy="http://me:canary@proxy.example", headers={"X": "canary"})
+    assert "canary" not in repr(options) + str(options) + repr(options.fetching)
+    assert b"canary" not in pickle.dumps(options.fetching.portable())
+    with pytest.raises(TypeError, match="CHANGECLOTHES_API_KEY"):
+        pickle.dumps(options)

@@ -1,0 +1,144 @@
+"""A result onto the disk: complete or not there at all, whatever the disk does."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import resource
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import errors
+from changeclothes_async.transport import saving
+from tests.samples import JPEG, PNG, WEBP
+
+
+async def pieces(*chunks, then=None):
+    """Give chunks, and then fail where told to."""
+    for chunk in chunks:
+        yield chunk
+    if then:
+        raise then
+
+
+async def test_a_picture_is_written_whole(tmp_path):
+    """The file holds all chunks; size, time and digest are its own."""
+    saved = await saving.save(pieces(PNG[:10], PNG[10:]), tmp_path / "look.png")
+    assert saved.path.read_bytes() == PNG
+    seen = saved.path.stat()
+    assert (saved.size, saved.mtime_ns) == (seen.st_size, seen.st_mtime_ns)
+    assert saved.digest == hashlib.sha256(PNG).digest()
+
+
+async def test_parents_are_made(tmp_path):
+    """Folders on the way to the file are made."""
+    saved = await saving.save(pieces(PNG), tmp_path / "a" / "b" / "look.png")
+    assert saved.path == tmp_path / "a" / "b" / "look.png"
+    assert saved.path.is_file()
+
+
+@pytest.mark.parametrize(("data", "suffix"), [(PNG, ".png"), (JPEG, ".jpg"), (WEBP, ".webp")])
+async def test_a_path_without_a_suffix_gets_the_pictures(tmp_path, data, suffix):
+    """The suffix comes from the first bytes."""
+    saved = await saving.save(pieces(data), tmp_path / "look")
+    assert saved.path == tmp_path / f"look{suffix}"
+
+
+async def test_the_suffix_is_found_byte_by_byte(tmp_path):
+    """Chunks of one byte give the same suffix."""
+    saved = await saving.save(pieces(*[bytes([byte]) for byte in WEBP]), tmp_path / "look")
+    assert saved.path.name == "look.webp"
+
+
+async def test_a_given_suffix_stays(tmp_path):
+    """A suffix that the user wrote is not argued with."""
+    saved = await saving.save(pieces(PNG), tmp_path / "look.webp")
+    assert saved.path.name == "look.webp"
+
+
+@pytest.mark.parametrize("before", [None, b"the old picture"])
+async def test_a_failed_download_leaves_what_was_there(tmp_path, before):
+    """An error of the chunks passes through, and the folder is as it was."""
+    target = tmp_path / "look.png"
+    if before:
+        target.write_bytes(before)
+    with pytest.raises(errors.DownloadFailed):
+        await saving.save(pieces(PNG, then=errors.DownloadFailed("cut off")), target)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == ([before] if before else [])
+
+
+async def test_a_cancelled_save_leaves_nothing(tmp_path):
+    """A save that is cancelled between two chunks leaves no file behind."""
+    reached = asyncio.Event()
+
+    async def stuck():
+        yield PNG
+        reached.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(saving.save(stuck(), tmp_path / "look.png"))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert list(tmp_path.iterdir()) == []
+
+
+PLACES = {
+    "nothing": "",
+    "this folder": ".",
+    "the root": "/",
+    "a folder": "{tmp}/folder.png",
+    "a NUL": "{tmp}/a\0b.png",
+    "a file as folder": "{tmp}/file/look.png",
+    "a name too long": "{tmp}/" + "a" * 300 + ".png",
+    "a folder's name too long": "{tmp}/" + "a" * 300 + "/look.png",
+    "a read-only file system": "/proc/look.png",
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+async def test_a_place_that_cannot_be_is_refused_in_words(tmp_path, place):
+    """SaveFailed names the path and says that the call is not repeated; nothing is left."""
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(errors.SaveFailed) as caught:
+        await saving.save(pieces(PNG), Path(place.format(tmp=tmp_path)))
+    assert caught.value.money == "spent"
+    assert "could not be written" in str(caught.value)
+    assert {path.name for path in tmp_path.rglob("*")} == {"file", "folder.png"}
+
+
+async def test_a_long_name_of_wide_letters_is_saved(tmp_path):
+    """A name that the file system takes is taken, however many bytes a letter has."""
+    target = tmp_path / ("👗" * 61 + ".webp")
+    assert (await saving.save(pieces(WEBP), target)).path.read_bytes() == WEBP
+
+
+@pytest.fixture
+def small_disk():
+    """Let no file grow beyond 64 KB, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_disk")
+@pytest.mark.parametrize("last", [2**16 + 1, 2**17, 2**22])
+async def test_a_full_disk_leaves_nothing(tmp_path, last):
+    """A write that fails, or is cut short, is SaveFailed, and what was written is taken away."""
+    with pytest.raises(errors.SaveFailed):
+        await saving.save(pieces(PNG, b"x" * last), tmp_path / "look.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_last_save_wins(tmp_path):
+    """Two saves to one path leave one whole picture and nothing beside it."""
+    target = tmp_path / "look.png"
+    await asyncio.gather(
+        saving.save(pieces(PNG, PNG), target), saving.save(pieces(JPEG, JPEG), target)
+    )
+    assert target.read_bytes() in {PNG * 2, JPEG * 2}
+    assert list(tmp_path.iterdir()) == [target]

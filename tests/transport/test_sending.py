@@ -1,0 +1,466 @@
+"""One body, as many attempts as are safe: what the caller sees, and what the peer could charge."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+import socket
+from collections import Counter
+
+import aiohttp
+import pytest
+
+from changeclothes_async import errors, settings
+from changeclothes_async.protocol import images, multipart
+from changeclothes_async.transport import sending
+from tests import peers
+from tests.samples import LOOK, png
+
+pytestmark = pytest.mark.swift
+
+OK = peers.MADE
+FAILED = peers.envelope(20001)
+LIMITED = peers.http(429, "slow down", kind="text/plain")
+
+
+async def refused(client, peer, **options):
+    """Make the small call, which must fail, and give its error."""
+    with pytest.raises(errors.ChangeClothesError) as caught:
+        await client(peer, **options).try_on(**LOOK)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "requests"),
+    [
+        (500, errors.ServerError, 3),
+        (20001, errors.TryOnException, 3),
+        (10001, errors.NotLogin, 1),
+        (10002, errors.UserNotExist, 1),
+        (10003, errors.InsufficientCredits, 1),
+        (10004, errors.InvalidParam, 1),
+        (10005, errors.HarmfulContent, 1),
+        (10006, errors.InsufficientTrailCount, 1),
+        (30001, errors.InvalidApiKey, 1),
+        (30002, errors.InvalidSignature, 1),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 401, 429, 500, 503])
+async def test_each_code_has_its_class_and_is_retried_only_where_that_is_safe(
+    client, code, kind, requests, status
+):
+    """A documented code decides at any HTTP status; 500 and 20001 alone are sent again."""
+    async with peers.serve(peers.answering(peers.envelope(code, status=status))) as peer:
+        error = await refused(client, peer)
+    assert (type(error), len(peer.charges), error.attempts) == (kind, requests, requests)
+    assert (error.code, error.msg, error.http_status) == (code, "said", status)
+
+
+STATUSES = [
+    *[(status, errors.Refused, "not spent", 3) for status in (408, 425, 429, 503, 521, 523)],
+    *[(status, errors.Refused, "not spent", 1) for status in (413, 415, 431)],
+    *[(status, errors.Refused, "not spent", 1) for status in (301, 302, 303, 307, 308)],
+    *[(status, errors.AccountError, "not spent", 1) for status in (401, 402, 403)],
+    *[(status, errors.JobError, "not spent", 1) for status in (400, 404, 405, 422)],
+    (500, errors.ServerError, "maybe spent", 3),
+    *[(status, errors.Unsure, "maybe spent", 1) for status in (502, 504, 520, 522, 524)],
+    *[(status, errors.Damaged, "spent", 1) for status in (200, 201, 299)],
+]
+
+
+@pytest.mark.parametrize(("status", "kind", "money", "requests"), STATUSES)
+async def test_a_page_of_html_is_judged_by_its_status(client, status, kind, money, requests):
+    """Without an envelope the HTTP status tells what it cost and whether it is sent again."""
+    answer = peers.http(
+        status, "<html>", kind="text/html", headers={"Location": "https://elsewhere.example/"}
+    )
+    async with peers.serve(peers.answering(answer)) as peer:
+        error = await refused(client, peer)
+    assert (type(error), error.money, len(peer.charges)) == (kind, money, requests)
+
+
+LOST = {
+    "silence": peers.silent,
+    "close": peers.closing,
+    "reset": peers.resetting,
+    "one byte a second": peers.trickling(OK),
+    "garbage status line": peers.answering_once(b"MUMBLE\r\n\r\n"),
+    "half a status line": peers.answering_once(b"HTTP/1.1 2"),
+    "half a header": peers.answering_once(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    "10,000 headers": peers.answering_once(
+        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(10_000)) + b"\r\n"
+    ),
+    "a refusal cut off": peers.answering_once(peers.envelope(10003, status=402)[:-3]),
+    "a failure cut off": peers.answering_once(peers.envelope(500, status=500)[:-3]),
+    "chunks of garbage": peers.answering_once(
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"cod\r\nzz\r\n'
+    ),
+    "switching protocols": peers.answering_once(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("script", LOST.values(), ids=LOST)
+async def test_a_lost_answer_is_unsure_and_never_sent_again(client, script):
+    """Sent whole without a readable answer: one request, Unsure, money maybe spent."""
+    async with peers.serve(script) as peer:
+        error = await refused(client, peer, retries=5, timeout=30)
+    assert (type(error), error.money, len(peer.charges)) == (errors.Unsure, "maybe spent", 1)
+    assert error.attempts == 1
+
+
+DAMAGED = {
+    "no body": peers.http(200),
+    "204": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "not JSON": peers.http(200, "ready!"),
+    "too short": OK[:-5],
+    "chunked without an end": b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"cod',
+    "unknown code": peers.envelope(777),
+    "no URL": peers.http(200, '{"code": 200, "data": {}}'),
+    "unknown encoding": peers.http(200, b"\x01\x02", headers={"Content-Encoding": "zstd-2"}),
+}
+
+
+@pytest.mark.parametrize("answer", DAMAGED.values(), ids=DAMAGED)
+async def test_a_paid_answer_that_is_damaged_is_kept(client, answer):
+    """HTTP 200 without a usable result was paid: one request, and the bytes stay readable."""
+    async with peers.serve(peers.answering_once(answer)) as peer:
+        error = await refused(client, peer)
+    assert (type(error), error.money, len(peer.charges)) == (errors.Damaged, "spent", 1)
+    assert answer.endswith(error.raw.body) or error.raw.body == b'{"cod'
+
+
+UNSENT = {
+    "reset on accept": peers.slamming,
+    "reset in the upload": peers.cutting(1000),
+    "never read": peers.deaf,
+}
+
+
+@pytest.mark.parametrize("script", UNSENT.values(), ids=UNSENT)
+async def test_what_was_not_sent_whole_is_sent_again(client, script):
+    """No peer had a whole request: retried with a pause, and nothing was spent."""
+    big = {**LOOK, "model": png(8 * 2**20)}
+    async with peers.serve(script) as peer:
+        with pytest.raises(errors.NotSent) as caught:
+            await client(peer).try_on(**big)
+    assert (caught.value.money, caught.value.attempts) == ("not spent", 3)
+    assert (peer.charges, peer.connections) == ([], 3)
+
+
+async def test_a_broken_upload_is_made_good(client):
+    """After an upload that broke off, the next attempt sends the whole body."""
+    big = {**LOOK, "model": png(8 * 2**20)}
+    async with peers.serve(peers.cutting(5000), peers.answering(OK)) as peer:
+        look = await client(peer).try_on(**big)
+    assert look.attempts == 2
+    assert len(peer.charges) == 1
+    assert peer.charges[0].fields["modelImg"] == big["model"]
+
+
+async def test_nobody_listening_is_not_sent(client):
+    """A refused connection costs nothing, is tried again, and tells the next step."""
+    error = await refused(client, f"http://127.0.0.1:{peers.free_port()}")
+    assert (type(error), error.money, error.attempts) == (errors.NotSent, "not spent", 3)
+    assert "base_url" in str(error)
+
+
+async def test_a_connection_that_never_opens_is_not_sent(client):
+    """A black hole ends at connect_timeout: nothing was spent, and it is tried again."""
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):  # what fills its queue: the system drops whoever comes next
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        error = await refused(client, origin, connect_timeout=5)
+    assert (type(error), error.money, error.attempts) == (errors.NotSent, "not spent", 3)
+
+
+class NoNames(aiohttp.abc.AbstractResolver):
+    """A resolver that knows no name."""
+
+    async def resolve(self, *_):
+        raise OSError(socket.EAI_NONAME, "Name or service not known")
+
+    async def close(self):
+        pass
+
+
+async def test_an_unknown_host_is_not_sent(client):
+    """A name that does not resolve costs nothing and is tried again."""
+    connector = aiohttp.TCPConnector(resolver=NoNames())
+    async with aiohttp.ClientSession(connector=connector) as session:
+        error = await refused(client, "https://api.example", session=session)
+    assert (type(error), error.money, error.attempts) == (errors.NotSent, "not spent", 3)
+
+
+def _small_sockets(address):
+    """Make sockets that hold little, so that a cut in the upload is seen while uploading."""
+    sock = socket.socket(*address[:3])
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return sock
+
+
+@pytest.mark.parametrize("breaking", [peers.cutting, peers.stalling])
+async def test_not_spent_is_never_said_of_a_request_that_the_peer_has_whole(client, breaking):
+    """Wherever a connection breaks or stalls, the flag is up before a peer can have it all."""
+    places = random.Random(7)
+    model = {**LOOK, "model": png(300_000)}
+    whole = 300_800
+    told = Counter()
+    connector = aiohttp.TCPConnector(socket_factory=_small_sockets, limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        for _ in range(60):
+            after = places.choice([places.randrange(1, whole), whole - places.randrange(900)])
+            async with peers.serve(breaking(after), buffer=4096) as peer:
+                with pytest.raises(errors.ChangeClothesError) as caught:
+                    await client(peer, session=session, retries=0, timeout=30).try_on(**model)
+            told[caught.value.money] += 1
+            assert not (peer.charges and caught.value.money == "not spent"), after
+    assert min(told["not spent"], told["maybe spent"]) > 5
+
+
+SECONDS = [
+    (peers.answering_once(peers.http(503, headers={"Connection": "close"})), "maybe spent"),
+    (peers.answering_once(peers.envelope(10005)), "maybe spent"),
+    (peers.answering_once(peers.envelope(10003)), "maybe spent"),
+    (peers.slamming, "maybe spent"),
+    (peers.silent, "maybe spent"),
+    (peers.answering_once(peers.http(200)), "spent"),
+]
+
+
+@pytest.mark.parametrize(
+    ("second", "money"), SECONDS, ids=["503", "10005", "10003", "reset", "silence", "damaged"]
+)
+async def test_money_is_the_worst_of_all_attempts(client, second, money):
+    """An attempt that failed at the service may have cost, however the next one ends."""
+    first = peers.answering_once(peers.envelope(20001, Connection="close"))
+    async with peers.serve(first, second) as peer:
+        error = await refused(client, peer, retries=1)
+    assert (error.attempts, error.money) == (2, money)
+    assert "nothing was spent" not in str(error)
+
+
+async def test_a_deadline_after_a_failure_is_not_called_not_spent(client):
+    """The deadline ends a call in its second wait: the first attempt may have cost."""
+    answer = peers.answering(FAILED, LIMITED)
+    async with peers.serve(answer) as peer:
+        error = await refused(client, peer, retries=1000, deadline=100)
+    assert (error.money, len(peer.charges)) == ("maybe spent", error.attempts)
+
+
+async def test_a_deadline_in_a_pause_gives_the_last_answer(client):
+    """A Retry-After beyond the deadline is not waited for; what was answered is what is raised."""
+    async with peers.serve(peers.answering(peers.http(429, headers={"Retry-After": "60"}))) as peer:
+        error = await refused(client, peer, deadline=5)
+    assert (type(error), error.http_status, len(peer.charges)) == (errors.Refused, 429, 1)
+
+
+async def test_no_attempt_follows_the_deadline(client):
+    """No attempt is started, and none pretended, after the deadline has passed."""
+    async with peers.serve(peers.answering(FAILED)) as peer:
+        started = asyncio.get_running_loop().time()
+        error = await refused(client, peer, deadline=8, retries=1000)
+    assert type(error) is errors.TryOnException
+    assert max(request.at for request in peer.charges) - started <= 8
+    assert error.attempts == len(peer.charges)
+    assert error.elapsed <= 9
+
+
+async def test_the_deadline_cuts_an_attempt_short(client):
+    """A deadline before the timeout ends the attempt: it was sent whole, so it is Unsure."""
+    async with peers.serve(peers.silent) as peer:
+        error = await refused(client, peer, deadline=7)
+    assert (type(error), len(peer.charges)) == (errors.Unsure, 1)
+    assert 7 <= error.elapsed < 60
+
+
+async def test_the_timeout_holds_within_a_longer_deadline(client):
+    """Whichever of timeout and deadline is shorter ends an attempt."""
+    async with peers.serve(peers.silent) as peer:
+        error = await refused(client, peer, timeout=7, deadline=1000)
+    assert type(error) is errors.Unsure
+    assert 7 <= error.elapsed < 60
+
+
+async def test_timeout_does_not_count_the_wait_for_a_slot(client):
+    """Five calls of 8 s one after another all arrive within a timeout of 10 s each."""
+    async with peers.serve(peers.thinking(8, OK)) as peer:
+        one = client(peer, max_concurrency=1, timeout=10)
+        looks = await asyncio.gather(*[one.try_on(**LOOK) for _ in range(5)])
+    assert [look.attempts for look in looks] == [1] * 5
+    assert peer.charges[-1].at - peer.charges[0].at >= 4 * 8
+
+
+def gaps(peer):
+    """Give the seconds of loop time between one request and the next."""
+    times = [request.at for request in peer.charges]
+    return [later - earlier for earlier, later in itertools.pairwise(times)]
+
+
+NOW = "Wed, 21 Oct 2026 07:28:00 GMT"
+WISHES = {
+    "seconds": ({"Retry-After": "7"}, 7, 8),
+    "a date": ({"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT", "Date": NOW}, 30, 31),
+    "a date gone by": ({"Retry-After": "Wed, 21 Oct 2025 07:28:00 GMT", "Date": NOW}, 0, 0.5),
+    "ten years": ({"Retry-After": "315360000"}, 120, 121),
+    "negative": ({"Retry-After": "-5"}, 0, 1.5),
+    "garbage": ({"Retry-After": "soon"}, 0, 1.5),
+    "none": ({}, 0, 1.5),
+}
+
+
+@pytest.mark.parametrize(("headers", "least", "most"), WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_is_followed_within_reason(client, status, headers, least, most):
+    """Seconds and dates are waited for, at most 120 s; anything else is a backoff of ours."""
+    async with peers.serve(peers.answering(peers.http(status, headers=headers), OK)) as peer:
+        look = await client(peer).try_on(**LOOK)
+    assert look.attempts == 2
+    (gap,) = gaps(peer)
+    assert least <= gap < most + 0.5
+
+
+async def test_a_refusal_pauses_every_caller_once(client):
+    """Two of six calls are refused for 60 s: nobody sends in that minute, all go on after it."""
+    limited = peers.http(429, headers={"Retry-After": "60"})
+    async with peers.serve(peers.answering(limited, limited, OK)) as peer:
+        one = client(peer, max_concurrency=2)
+        looks = await asyncio.gather(*[one.try_on(**LOOK) for _ in range(6)])
+    assert sum(look.attempts for look in looks) == len(peer.charges) == 8
+    first, pause, *others = gaps(peer)
+    assert 59 <= pause < 100
+    assert max([first, *others]) < 20
+
+
+async def test_a_pause_after_a_failure_is_the_callers_own(client):
+    """A failed caller's pause holds no slot: another call goes out on the only one meanwhile."""
+    async with peers.serve(peers.answering(FAILED, OK)) as peer:
+        one = client(peer, max_concurrency=1)
+        first = asyncio.create_task(one.try_on(**LOOK))
+        second = asyncio.create_task(one.try_on(**{**LOOK, "category": "upper_body"}))
+        assert [(await first).attempts, (await second).attempts] == [2, 1]
+    categories = [request.fields["category"] for request in peer.charges]
+    assert categories == [b"dresses", b"upper_body", b"dresses"]
+
+
+async def test_retries_are_counted(client):
+    """Stats tells what was sent, repeated, paid, failed and left unsure."""
+    answer = peers.answering(FAILED, LIMITED, OK)
+    async with peers.serve(answer) as peer:
+        one = client(peer)
+        await one.try_on(**LOOK)
+        stats = one.stats
+    assert (stats.sent, stats.retried, stats.paid, stats.failed, stats.unsure) == (3, 2, 1, 2, 0)
+    assert (stats.in_flight, stats.waiting) == (0, 0)
+
+
+async def test_a_retry_sends_the_same_bytes(client):
+    """The body of each attempt is the same, byte for byte."""
+    async with peers.serve(peers.answering(FAILED, LIMITED, OK)) as peer:
+        await client(peer).try_on(**LOOK)
+    assert len({request.digest for request in peer.charges}) == 1
+    assert len(peer.charges) == 3
+
+
+async def test_an_early_refusal_ends_the_upload(client):
+    """A 413 that comes before the upload is done is final, and nothing was spent."""
+    big = {**LOOK, "model": png(8 * 2**20)}
+    async with peers.serve(peers.early(peers.http(413, headers={"Connection": "close"}))) as peer:
+        with pytest.raises(errors.Refused) as caught:
+            await client(peer).try_on(**big)
+    assert (caught.value.money, caught.value.http_status, peer.connections) == ("not spent", 413, 1)
+
+
+class Book:
+    """A journal that writes down what it is told, and may forbid a claim."""
+
+    def __init__(self, forbidden=False):
+        self.lines = []
+        self.sent_whole = 0
+        self.bytes = 0
+        self._forbidden = forbidden
+
+    async def claim(self, attempt):
+        if self._forbidden:
+            raise errors.LedgerError("The disk is full.")
+        self.lines.append(f"claim {attempt}")
+
+    def sent(self, size, whole):
+        self.bytes += size
+        self.sent_whole += whole
+
+    async def settle(self, outcome):
+        self.lines.append(f"settle {type(outcome).__name__}")
+
+
+async def framed():
+    return multipart.body([("category", "dresses")], [])
+
+
+@contextlib.asynccontextmanager
+async def sending_to(peer, book, prepare=framed):
+    """Open a sender to a peer, and a call on it that is written down."""
+    chosen = settings.settle(peers.KEY, peer.url, 2)
+    sender = sending.Sender(chosen)
+    await sender.open()
+    yield sender, sending.Call(sender, "/x", prepare, chosen, book)
+    await sender.close()
+
+
+async def test_every_attempt_is_claimed_and_settled():
+    """A claim before each request, a settlement after each answer, and the bytes in between."""
+    book = Book()
+    async with (
+        peers.serve(peers.answering(FAILED, LIMITED, OK)) as peer,
+        sending_to(peer, book) as (_, call),
+    ):
+        await call.made()
+    assert book.lines == [
+        *("claim 1", "settle TryOnException"),
+        *("claim 2", "settle Refused"),
+        *("claim 3", "settle Made"),
+    ]
+    assert book.sent_whole == 3
+    assert book.bytes == sum(request.size for request in peer.charges)
+
+
+async def test_without_a_claim_nothing_is_sent():
+    """A ledger that cannot write forbids the attempt; its slot is free again."""
+    async with (
+        peers.serve(peers.answering(OK)) as peer,
+        sending_to(peer, Book(forbidden=True)) as (sender, call),
+    ):
+        with pytest.raises(errors.LedgerError):
+            await call.made()
+        assert sender.limits.in_flight == 0
+    assert peer.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"), [(peers.silent, errors.Unsure), (peers.deaf, errors.NotSent)]
+)
+async def test_an_aborted_attempt_is_settled(script, kind):
+    """Stopped with its request whole or not: named so, and written down before the call ends."""
+    book, begun = Book(), asyncio.Event()
+
+    async def watched(line):
+        begun.set()
+        await script(line)
+
+    async def large():
+        picture = multipart.Picture(images.Bytes(png(16 * 2**20)), images.kind(png()))
+        return multipart.body([], [("modelImg", picture)] if kind is errors.NotSent else [])
+
+    async with peers.serve(watched) as peer, sending_to(peer, book, large) as (sender, call):
+        task = asyncio.create_task(call.made())
+        await begun.wait()
+        await asyncio.sleep(1)
+        await sender.abort()
+        with pytest.raises(kind):
+            await task
+    assert book.lines == ["claim 1", f"settle {kind.__name__}"]

@@ -1,0 +1,357 @@
+"""One attempt on the wire: framing of answers, TLS, redirects, sessions of the user's, the key."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+import logging
+import ssl
+import traceback
+import zlib
+
+import aiohttp
+import pytest
+import trustme
+
+from changeclothes_async import client as clients
+from changeclothes_async import errors
+from changeclothes_async.protocol import images, multipart
+from changeclothes_async.transport import reading, session
+from tests import peers
+from tests.samples import JPEG, LOOK, PNG, png
+
+pytestmark = pytest.mark.swift
+
+KEY = peers.KEY
+AUTHORITY = trustme.CA()
+
+
+async def refused(client, peer, **options):
+    """Make the small call, which must fail, and give its error."""
+    with pytest.raises(errors.ChangeClothesError) as caught:
+        await client(peer, **options).try_on(**LOOK)
+    return caught.value
+
+
+async def test_a_request_is_what_the_page_describes(client):
+    """POST to the endpoint, the key as a bearer token, an exact length, the fields by name."""
+    async with peers.serve(peers.answering(peers.MADE)) as peer:
+        await client(peer, headers={"X-Team": "blue"}).try_on(**LOOK, garment_desc="a lime dress")
+    (request,) = peer.charges
+    assert (request.method, request.path) == ("POST", "/api/openapi/change-clothes-ai")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["content-length"] == str(request.size)
+    assert request.headers["x-team"] == "blue"
+    assert request.fields == {
+        "modelImg": PNG,
+        "garmentImg": JPEG,
+        "category": b"dresses",
+        "garmentDesc": b"a lime dress",
+    }
+    assert KEY.encode() not in request.body
+
+
+async def test_a_prefix_of_the_origin_is_kept(client):
+    """A base_url with a path has the endpoint put behind it."""
+    async with peers.serve(peers.answering(peers.MADE)) as peer:
+        await client(f"{peer.url}/mirror/").try_on(**LOOK)
+    assert peer.charges[0].path == "/mirror/api/openapi/change-clothes-ai"
+
+
+class Writer:
+    """Takes what an upload hands over, and looks at its flag each time."""
+
+    def __init__(self, upload):
+        self.seen = []
+        self._upload = upload
+
+    async def write(self, chunk):
+        self.seen.append((bytes(chunk), self._upload.sent_whole))
+
+
+async def test_the_flag_is_up_before_the_closing_boundary_is_handed_over(tmp_path):
+    """Down for every piece of the body, up at the last one, which makes a request whole."""
+    path = tmp_path / "model.png"
+    path.write_bytes(png(3 * 2**20))
+    reader = reading.Reader()
+    pictures = [
+        ("modelImg", await reader.ready(images.File(str(path)))),
+        ("garmentImg", await reader.ready(images.Bytes(png(2**20)))),
+    ]
+    body = multipart.body([("category", "dresses")], pictures)
+    upload = session.Upload(body)
+    writer = Writer(upload)
+    await upload.write_with_length(writer, body.length)
+    *pieces, last = writer.seen
+    assert {flag for _, flag in pieces} == {False}
+    assert last == (body.tail, True)
+    assert sum(len(piece) for piece, _ in writer.seen) == upload.size == body.length
+
+
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b'12\r\n{"code": 200, "dat\r\n'
+    b'2e\r\na": {"resultImgUrl": "https://results.example/\r\n'
+    b'8\r\n1.webp"}\r\n1\r\n}\r\n0\r\n\r\n'
+)
+PACKED = json.dumps({"code": "200", "data": {"resultImgUrl": peers.RESULT}}).encode()
+READABLE = {
+    "100 first": b"HTTP/1.1 100 Continue\r\n\r\n" + peers.MADE,
+    "103 first": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + peers.MADE,
+    "two answers at once": peers.MADE + peers.MADE,
+    "chunked": CHUNKED,
+    "gzip": peers.http(200, gzip.compress(PACKED), headers={"Content-Encoding": "gzip"}),
+    "deflate": peers.http(200, zlib.compress(PACKED), headers={"Content-Encoding": "deflate"}),
+    "until the end": b"HTTP/1.1 200 OK\r\n\r\n" + PACKED,
+}
+
+
+@pytest.mark.parametrize("answer", READABLE.values(), ids=READABLE)
+async def test_every_framing_of_an_answer_is_read(client, answer):
+    """An answer may be packed, chunked, preceded by hints, or followed by another."""
+    async with peers.serve(peers.answering_once(answer)) as peer:
+        look = await client(peer).try_on(**LOOK)
+    assert (look.result_img_url, len(peer.charges)) == (peers.RESULT, 1)
+
+
+@pytest.mark.parametrize("answer", [peers.MADE, CHUNKED], ids=["exact", "chunked"])
+async def test_segments_of_one_byte_are_read(client, answer):
+    """An answer that comes in single bytes is the same answer."""
+    async with peers.serve(peers.trickling(answer, pause=0)) as peer:
+        look = await client(peer).try_on(**LOOK)
+    assert look.result_img_url == peers.RESULT
+
+
+async def test_a_second_answer_is_never_taken_for_the_next_calls(client):
+    """What follows an answer on its connection belongs to nobody."""
+    other = peers.made("https://results.example/other.webp")
+    scripts = peers.answering_once(peers.MADE + other), peers.answering(peers.MADE)
+    async with peers.serve(*scripts) as peer:
+        one = client(peer)
+        urls = [(await one.try_on(**LOOK)).result_img_url for _ in range(2)]
+    assert urls == [peers.RESULT] * 2
+
+
+async def test_a_bomb_is_unpacked_to_a_cap_only(client):
+    """A packed gigabyte is cut at the cap: paid, damaged, and not in memory."""
+    bomb = zlib.compress(b" " * 2**26, 9)
+    answer = peers.http(200, bomb, headers={"Content-Encoding": "deflate"})
+    async with peers.serve(peers.answering(answer)) as peer:
+        error = await refused(client, peer)
+    assert type(error) is errors.Damaged
+    assert len(error.raw.body) <= 8 * 2**20
+
+
+async def test_an_endless_answer_is_cut_at_a_cap(client):
+    """More than 8 MB is no envelope: what came is kept up to there, and the call was paid."""
+
+    async def script(line):
+        await line.request()
+        await line.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            await line.send(b"x" * 2**16)
+
+    async with peers.serve(script) as peer:
+        error = await refused(client, peer)
+    assert (type(error), len(error.raw.body)) == (errors.Damaged, 8 * 2**20)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_photographs_and_key_never_follow_a_redirect(client, status, elsewhere):
+    """A redirect, to another origin or the same, is final and named; nothing is sent after it."""
+    async with peers.serve(peers.answering(peers.MADE)) as other:
+        target = f"{other.url}/new" if elsewhere else "/new"
+        answer = peers.http(status, headers={"Location": target})
+        async with peers.serve(peers.answering(answer)) as peer:
+            error = await refused(client, peer)
+    assert (type(error), error.money, len(peer.charges)) == (errors.Refused, "not spent", 1)
+    assert other.connections == 0
+    assert target in str(error)
+
+
+def serving(identity, **dates):
+    """Make a server's TLS context for a name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert(identity, **dates).configure_cert(context)
+    return context
+
+
+def trusting():
+    """Make a client's TLS context that trusts the tests' authority."""
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    return context
+
+
+async def test_a_trusted_certificate_is_taken(client):
+    """ssl= takes a context that trusts an authority of one's own."""
+    async with peers.serve_tls(serving("127.0.0.1")) as (origin, heard):
+        look = await client(origin, ssl=trusting()).try_on(**LOOK)
+    assert look.result_img_url == peers.RESULT
+    assert KEY.encode() in heard
+
+
+YESTERDAY = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+UNTRUSTED = {
+    "unknown authority": (serving("127.0.0.1"), True),
+    "wrong host": (serving("other.example"), trusting()),
+    "expired": (
+        serving("127.0.0.1", not_after=YESTERDAY, not_before=YESTERDAY - dt.timedelta(9)),
+        trusting(),
+    ),
+}
+
+
+@pytest.mark.parametrize(("server", "trust"), UNTRUSTED.values(), ids=UNTRUSTED)
+async def test_no_byte_goes_to_a_server_that_is_not_trusted(client, server, trust):
+    """A bad certificate is final, in words, and the server hears nothing."""
+    async with peers.serve_tls(server) as (origin, heard):
+        error = await refused(client, origin, ssl=trust)
+    assert (type(error), error.money, error.attempts) == (errors.NotSent, "not spent", 1)
+    assert "certificate" in str(error)
+    assert heard == b""
+
+
+async def plain(line):
+    """Answer a TLS greeting with plain HTTP."""
+    await line.read()
+    await line.send(peers.http(400, "speak plainly", headers={"Connection": "close"}))
+
+
+@pytest.mark.parametrize(("script", "attempts"), [(plain, 1), (peers.deaf, 3)])
+async def test_no_key_goes_out_before_tls_is_up(client, script, attempts):
+    """Plain HTTP on the TLS port, or a stalled handshake: NotSent, and no key on the wire."""
+    async with peers.serve(script) as peer:
+        error = await refused(client, peer.url.replace("http:", "https:"), connect_timeout=5)
+    assert (type(error), error.money, error.attempts) == (errors.NotSent, "not spent", attempts)
+    assert peer.charges == []
+    assert KEY.encode() not in peer.heard
+
+
+async def test_a_proxy_is_used_where_one_is_given(client):
+    """proxy= sends the request there, with the whole address."""
+    async with peers.serve(peers.answering(peers.MADE)) as proxy:
+        await client("http://127.0.0.1:9", proxy=proxy.url).try_on(**LOOK)
+    assert proxy.charges[0].path.startswith("http://127.0.0.1:9/api/")
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_the_environments_proxy_is_used_only_on_request(client, monkeypatch, trusted):
+    """trust_env= looks at HTTP_PROXY; without it nothing in the environment matters."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with (
+        peers.serve(peers.answering(peers.MADE)) as proxy,
+        peers.serve(peers.answering(peers.MADE)) as peer,
+    ):
+        monkeypatch.setenv("http_proxy", proxy.url)
+        await client(peer, trust_env=trusted).try_on(**LOOK)
+    assert (len(proxy.charges), len(peer.charges)) == (int(trusted), int(not trusted))
+
+
+async def test_a_given_session_is_used_and_stays_open(client):
+    """session= is the user's: it carries the calls, and aclose() leaves it open."""
+    async with (
+        aiohttp.ClientSession(headers={"X-Mine": "yes"}) as session,
+        peers.serve(peers.answering(peers.MADE)) as peer,
+    ):
+        one = client(peer, session=session)
+        await one.try_on(**LOOK)
+        await one.aclose()
+        assert not session.closed
+    assert peer.charges[0].headers["x-mine"] == "yes"
+
+
+@pytest.mark.parametrize(
+    "habits",
+    [{"raise_for_status": True}, {"auto_decompress": True}, {"timeout": aiohttp.ClientTimeout(1)}],
+    ids=["raises", "unpacks", "hurries"],
+)
+async def test_a_given_sessions_habits_do_not_matter(client, habits):
+    """Whatever a session does by itself, an answer means the same."""
+    body = gzip.compress(json.dumps({"code": 10003, "msg": "said"}).encode())
+    answer = peers.http(402, body, headers={"Content-Encoding": "gzip"})
+    async with (
+        aiohttp.ClientSession(**habits) as session,
+        peers.serve(peers.thinking(5, answer)) as peer,
+    ):
+        error = await refused(client, peer, session=session)
+    assert (type(error), error.msg) == (errors.InsufficientCredits, "said")
+
+
+async def test_two_connections_at_most_are_enough(client):
+    """A server that takes only two connections is served by two slots."""
+
+    async def closing(line):
+        pytest.fail("a third connection was opened")
+
+    script = peers.answering(peers.MADE)
+    async with peers.serve(script, script, closing) as peer:
+        one = client(peer, max_concurrency=2)
+        for _ in range(10):
+            await one.try_on(**LOOK)
+    assert len(peer.charges) == 10
+
+
+async def test_a_connection_that_the_server_closed_is_not_used_again(client):
+    """An idle connection that the server has left is seen as such; the next call opens another."""
+    async with peers.serve(peers.answering_once(peers.MADE)) as peer:
+        one = client(peer)
+        looks = [await one.try_on(**LOOK) for _ in range(5)]
+    assert [look.attempts for look in looks] == [1] * 5
+    assert (peer.connections, len(peer.charges)) == (5, 5)
+
+
+ECHOES = {
+    "msg": peers.envelope(10004, msg=f"bad key {KEY}"),
+    "header": peers.envelope(10004, x_echo=KEY),
+    "html": peers.http(401, f"<p>{KEY}</p>", kind="text/html"),
+    "location": peers.http(302, headers={"Location": f"https://elsewhere.example/{KEY}"}),
+    "gzip": peers.http(
+        400,
+        gzip.compress(json.dumps({"code": 10004, "msg": f"bad {KEY}"}).encode()),
+        headers={"Content-Encoding": "gzip"},
+    ),
+    "status line": b"HTTP/1.1 " + KEY.encode() + b"\r\n\r\n",
+    "damaged": peers.http(200, f"{{{KEY}"),
+}
+
+
+@pytest.mark.parametrize("answer", ECHOES.values(), ids=ECHOES)
+async def test_an_echoed_key_is_blotted_out(client, caplog, answer):
+    """A service that repeats the key does not bring it into errors, tracebacks or logs."""
+    caplog.set_level(logging.DEBUG)
+    async with peers.serve(peers.answering_once(answer)) as peer:
+        error = await refused(client, peer)
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert KEY not in str(error) + repr(error) + repr(error.raw and holds(error.raw))
+    assert KEY not in "".join(frame for frame in told.format() if "peers.KEY" not in frame)
+    assert KEY not in caplog.text
+
+
+def holds(raw):
+    """All that an answer as received holds."""
+    return raw.status, dict(raw.headers), raw.body, raw.envelope
+
+
+async def test_a_key_in_json_escapes_is_blotted_out():
+    """A key that JSON writes with escapes does not come back out of msg."""
+    answer = peers.http(400, '{"code": 10004, "msg": "bad key sk\\/live\\/1234567890"}')
+    async with (
+        peers.serve(peers.answering(answer)) as peer,
+        clients.AsyncChangeClothes("sk/live/1234567890", peer.url) as one,
+    ):
+        with pytest.raises(errors.InvalidParam) as caught:
+            await one.try_on(**LOOK)
+    assert "1234567890" not in str(caught.value)
+
+
+async def test_a_short_key_does_not_spoil_the_result():
+    """A key that happens to be part of the result's address leaves the address whole."""
+    async with (
+        peers.serve(peers.answering(peers.MADE)) as peer,
+        clients.AsyncChangeClothes("results", peer.url) as one,
+    ):
+        assert (await one.try_on(**LOOK)).result_img_url == peers.RESULT
