@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
@@ -142,12 +142,8 @@ def _key(given: str | SecretStr | None) -> SecretStr:
 
 
 def _origin(url: str) -> str:
-    try:
-        parts = urlsplit(url.rstrip("/"))
-        whole = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        whole = False
-    if not whole or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+    parts = _split(url.rstrip("/"))
+    if parts is None or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
         raise errors.InvalidInput(
             f"base_url={url[:200]!r} is not an origin.", next_step=f"Write it like {ORIGIN}."
         )
@@ -161,6 +157,14 @@ def _origin(url: str) -> str:
             next_step="Use https:// (plain http is for this machine's own addresses).",
         )
     return url.rstrip("/")
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _check_numbers(settings: Settings) -> None:

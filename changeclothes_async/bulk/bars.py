@@ -29,6 +29,8 @@ def bar_for(progress: bool | Bar, stream: TextIO | None = None) -> Bar | None:
     if _in_notebook():
         return NotebookBar()
     stream = stream or sys.stderr
+    if stream is None:  # a program without a console
+        return None
     if stream.isatty() and find_spec("rich"):
         from changeclothes_async.bulk import terminal
 

@@ -109,12 +109,15 @@ class Cells(Protocol):
 
     def at(self, row: int, column: int) -> Cell:
         """Give one cell."""
+        ...
 
     def __iter__(self) -> Iterator[Cell]:
         """Walk over all cells, row by row."""
+        ...
 
     def having(self, *states: State) -> Iterator[Cell]:
         """Walk over the cells at these states, row by row."""
+        ...
 
 
 def by_kind(counts: Mapping[State, int]) -> dict[str, int]:

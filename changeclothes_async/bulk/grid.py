@@ -43,6 +43,7 @@ class Work(Protocol):
 
     def job(self, row: int, column: int) -> requests.Job:
         """Make the job of a cell."""
+        ...
 
     async def settle(self, settled: Settled) -> None:
         """Look at every picture once, so that what cannot be sent is known before anything is."""
@@ -111,6 +112,7 @@ class Grid:
             return requests.ChangeByPrompt(
                 model=model.image, prompt=what.prompt, **given, **self._options
             )
+        assert what.category is not None  # noqa: S101 - given to every garment
         return requests.TryOn(
             model=model.image, garment=what.image, category=what.category, **self._options
         )

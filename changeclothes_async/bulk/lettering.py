@@ -60,8 +60,12 @@ def _covered(face: _Face, letters: frozenset[str]) -> int:
     if font is None:
         return -1
     # What a font lacks, it draws in the same way as a code that no letter has.
-    lacking = bytes(font.getmask("\uffff"))
-    return sum(bytes(font.getmask(letter)) != lacking for letter in letters)
+    lacking = _drawn(font, "\uffff")
+    return sum(_drawn(font, letter) != lacking for letter in letters)
+
+
+def _drawn(font: Font, letter: str) -> bytes:
+    return bytes(font.getmask(letter))  # pyright: ignore[reportArgumentType] - a buffer, says no stub
 
 
 def cut(text: str, font: Font, width: float) -> str:

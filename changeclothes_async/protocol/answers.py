@@ -187,7 +187,10 @@ def _by_status(raw: Raw, code: int | None, msg: str | None) -> errors.ChangeClot
     if status in _ACCOUNT:
         return errors.AccountError(f"The service does not accept the account ({said}).", **facts)
     if 400 <= status < 500:
-        return errors.JobError(f"The service does not take this request ({said}).", **facts)
+        money = "not spent" if code is None else "maybe spent"  # who knows what it stands for
+        return errors.JobError(
+            f"The service does not take this request ({said}).", money=money, **facts
+        )
     if status == 500:
         return errors.ServerError(f"The service failed ({said}).", **facts)
     return errors.Unsure(f"The answer does not tell whether the work was done ({said}).", **facts)

@@ -45,6 +45,17 @@ def _picture(source: object, field: ValidationInfo) -> images.Image:
     raise refusal
 
 
+def _category(given: Any) -> Category:
+    try:
+        return Category(given)
+    except ValueError:
+        refusal = errors.InvalidInput(
+            f"category={str(given)[:60]!r} is not accepted.",
+            next_step=f"Use {', '.join(Category)}; nothing was sent.",
+        )
+    raise refusal
+
+
 Picture: TypeAlias = Annotated[Any, BeforeValidator(_picture)]
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*")
@@ -114,7 +125,7 @@ class TryOn(Job):
     }
 
     garment: Picture
-    category: Category
+    category: Annotated[Category | str, BeforeValidator(_category)]
     garment_desc: Text | None = None
 
 

@@ -114,12 +114,14 @@ class _Work:
         place = self._target
         if not place.suffix:
             place = place.with_suffix(_suffix(self._head))
+        file.close()
         self._part.replace(place)
+        self._file = None
         _sync_folder(place.parent)
         return Saved(place, self._size, seen.st_mtime_ns, self._digest.digest())
 
     def clear(self) -> None:
-        """Close the file, and remove it where it did not get to its place."""
+        """Remove what did not get to its place."""
         if self._file is not None:
             with contextlib.suppress(OSError):  # what could not be written cannot be flushed
                 self._file.close()

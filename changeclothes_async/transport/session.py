@@ -19,7 +19,7 @@ import functools
 import socket
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from importlib import metadata
 from typing import Any, TypeAlias
 
@@ -33,7 +33,7 @@ from changeclothes_async.transport import files
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again.
 _IDLE = 2.0
-_STALLED = 60.0
+_STALLED, _LONGEST = 60.0, 600.0
 # What `_guard` refuses with: the number survives where several addresses' errors become one.
 _NOT_PUBLIC = errno.EACCES
 _SLICE = 128 * 2**10
@@ -63,11 +63,10 @@ class Upload(payload.Payload):
         del content_length  # our own, which `size` has announced
         body: multipart.Body = self._value
         try:
-            for frame in body.frames:
-                async for chunk in _chunks(frame):
-                    await writer.write(chunk)
-                    if self._on_bytes:
-                        self._on_bytes(len(chunk), False)
+            async for chunk in _chunks(body.frames):
+                await writer.write(chunk)
+                if self._on_bytes:
+                    self._on_bytes(len(chunk), False)
         except errors.NotAnImage as failure:
             self.failure = failure
             raise
@@ -137,7 +136,10 @@ class Session:
                 raise_for_status=False,  # a session of the user's own may have another habit
                 **self._route,
             ) as response:
-                return await self._understood(response)
+                outcome = await self._understood(response)
+            if isinstance(outcome, errors.Unsure) and not upload.sent_whole:
+                return errors.NotSent(f"The request was not sent whole. {outcome.message}")
+            return outcome
         except Exception as error:  # whatever it is, the phase tells what it costs
             return upload.failure or self._failure(error, upload.sent_whole)
 
@@ -195,7 +197,7 @@ class Downloads:
                 url,
                 headers={"User-Agent": _agent(), "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(
-                    connect=self._options.connect_timeout, sock_read=_STALLED
+                    total=_LONGEST, connect=self._options.connect_timeout, sock_read=_STALLED
                 ),
                 allow_redirects=False,
                 proxy=self._options.proxy,
@@ -225,16 +227,26 @@ def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-async def _chunks(frame: bytes | multipart.Stored) -> AsyncIterator[bytes | memoryview]:
-    if not isinstance(frame, bytes):
-        async for chunk in files.chunks(frame):
-            yield chunk
-    elif len(frame) <= _SLICE:
-        yield frame
-    else:
-        view = memoryview(frame)
-        for start in range(0, len(frame), _SLICE):
-            yield view[start : start + _SLICE]
+async def _chunks(
+    frames: Iterable[bytes | multipart.Stored],
+) -> AsyncIterator[bytes | memoryview]:
+    """Walk over frames piece by piece; small neighbours go together, for fewer packets."""
+    held = b""
+    for frame in frames:
+        if held and (not isinstance(frame, bytes) or len(held) + len(frame) > _SLICE):
+            yield held
+            held = b""
+        if not isinstance(frame, bytes):
+            async for chunk in files.chunks(frame):
+                yield chunk
+        elif len(frame) <= _SLICE:
+            held += frame
+        else:
+            view = memoryview(frame)
+            for start in range(0, len(frame), _SLICE):
+                yield view[start : start + _SLICE]
+    if held:
+        yield held
 
 
 async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:

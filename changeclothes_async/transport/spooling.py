@@ -77,12 +77,19 @@ def _remove(path: str) -> None:
 async def _copied(start: bytes, handle: Any) -> multipart.Stored:
     copy = await asyncio.to_thread(_Copy)
     chunk = start
-    with open(copy.path, "wb", buffering=0) as file:  # noqa: ASYNC230, PTH123 - just made
+    with io.FileIO(copy.path, "wb") as file:
         while chunk:
-            await asyncio.to_thread(file.write, chunk)
+            await asyncio.to_thread(_write_all, file, chunk)
             chunk = await _next(handle)
         seen = os.fstat(file.fileno())
     return multipart.Stored(copy.path, seen.st_size, files.stamp(seen), copy)
+
+
+def _write_all(file: io.FileIO, chunk: bytes) -> None:
+    """Write every byte: a full disk may take some of them without an error."""
+    left = memoryview(chunk)
+    while left:
+        left = left[file.write(left) :]
 
 
 async def _next(handle: Any) -> bytes:
