@@ -37,7 +37,9 @@ def distinct(names: Iterable[tuple[str, str]]) -> list[str]:
         name = plain(text)
         turn = 0
         while name.casefold() in taken:
-            mark = hashlib.sha256(f"{source}{turn or ''}".encode()).hexdigest()[:6]
+            mark = hashlib.sha256(
+                f"{source}{turn or ''}".encode(errors="backslashreplace")
+            ).hexdigest()[:6]
             name, turn = f"{plain(text)}-{mark}", turn + 1
         taken.add(name.casefold())
         given.append(name)

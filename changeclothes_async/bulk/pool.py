@@ -10,6 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -17,11 +18,14 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
+    Iterator,
 )
 from typing import TypeAlias
 
 from changeclothes_async import errors, results
 from changeclothes_async.protocol import requests
+
+_log = logging.getLogger("changeclothes_async")
 
 Jobs: TypeAlias = Iterable[requests.Job] | AsyncIterable[requests.Job]
 Run: TypeAlias = Callable[[requests.Job], Awaitable[results.Look]]
@@ -37,12 +41,21 @@ async def as_completed(run: Run, jobs: Jobs, limit: int) -> AsyncGenerator[resul
         await feeder
     finally:
         await _ended([feeder, *pool.tasks])
+        for untaken in pool.untaken():
+            _report(untaken)
 
 
 async def gather(run: Run, jobs: Jobs, limit: int) -> list[results.Outcome]:
     """Give all outcomes in the order of the jobs; those never started hold BatchStopped."""
     iterator = _iterated(jobs)
-    outcomes = [outcome async for outcome in as_completed(run, iterator, limit)]
+    outcomes: list[results.Outcome] = []
+    try:
+        async for outcome in as_completed(run, iterator, limit):
+            outcomes.append(outcome)  # noqa: PERF401 - what was collected must outlive a cancellation
+    except BaseException:
+        for untaken in outcomes:
+            _report(untaken)
+        raise
     outcomes.sort(key=lambda outcome: outcome.index)
     stopper = next((each.error for each in outcomes if _stops(each.error)), None)
     async for job in iterator:
@@ -68,6 +81,13 @@ class _Pool:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def untaken(self) -> Iterator[results.Outcome]:
+        """Give the outcomes that nobody took."""
+        while not self._done.empty():
+            outcome = self._done.get_nowait()
+            if isinstance(outcome, results.Outcome):
+                yield outcome
 
     async def feed(self, jobs: AsyncIterator[requests.Job]) -> None:
         """Start jobs while there is room, then wait for the last of them."""
@@ -103,6 +123,15 @@ class _Pool:
             self._done.put_nowait(defect)
             return
         self._done.put_nowait(outcome)
+
+
+def _report(outcome: results.Outcome) -> None:
+    """Log an outcome that may be paid and that nobody took: it must not be lost."""
+    if outcome.result is not None:
+        url = outcome.result.result_img_url
+        _log.warning("Job %s was paid, and nobody took its result: %s", outcome.index, url)
+    elif outcome.error is not None and outcome.error.money != "not spent":
+        _log.warning("Job %s ended, and nobody looked: %s", outcome.index, outcome.error)
 
 
 def _stops(error: BaseException | None) -> bool:
