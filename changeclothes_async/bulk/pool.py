@@ -128,8 +128,7 @@ class _Pool:
 def _report(outcome: results.Outcome) -> None:
     """Log an outcome that may be paid and that nobody took: it must not be lost."""
     if outcome.result is not None:
-        url = outcome.result.result_img_url
-        _log.warning("Job %s was paid, and nobody took its result: %s", outcome.index, url)
+        _log.warning("Job %s was paid, and nobody took it: %s", outcome.index, outcome.result)
     elif outcome.error is not None and outcome.error.money != "not spent":
         _log.warning("Job %s ended, and nobody looked: %s", outcome.index, outcome.error)
 

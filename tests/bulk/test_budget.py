@@ -7,16 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from changeclothes_async import (
-    AsyncChangeClothes,
-)
-from tests.bulk.service import (
-    BUSY,
-    FAILED,
-    Service,
-    failing,
-    grid,
-)
+from changeclothes_async import AsyncChangeClothes
+from tests.bulk.service import BUSY, FAILED, Service, failing, grid
 
 Quick = Callable[..., AsyncChangeClothes]
 

@@ -174,20 +174,20 @@ async def test_a_ledger_that_cannot_be_opened_sends_nothing(
 def test_one_client_serves_several_loops(out: Path) -> None:
     """Two runs of asyncio one after another use the same ledger."""
     client = AsyncChangeClothes("key-of-tests", "http://127.0.0.1:9", ledger=out / "l.db")
-    made = []
+    urls, charges = [], []
 
     async def call(last: bool) -> None:
         async with Service() as service:
             client._options = client._options.changed(base_url=service.url)
-            made.append((await client.run(job())).result_img_url)
-            made.append(len(service.charges))
+            urls.append((await client.run(job())).result_img_url)
+            charges.append(len(service.charges))
             if last:
                 await client.aclose()
 
     asyncio.run(call(last=False))
     asyncio.run(call(last=True))
-    assert made[0] == made[2]
-    assert (made[1], made[3]) == (1, 0)
+    assert urls[0] == urls[1]
+    assert charges == [1, 0]
 
 
 async def test_other_options_share_the_ledger(service: Service, quick: Quick, book: Path) -> None:

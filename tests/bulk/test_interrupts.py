@@ -7,30 +7,20 @@ import itertools
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from changeclothes_async import (
-    AsyncChangeClothes,
-    ChangeByPrompt,
-    Event,
-    Grid,
-    TryOn,
-)
-from changeclothes_async.bulk import (
-    interrupts,
-)
+from changeclothes_async import AsyncChangeClothes, Event, Grid
+from changeclothes_async.bulk import interrupts
+from changeclothes_async.protocol import requests
 from tests import peers
 from tests.bulk import service as services
-from tests.bulk.service import (
-    G0,
-    Service,
-    failing,
-    grid,
-    states,
-)
+from tests.bulk.service import G0, Service, failing, grid, states
 
 Quick = Callable[..., AsyncChangeClothes]
+
+EVENTS = 24  # of 16 cells' about 120: the instants at which most is under way
 
 
 @pytest.fixture(autouse=True)
@@ -108,20 +98,17 @@ async def test_a_run_cancelled_before_anything_was_sent_lets_go_of_its_ledger(
     await quick().run_grid(grid(1, 1), out)
 
     class Cancelling(Grid):
-        def job(self, row: int, column: int) -> TryOn | ChangeByPrompt:
-            if asyncio.current_task() is running:
-                running.cancel()
+        def job(self, row: int, column: int) -> requests.Job:
+            for task in running:
+                task.cancel()
             return super().job(row, column)
 
-    running: asyncio.Task[object] | None = None
+    running: list[asyncio.Task[Any]] = []
     work = Cancelling(G0, G0, "dresses")
-    running = asyncio.create_task(quick().run_grid(work, out))
+    running.append(asyncio.create_task(quick().run_grid(work, out)))
     with pytest.raises(asyncio.CancelledError):
-        await running
+        await running[0]
     assert (await quick().run_grid(grid(1, 1), out)).ok
-
-
-EVENTS = 24  # of 16 cells' about 120: the instants at which most is under way
 
 
 @pytest.mark.parametrize("instant", range(2, EVENTS, 2))
@@ -133,7 +120,7 @@ async def test_two_signals_at_any_instant(
     instant: int,
 ) -> None:
     """Wherever a claim or an answer is on its way, the ledger ends with all of it in order."""
-    listen = _at(instant, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
+    listen = _at(instant, _interrupt_twice)
     client = quick(max_concurrency=4)
     await client.run_grid(grid(4, 4), out, on_event=listen)
     assert client.stats.in_flight == 0
@@ -220,6 +207,11 @@ async def test_in_another_thread_nothing_is_handled() -> None:
 
     inside = await asyncio.to_thread(asyncio.run, elsewhere())
     assert inside == [signal.getsignal(signal.SIGINT)]
+
+
+def _interrupt_twice() -> None:
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
 
 
 def _at(instant: int, act: Callable[[], object]) -> Callable[[Event], None]:

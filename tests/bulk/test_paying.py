@@ -11,9 +11,10 @@ import pytest
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import paying
-from changeclothes_async.bulk.ledger import Entry, Ledger
+from changeclothes_async.bulk.ledger import Entry, Facts, Ledger
 from changeclothes_async.bulk.states import Event, State
 from changeclothes_async.protocol import answers
+from changeclothes_async.transport import sending
 
 JOB, OTHER = b"j" * 32, b"o" * 32
 BODY = b'{"code": 200, "data": {"resultImgUrl": "https://r.example/1.webp", "seed": 7}}'
@@ -35,7 +36,7 @@ async def book(tmp_path: Path) -> AsyncIterator[Ledger]:
 class Sending:
     """A sender of our own: each call waits for its gate, and ends as it is told."""
 
-    def __init__(self, *outcomes: paying.sending.Outcome) -> None:
+    def __init__(self, *outcomes: sending.Outcome) -> None:
         self.outcomes = list(outcomes) or [made()]
         self.gate = asyncio.Event()
         self.started = asyncio.Event()
@@ -230,7 +231,7 @@ async def test_an_end_is_given_again_as_it_was(book: Ledger) -> None:
 @pytest.mark.parametrize("kind", ["NoSuchError", None])
 def test_an_end_of_another_version_is_unsure(kind: str | None) -> None:
     """An error's name that this version does not know is the one that never spends twice."""
-    facts = paying.ledger.Facts(error=kind, message="something new", money="maybe spent")
+    facts = Facts(error=kind, message="something new", money="maybe spent")
     entry = Entry(JOB, "/e", "cell", State.UNSURE, 1, 0.0, 1.0, facts)
     assert isinstance(paying.outcome_of(entry), errors.Unsure)
 

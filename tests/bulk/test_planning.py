@@ -7,27 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from changeclothes_async import (
-    AsyncChangeClothes,
-    Category,
-    Grid,
-    NotAnImage,
-    TryOn,
-)
-from changeclothes_async.bulk import (
-    planning,
-)
+from changeclothes_async import AsyncChangeClothes, Category, Grid, NotAnImage, TryOn
+from changeclothes_async.bulk import planning
 from changeclothes_async.bulk.states import State
 from tests import samples
 from tests.bulk import service as services
-from tests.bulk.service import (
-    G0,
-    HARMFUL,
-    NO_CREDITS,
-    PICS,
-    Service,
-    grid,
-)
+from tests.bulk.service import G0, HARMFUL, NO_CREDITS, PICS, Service, grid
 
 Quick = Callable[..., AsyncChangeClothes]
 

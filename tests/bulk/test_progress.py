@@ -9,24 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from changeclothes_async import (
-    AsyncChangeClothes,
-    Event,
-    Grid,
-    Snapshot,
-)
+from changeclothes_async import AsyncChangeClothes, Event, Grid, Snapshot
 from changeclothes_async.bulk.progress import Tally
 from changeclothes_async.bulk.states import State
 from tests.bulk import service as services
-from tests.bulk.service import (
-    G0,
-    HARMFUL,
-    PICS,
-    Service,
-    failing,
-    grid,
-    states,
-)
+from tests.bulk.service import G0, HARMFUL, PICS, Service, failing, grid, states
 
 Quick = Callable[..., AsyncChangeClothes]
 

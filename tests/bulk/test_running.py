@@ -23,14 +23,7 @@ from changeclothes_async import (
 from changeclothes_async.bulk.states import State
 from tests import peers, samples
 from tests.bulk import service as services
-from tests.bulk.service import (
-    G0,
-    GONE,
-    PICS,
-    Service,
-    grid,
-    states,
-)
+from tests.bulk.service import G0, GONE, PICS, Service, grid, states
 
 Quick = Callable[..., AsyncChangeClothes]
 
