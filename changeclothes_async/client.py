@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from changeclothes_async import errors, results, settings
 from changeclothes_async.bulk import calls, pool
 from changeclothes_async.protocol import requests
+from changeclothes_async.transport import logs
 
 if TYPE_CHECKING:  # the engines of grids load with the first grid
     from changeclothes_async.bulk.grid import Work
@@ -34,7 +35,9 @@ class AsyncChangeClothes:
     and pauses. `retries` is the number of further attempts where one more is safe. With `ledger`
     (a path) each call is written down before it is sent, and equal calls are paid once.
     `session` is an `aiohttp.ClientSession` of your own; `headers`, `proxy`, `ssl` (a context) and
-    `trust_env` are for those who need no own session.
+    `trust_env` are for those who need no own session. `on_event` is called with each `Event`, and
+    may do nothing that takes long; `trace_configs` are aiohttp's, for the calls' own session: they
+    see the key and the photographs. CHANGECLOTHES_LOG=info or debug logs to stderr.
 
     Raises MissingKey or InvalidInput, naming the argument.
     """
@@ -58,7 +61,10 @@ class AsyncChangeClothes:
         ssl: Any = True,
         trust_env: bool = False,
         max_result_bytes: int = 64 * 2**20,
+        on_event: OnEvent | None = None,
+        trace_configs: Sequence[Any] = (),
     ) -> None:
+        logs.follow_environment()
         self._options = settings.settle(
             api_key,
             base_url,
@@ -74,8 +80,9 @@ class AsyncChangeClothes:
             ssl=ssl,
             trust_env=trust_env,
             max_result_bytes=max_result_bytes,
+            trace_configs=_traced(trace_configs, session),
         )
-        self._caller = calls.Caller(self._options, session, ledger)
+        self._caller = calls.Caller(self._options, session, ledger, on_event)
         self._fetcher = results.Fetcher(self._options.fetching, self._caller.downloads)
 
     def __repr__(self) -> str:
@@ -237,7 +244,7 @@ class AsyncChangeClothes:
             wishes=planning.Wishes(retry_failed, resend_unsure),
             max_calls=_budget(max_calls),
             masks=masks,
-            on_event=on_event,
+            on_event=self._caller.listener.beside(on_event),
             bar=bars.bar_for(progress),
         )
         return await running.run(grid, out, self._caller, self._options, terms, gallery=gallery)
@@ -258,6 +265,15 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk import batches
 
         return await self.run_grid(batches.batch(jobs), out, **options)
+
+
+def _traced(trace_configs: Sequence[Any], session: Any) -> Sequence[Any]:
+    if trace_configs and session is not None:
+        raise errors.InvalidInput(
+            "trace_configs cannot be added to a session of your own.",
+            next_step="Give them to that aiohttp.ClientSession, or leave out session=….",
+        )
+    return tuple(trace_configs)
 
 
 def _budget(max_calls: int | None) -> int | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,6 +20,7 @@ from changeclothes_async.protocol import retries
 ORIGIN = "https://changeclothesai.online"
 KEY_VARIABLE = "CHANGECLOTHES_API_KEY"
 ORIGIN_VARIABLE = "CHANGECLOTHES_BASE_URL"
+LOG_VARIABLE = "CHANGECLOTHES_LOG"
 
 _LEAST = {
     "max_concurrency": 1,
@@ -69,6 +72,7 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     ssl: Any = True
     trust_env: bool = False
+    trace_configs: Sequence[Any] = field(default=(), repr=False)
     max_result_bytes: int = 64 * 2**20
 
     def __post_init__(self) -> None:
@@ -130,7 +134,7 @@ def is_loopback(host: str) -> bool:
 
 def _key(given: str | SecretStr | None) -> SecretStr:
     text = given.get_secret_value() if isinstance(given, SecretStr) else given
-    text = (text or os.environ.get(KEY_VARIABLE) or "").strip()
+    text = (text or os.environ.get(KEY_VARIABLE) or _colab_secret() or "").strip()
     if not text:
         raise errors.MissingKey(f"No API key: api_key was not given, {KEY_VARIABLE} is not set.")
     if not re.fullmatch(r"[\x21-\x7e]+", text):
@@ -139,6 +143,23 @@ def _key(given: str | SecretStr | None) -> SecretStr:
             next_step="Copy it from the console once more.",
         )
     return SecretStr(text)
+
+
+def _colab_secret() -> str | None:
+    """Look into the secrets of Google Colab, where this is a notebook of Colab's."""
+    if "google.colab" not in sys.modules:
+        return None
+    userdata = import_module("google.colab.userdata")
+    try:
+        return str(userdata.get(KEY_VARIABLE))
+    except userdata.SecretNotFoundError:
+        return None
+    except userdata.NotebookAccessError:
+        refusal = errors.MissingKey(
+            f"Colab has a secret {KEY_VARIABLE}, but this notebook may not read it.",
+            next_step="Switch on its notebook access in Colab's side bar (the key symbol).",
+        )
+    raise refusal
 
 
 def _origin(url: str) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
 import os
 import re
 import tomllib
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ ECHOES = {
 
 
 @pytest.fixture
-async def echoing(service: Service) -> AsyncIterator[Service]:  # noqa: F811 - the fixture
+async def echoing(service: Service) -> Service:  # noqa: F811 - the fixture
     """A service that repeats the key in results, refusals, failures and garbage."""
 
     async def reply(cell: str) -> bytes:
@@ -79,7 +78,7 @@ async def echoing(service: Service) -> AsyncIterator[Service]:  # noqa: F811 - t
 
     service.reply = reply
     service.picture = lambda path: services.GONE if "gone" in path else services.picture(path)
-    yield service
+    return service
 
 
 @pytest.mark.usefixtures("talkative")
@@ -157,7 +156,7 @@ async def test_a_strangers_error_through_our_frames_tells_no_key(
 
     async def cancelled() -> None:
         call = asyncio.create_task(quick().try_on(**samples.LOOK))
-        while not service.calls:
+        while not service.calls:  # noqa: ASYNC110 - a turn of the loop, not a time
             await asyncio.sleep(0)
         call.cancel()
         await call

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
+import types
 
 import pytest
 from pydantic import SecretStr
@@ -33,6 +35,58 @@ def test_key_and_origin_come_from_the_environment(monkeypatch):
     options = settle("given", "https://api.example")
     assert options.api_key.get_secret_value() == "given"
     assert options.base_url == "https://api.example"
+
+
+class _Secrets(types.ModuleType):
+    """Colab's `userdata`, as far as it is used."""
+
+    class SecretNotFoundError(Exception):
+        """There is no such secret."""
+
+    class NotebookAccessError(Exception):
+        """There is one, and this notebook may not read it."""
+
+    def __init__(self, secret: str | type[Exception]) -> None:
+        super().__init__("google.colab.userdata")
+        self._secret = secret
+
+    def get(self, name: str) -> str:
+        if isinstance(self._secret, str):
+            return f"{self._secret}-{name}"
+        raise self._secret(name)
+
+
+@pytest.fixture
+def colab(monkeypatch):
+    """Make this a notebook of Colab's that has, or has not, a secret."""
+
+    def become(secret):
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+        monkeypatch.setitem(sys.modules, "google.colab.userdata", _Secrets(secret))
+
+    return become
+
+
+def test_the_key_is_found_in_colab_s_secrets(colab, monkeypatch):
+    """By the variable's name; the environment goes before it."""
+    colab("secret")
+    assert settle(None).api_key.get_secret_value() == "secret-CHANGECLOTHES_API_KEY"
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", "from-outside")
+    assert settle(None).api_key.get_secret_value() == "from-outside"
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (_Secrets.SecretNotFoundError, "CHANGECLOTHES_API_KEY is not set"),
+        (_Secrets.NotebookAccessError, "Switch on its notebook access"),
+    ],
+)
+def test_a_secret_that_colab_does_not_give_is_a_missing_key(colab, problem, words):
+    """One that is there and may not be read says how to allow it."""
+    colab(problem)
+    with pytest.raises(errors.MissingKey, match=words):
+        settle(None)
 
 
 def test_the_pages_origin_is_the_default():

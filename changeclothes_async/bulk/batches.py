@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import grid, names
+from changeclothes_async.bulk import grid, names, placing
 from changeclothes_async.protocol import images, requests
 
 _SHOWN = 10
@@ -59,7 +59,7 @@ class Batch:
 def batch(jobs: str | os.PathLike[str] | Iterable[requests.Job]) -> Batch:
     """Make a batch of a .csv or .jsonl file's path, or of jobs. Raises InvalidInput."""
     if isinstance(jobs, str | os.PathLike):
-        return Batch(_of_file(Path(jobs)))
+        return Batch(_of_file(placing.named(jobs)))
     if not isinstance(jobs, Iterable):
         raise errors.InvalidInput(
             f"{type(jobs).__name__} is no batch.", next_step="Give a .csv, a .jsonl or jobs."
@@ -94,7 +94,7 @@ def _rows(path: Path, read: Any) -> Iterator[tuple[int, Any]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from read(file)
         return
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         failure = errors.InvalidInput(
             f"{path.absolute()} cannot be read ({error}).", next_step="Give a readable UTF-8 file."
         )
@@ -134,7 +134,7 @@ def _beside(image: images.Image, text: str, folder: Path) -> images.Image:
     """Read a relative path against the file's folder; and find out now whether it is there."""
     if not isinstance(image, images.File):
         return image
-    found = folder.absolute() / Path(text.strip()).expanduser()
+    found = folder / os.path.expanduser(text.strip())  # noqa: PTH111 - Path fails for unknown homes
     if not found.is_file():
         raise errors.NotAnImage(f"{found} is no file.")
     return images.File(os.path.normpath(found))

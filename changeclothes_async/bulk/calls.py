@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors, settings
+from changeclothes_async.bulk import hearing
 from changeclothes_async.protocol import answers, images, multipart, requests
 
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
-    from changeclothes_async.bulk import paying
+    from changeclothes_async.bulk import paying, progress
     from changeclothes_async.transport import reading, sending, session
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
@@ -47,11 +48,13 @@ class Caller:
         options: settings.Settings,
         given: Any = None,
         book: str | os.PathLike[str] | None = None,
+        on_event: progress.OnEvent | None = None,
     ) -> None:
         self._options = options
         self._book = book
         self._opening: asyncio.Future[paying.Payments] | None = None
         self._given = given
+        self.listener = hearing.Listener(on_event)
         self._senders: dict[asyncio.AbstractEventLoop, sending.Sender] = {}
         self._reader: reading.Reader | None = None
         self._aborting: asyncio.Future[None] | None = None
@@ -75,7 +78,7 @@ class Caller:
     def downloads(self) -> session.Downloads | None:
         """Give the running loop's downloads; None where the client has none here any more."""
         sender = self._senders.get(asyncio.get_running_loop())
-        return sender.downloads if sender else None
+        return sender.downloads if sender and not self._closed else None
 
     async def ready(self, job: requests.Job) -> Ready:
         """Read a job's pictures. Raises NotAnImage."""
@@ -92,17 +95,30 @@ class Caller:
 
         Raises TooManyWaiting at once where the queue is full.
         """
-        limits = (await self.sender()).limits
-        limits.admit()
-        if self._book is not None:
+        with self.listener.call(job.kind) as name:
+            limits = (await self.sender()).limits
+            limits.admit()
+            if self._book is None:
+                return await self._unwritten(job, options, name)
             payments = await self._payments(self._book)
-            # What was paid before needs no slot, but where one is free it may take it.
-            return await self.pay(job, options, payments, look=not limits.is_free())
+            return await self.pay(
+                job,
+                options,
+                payments,
+                # What was paid before needs no slot, but where one is free it may take it.
+                look=not limits.is_free(),
+                watched=lambda page: self.listener.journal(name, page),
+                called=name,
+            )
 
+    async def _unwritten(
+        self, job: requests.Job, options: settings.Settings, name: str
+    ) -> tuple[answers.Made, int]:
         async def framed() -> multipart.Body:
             return multipart.body(job.texts(), await self.ready(job))
 
-        return await self._sent(job.endpoint, framed, options, None)
+        journal = self.listener.journal(name, None)
+        return await self._sent(job.endpoint, framed, options, journal, name)
 
     async def pay(
         self,
@@ -115,9 +131,11 @@ class Caller:
         look: bool = True,
         expected: bytes | None = None,
         watched: Callable[[paying.Page], sending.Journal] | None = None,
+        called: str = "",
     ) -> paying.Paid:
         """Make a call through a ledger: what was paid before is given again, not paid again.
 
+        `name` is its cell's in the ledger, `called` what the log calls it.
         Raises NotAnImage where the pictures are not those of the `expected` identity any more.
         """
         pictures = await self.ready(job)
@@ -133,7 +151,7 @@ class Caller:
 
         async def send(page: paying.Page) -> paying.Paid:
             journal = watched(page) if watched else page
-            return await self._sent(job.endpoint, framed, options, journal)
+            return await self._sent(job.endpoint, framed, options, journal, called)
 
         wishes = {"again": again} if again else {}
         return await payments.pay(identity, job.endpoint, send, name=name, look=look, **wishes)
@@ -155,11 +173,16 @@ class Caller:
             raise
 
     async def _sent(
-        self, path: str, framed: Any, options: settings.Settings, journal: sending.Journal | None
+        self,
+        path: str,
+        framed: Any,
+        options: settings.Settings,
+        journal: sending.Journal | None,
+        name: str,
     ) -> tuple[answers.Made, int]:
         from changeclothes_async.transport import sending
 
-        call = sending.Call(await self.sender(), path, framed, options, journal)
+        call = sending.Call(await self.sender(), path, framed, options, journal, name)
         return await call.made(), call.attempts
 
     def stats(self) -> Stats:
@@ -199,7 +222,7 @@ class Caller:
     async def close(self) -> None:
         """Let the calls under way in this loop arrive, then close; nothing can be called after."""
         self._closed = True
-        if sender := self._senders.pop(asyncio.get_running_loop(), None):
+        if sender := self._senders.get(asyncio.get_running_loop()):
             await sender.close()
         if self._opening:
             await (await self._opening).close()

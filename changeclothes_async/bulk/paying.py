@@ -10,11 +10,10 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import ledger, states
+from changeclothes_async.bulk import ledger, placing, states
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import sending
 
@@ -83,7 +82,7 @@ class Payments:
 
 async def opened(path: str | os.PathLike[str]) -> Payments:
     """Open a ledger to pay through."""
-    return Payments(await ledger.Ledger.open(Path(path)))
+    return Payments(await ledger.Ledger.open(placing.named(path)))
 
 
 class _Shared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,3 +31,8 @@ def placed(target: Path) -> Iterator[Path]:
         ) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def named(path: str | os.PathLike[str]) -> Path:
+    """Give the absolute path that a user means, `~` and an unknown `~name` included."""
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - Path fails for unknown homes

@@ -23,6 +23,8 @@ class Event:
     "sent" (whole), "answered" (understood, not yet written down); of its cell: "paid" (written
     down), "placed" (the picture is on the disk), "saved" (and that is written down), "failed",
     "unsure", "given back" (not spent, and still to do), "waiting" (for the network or service).
+    A single call's `cell` is its number, such as "try_on-1", and "paid", "failed" or "unsure" its
+    end. `attempt` counts a call's attempts from 1: a "claimed" with 2 is the first retry.
     """
 
     kind: str
@@ -30,6 +32,7 @@ class Event:
     bytes: int = 0
     error: errors.ChangeClothesError | None = None
     at: float = field(default_factory=time.time)
+    attempt: int = 0
 
 
 OnEvent = Callable[[Event], None]

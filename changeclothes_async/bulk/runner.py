@@ -61,8 +61,8 @@ class Run:
         terms: Terms,
     ) -> None:
         self._work, self._out, self._caller = work, out, caller
-        # A deadline is a single call's: a cell's wait for its turn is nobody's impatience.
-        self._options = options.changed(deadline=None)
+        # These are a single call's: a cell's wait for its turn is nobody's impatience.
+        self._options = options.changed(deadline=None, max_waiting=None)
         self._book, self._terms = book, terms
         self._payments = paying.Payments(book)
         self._fetcher = results.Fetcher(options.fetching, caller.downloads)
@@ -119,7 +119,12 @@ class Run:
         return self._waiting.pop(cell, None)
 
     def tell(
-        self, kind: str, cell: str, size: int = 0, error: errors.ChangeClothesError | None = None
+        self,
+        kind: str,
+        cell: str,
+        size: int = 0,
+        error: errors.ChangeClothesError | None = None,
+        attempt: int = 0,
     ) -> None:
         """Report an event to whoever asked for them; a listener that fails stops the run.
 
@@ -127,7 +132,7 @@ class Run:
         """
         if self._terms.on_event:
             try:
-                self._terms.on_event(reporting.Event(kind, cell, size, error))
+                self._terms.on_event(reporting.Event(kind, cell, size, error, attempt=attempt))
             except Exception as failure:
                 self._defect = self._defect or failure
                 self.stop(f"on_event failed: {failure!r}")
@@ -236,6 +241,7 @@ class Run:
             again=planned.knows,
             expected=planned.identity,
             watched=lambda page: _Watched(page, self, planned.name),
+            called=f"{planned.job.kind} {planned.name}",
         )
 
     def _may_pass(self, error: errors.ChangeClothesError) -> bool:
@@ -321,6 +327,7 @@ class _Watched:
     run: Run
     cell: str
     task: asyncio.Task[Any] | None = None
+    attempt: int = 0
 
     async def claim(self, attempt: int) -> None:
         """Take a call out of the budget, and write the claim down."""
@@ -332,11 +339,12 @@ class _Watched:
             self.run.answered()
             self.run.put_back_call()
             raise
-        self.run.tell("claimed", self.cell)
+        self.attempt = attempt
+        self.run.tell("claimed", self.cell, attempt=attempt)
 
     def sent(self, size: int, whole: bool) -> None:
         """Report bytes, and the whole request."""
-        self.run.tell("sent" if whole else "sending", self.cell, size)
+        self.run.tell("sent" if whole else "sending", self.cell, size, attempt=self.attempt)
 
     async def settle(self, outcome: sending.Outcome) -> None:
         """Write the end down, and put back what cost nothing."""
@@ -345,7 +353,7 @@ class _Watched:
             # Now, before anything is awaited: this attempt's slot is free for the next cell.
             self.run.stop(error)
         self.run.answered()
-        self.run.tell("answered", self.cell, error=error)
+        self.run.tell("answered", self.cell, error=error, attempt=self.attempt)
         await self.page.settle(outcome)
         if paying.event_of(outcome) is Event.GIVE_BACK:
             self.run.put_back_call()

@@ -7,7 +7,16 @@ import os
 from pathlib import Path
 
 from changeclothes_async import errors, settings
-from changeclothes_async.bulk import calls, grid, ledger, lookbook, looking, planning, runner
+from changeclothes_async.bulk import (
+    calls,
+    grid,
+    ledger,
+    lookbook,
+    looking,
+    placing,
+    planning,
+    runner,
+)
 
 LEDGER = "ledger.db"
 
@@ -52,7 +61,11 @@ async def plan(
     folder = _folder(out)
     await work.settle(caller.reader.settled)
     path = folder / LEDGER
-    book = await ledger.Ledger.open(path, read_only=True) if path.exists() else None
+    book = (
+        await ledger.Ledger.open(path, read_only=True)
+        if await asyncio.to_thread(os.path.exists, path)
+        else None
+    )
     try:
         return await planning.plan(work, caller.reader, book, folder, wishes)
     finally:
@@ -75,4 +88,4 @@ def _folder(out: str | os.PathLike[str]) -> Path:
         raise errors.InvalidInput(
             f"out={text!r} is no folder.", next_step="Give a folder on this machine."
         )
-    return Path(text).expanduser().absolute()
+    return placing.named(text)

@@ -16,7 +16,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command that `sys.argv` names; its exit codes stand in `changeclothes --help`."""
-    if not find_spec("click"):
+    if not (find_spec("click") and find_spec("rich")):
         sys.stderr.write("The command line needs: pip install 'changeclothes-async[cli]'\n")
         sys.exit(2)
     from changeclothes_async.cli import commands

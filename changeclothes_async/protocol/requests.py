@@ -69,6 +69,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
+    kind: ClassVar[str]
     endpoint: ClassVar[str]
     picture_names: ClassVar[Mapping[str, str]]
     text_names: ClassVar[Mapping[str, str]]
@@ -117,6 +118,7 @@ class TryOn(Job):
     describes the garment in English.
     """
 
+    kind: ClassVar[str] = "try_on"
     endpoint: ClassVar[str] = "/api/openapi/change-clothes-ai"
     picture_names: ClassVar[Mapping[str, str]] = {"model": "modelImg", "garment": "garmentImg"}
     text_names: ClassVar[Mapping[str, str]] = {
@@ -136,6 +138,7 @@ class ChangeByPrompt(Job):
     (the service's default is 50), `num_inference_steps` 1 to 50 (default 28).
     """
 
+    kind: ClassVar[str] = "change_by_prompt"
     endpoint: ClassVar[str] = "/api/openapi/change-clothes-by-prompt"
     picture_names: ClassVar[Mapping[str, str]] = {"model": "modelImg"}
     text_names: ClassVar[Mapping[str, str]] = {

@@ -14,7 +14,7 @@ import tenacity
 
 from changeclothes_async import errors, settings
 from changeclothes_async.protocol import addresses
-from changeclothes_async.transport import session
+from changeclothes_async.transport import session, trying
 
 _HOPS = 3
 _TRIES = 4
@@ -32,13 +32,12 @@ async def fetch(
     https only (http on loopback where the API itself is there), public addresses only, at most
     three redirects and `max_result_bytes` bytes. Raises DownloadFailed.
     """
-    retrying = tenacity.AsyncRetrying(
+    return await trying.tried(
+        lambda: _once(web, options, url, consume),
         retry=tenacity.retry_if_exception(_may_pass),
         stop=tenacity.stop_after_attempt(_TRIES),
         wait=tenacity.wait_random_exponential(multiplier=0.25, max=8),
-        reraise=True,
     )
-    return await retrying(_once, web, options, url, consume)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -105,13 +105,13 @@ class Limits:
             self._slots.total_tokens = max(1, self.allowed // 2)
 
     def went_well(self) -> None:
-        """Give one slot back to the limit after each round of attempts without a refusal."""
+        """Give some slots back to the limit after each round of attempts without a refusal."""
         if self.allowed == self._most:
             return
         self._calm += 1
         if self._calm >= self.allowed:
             self._calm = 0
-            self._slots.total_tokens = self.allowed + 1
+            self._slots.total_tokens = min(self._most, self.allowed + max(1, self._most // 16))
 
     async def _opened(self) -> None:
         while self._loop.time() < self._open_at:  # it may be put off meanwhile

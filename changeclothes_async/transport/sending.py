@@ -12,7 +12,6 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -22,9 +21,7 @@ import tenacity
 
 from changeclothes_async import errors, settings
 from changeclothes_async.protocol import answers, multipart, retries
-from changeclothes_async.transport import limits, session
-
-_log = logging.getLogger("changeclothes_async")
+from changeclothes_async.transport import limits, logs, session, trying
 
 _MONEY: list[errors.Money] = ["not spent", "maybe spent", "spent"]
 
@@ -133,7 +130,10 @@ async def _kept(*sessions: session.Session | session.Downloads) -> AsyncGenerato
 
 
 class Call:
-    """One body on its way: the attempts, their number, and the time they took."""
+    """One body on its way: the attempts, their number, and the time they took.
+
+    `name` is what the log calls it.
+    """
 
     def __init__(
         self,
@@ -142,8 +142,10 @@ class Call:
         prepare: Callable[[], Awaitable[multipart.Body]],
         options: settings.Settings,
         journal: Journal | None = None,
+        name: str = "a call",
     ) -> None:
         self._sender = sender
+        self._name = name
         self._loop = asyncio.get_running_loop()
         self._url = options.base_url + path
         self._prepare = prepare
@@ -164,35 +166,28 @@ class Call:
         may have cost.
         """
         try:
-            return await self._tried()
+            made = await self._tried()
         except errors.ChangeClothesError as error:
-            error.attempts, error.elapsed = self.attempts, self._loop.time() - self._started
+            error.attempts, error.elapsed = self.attempts, self._elapsed
             if _MONEY.index(self._money) > _MONEY.index(error.money):
                 error.money = self._money
                 error.next_step += " An earlier attempt of this call may have cost credits."
+            logs.call_ended(self._name, self.attempts, self._elapsed, error)
             raise
+        except asyncio.CancelledError:
+            logs.call_ended(self._name, self.attempts, self._elapsed, None)
+            raise
+        logs.call_ended(self._name, self.attempts, self._elapsed, made)
+        return made
+
+    @property
+    def _elapsed(self) -> float:
+        return self._loop.time() - self._started
 
     async def _tried(self) -> answers.Made:
-        """Make the first attempt; tenacity takes over with its failure, if there is one.
-
-        What succeeds at once, as nearly all do, so does not pay for the machinery: a tenth of
-        what the client adds to a call.
-        """
-        failures = []
-        try:
-            return await self._attempt()
-        except errors.ChangeClothesError as error:
-            failures.append(error)
-
-        async def further() -> answers.Made:
-            if failures:
-                raise failures.pop()
-            return await self._attempt()
-
-        retrying = tenacity.AsyncRetrying(
-            retry=self._is_safe_again, wait=self._pause, sleep=asyncio.sleep, reraise=True
+        return await trying.tried(
+            self._attempt, retry=self._is_safe_again, wait=self._pause, sleep=asyncio.sleep
         )
-        return await retrying(further)
 
     def _is_safe_again(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
@@ -222,7 +217,7 @@ class Call:
             return await asyncio.shield(attempt)
         except asyncio.CancelledError:
             if self._journal is None:  # a journal has it written down
-                attempt.add_done_callback(_report)
+                attempt.add_done_callback(logs.left_alone_ended)
             raise
         except errors.ChangeClothesError as error:
             self._last = error
@@ -232,6 +227,8 @@ class Call:
     async def _queue(self) -> limits.Slot:
         try:
             async with asyncio.timeout_at(self._ends):
+                if self._options.max_waiting is not None and not self.attempts:
+                    self._sender.limits.admit()  # those who came with it may have filled the queue
                 with self._sender.limits.queued():
                     self._body = self._body or await self._prepare()
                     return await self._sender.limits.slot()
@@ -245,10 +242,12 @@ class Call:
         assert self._body  # noqa: S101 - prepared while queueing
         journal, sender = self._journal, self._sender
         upload = session.Upload(self._body, journal.sent if journal else None)
+        number, began = self.attempts, self._loop.time()
         try:
             if journal:
-                await journal.claim(self.attempts)
+                await journal.claim(number)
             sender.counts.sent += 1
+            logs.attempt_begins(self._name, number, self._body.length)
             outcome = await self._outcome(upload)
         except asyncio.CancelledError:
             outcome = _interrupted(upload)
@@ -257,6 +256,7 @@ class Call:
                 raise
         finally:
             sender.limits.give_back(slot)
+        logs.attempt_ended(self._name, number, self._loop.time() - began, outcome)
         self._count(slot, outcome)
         await self._settle(outcome)
         if isinstance(outcome, answers.Made):
@@ -293,15 +293,3 @@ def _interrupted(upload: session.Upload) -> errors.ChangeClothesError:
     if upload.sent_whole:
         return errors.Unsure("The call was stopped after its request was sent whole.")
     return errors.NotSent("The call was stopped before its request was sent whole.", final=True)
-
-
-def _report(attempt: asyncio.Task[answers.Made]) -> None:
-    """Log how a call ended whose caller had gone: its result is paid, and must not be lost."""
-    if attempt.cancelled():
-        return
-    if error := attempt.exception():
-        _log.warning("A call whose caller had gone ended: %s", error)
-    else:
-        _log.warning(
-            "A call whose caller had gone was paid; its result: %s", attempt.result().result_img_url
-        )

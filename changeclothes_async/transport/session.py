@@ -102,7 +102,9 @@ class Session:
         self._connect = options.connect_timeout
         self._given = given is not None
         self._http = given or _http(
-            aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE), options.trust_env
+            aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE),
+            options.trust_env,
+            options.trace_configs,
         )
 
     async def close(self) -> None:
@@ -266,13 +268,18 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-def _http(connector: aiohttp.TCPConnector, trust_env: bool) -> aiohttp.ClientSession:
+def _http(
+    connector: aiohttp.TCPConnector,
+    trust_env: bool,
+    trace_configs: Iterable[aiohttp.TraceConfig] = (),
+) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         trust_env=trust_env,
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None),
         cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=list(trace_configs),
     )
 
 

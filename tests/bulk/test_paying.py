@@ -68,6 +68,18 @@ async def test_a_paid_job_is_given_again(book: Ledger) -> None:
     assert send.calls == 1
 
 
+async def test_a_claim_finds_out_what_a_look_would_have(book: Ledger) -> None:
+    """Without a look, what was paid is given and what may be paid is raised, and neither sent."""
+    payments, send = paying.Payments(book), Sending(made(), errors.Unsure("lost"))
+    send.gate.set()
+    await payments.pay(JOB, "/e", send)
+    assert (await payments.pay(JOB, "/e", send, look=False))[0].seed == 7
+    for _ in range(2):
+        with pytest.raises(errors.Unsure, match="lost"):
+            await payments.pay(OTHER, "/e", send, look=False)
+    assert [len(await book.attempts(job)) for job in (JOB, OTHER)] == [1, 1]
+
+
 async def test_equal_calls_in_flight_are_one(book: Ledger) -> None:
     """A hundred who ask at once pay once; another job is another call."""
     payments, send = paying.Payments(book), Sending(made(), made())

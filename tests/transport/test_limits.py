@@ -110,6 +110,22 @@ async def test_nobody_waiting_allowed_still_fills_the_slots():
         shared.admit()
 
 
+async def test_a_free_slot_is_one_that_nothing_holds_back():
+    """Neither another caller, nor a common pause, nor the pace."""
+    shared = limited(max_concurrency=1)
+    assert shared.is_free()
+    slot = await shared.slot()
+    assert not shared.is_free()
+    shared.give_back(slot)
+    with shared.queued():
+        assert not shared.is_free()
+    shared.refused(slot, 60)
+    assert not shared.is_free()
+    paced = limited(max_per_minute=1)
+    paced.give_back(await paced.slot())
+    assert not paced.is_free()
+
+
 def now():
     return asyncio.get_running_loop().time()
 

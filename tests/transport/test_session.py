@@ -89,6 +89,22 @@ async def test_the_flag_is_up_before_the_closing_boundary_is_handed_over(tmp_pat
     assert sum(len(piece) for piece, _ in writer.seen) == upload.size == body.length
 
 
+async def test_small_frames_go_out_together_and_in_their_order():
+    """Up to 128 kB is one piece; what is larger is cut, and nothing changes places."""
+    pictures = [
+        (name, multipart.Picture(images.Bytes(png(size)), images.Kind("image/png", ".png")))
+        for name, size in [("one", 90_000), ("two", 90_000), ("three", 200_000), ("four", 9)]
+    ]
+    body = multipart.body([("category", "dresses")], pictures)
+    upload = session.Upload(body)
+    writer = Writer(upload)
+    await upload.write_with_length(writer, body.length)
+    pieces = [piece for piece, _ in writer.seen]
+    assert b"".join(pieces) == b"".join([*body.frames, body.tail])
+    assert max(map(len, pieces)) <= 128 * 2**10
+    assert len(pieces) == 6
+
+
 CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     b'12\r\n{"code": 200, "dat\r\n'
@@ -355,3 +371,27 @@ async def test_a_short_key_does_not_spoil_the_result():
         clients.AsyncChangeClothes("results", peer.url) as one,
     ):
         assert (await one.try_on(**LOOK)).result_img_url == peers.RESULT
+
+
+async def test_trace_configs_see_the_calls(client):
+    """The API's session may be traced by aiohttp's own means, one client after another."""
+    seen = []
+
+    async def starts(session, context, request):
+        seen.append(request.url.path)
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_start.append(starts)
+    async with peers.serve(peers.answering(peers.MADE)) as peer:
+        await client(peer, trace_configs=[tracing]).try_on(**LOOK)
+        await client(peer, trace_configs=[tracing]).try_on(**LOOK)
+    assert seen == ["/api/openapi/change-clothes-ai"] * 2
+
+
+async def test_trace_configs_do_not_go_with_a_session_of_one_s_own():
+    """That one has its own; silence about it would look like a trace that saw nothing."""
+    async with aiohttp.ClientSession() as own:
+        with pytest.raises(errors.InvalidInput, match="trace_configs"):
+            clients.AsyncChangeClothes(
+                KEY, "https://a.example", session=own, trace_configs=[aiohttp.TraceConfig()]
+            )

@@ -1,0 +1,87 @@
+"""What is logged of calls: each in one line at INFO, its attempts at DEBUG.
+
+Rule of this file: words of ours and numbers only, so no key, picture or address can get in; but
+for the result of a call that nobody waits for any more, which would be lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+from changeclothes_async import errors, settings
+from changeclothes_async.protocol import answers
+
+_log = logging.getLogger("changeclothes_async")
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO}
+
+
+def follow_environment() -> None:
+    """Log to stderr where CHANGECLOTHES_LOG says so, unless the program has set up its own logging.
+
+    Raises InvalidInput for anything but debug and info.
+    """
+    wish = os.environ.get(settings.LOG_VARIABLE, "").strip().lower()
+    if not wish:
+        return
+    if wish not in _LEVELS:
+        raise errors.InvalidInput(
+            f"{settings.LOG_VARIABLE}={wish[:60]!r} is not accepted.",
+            next_step=f"Use {' or '.join(_LEVELS)}, or unset it.",
+        )
+    _log.setLevel(_LEVELS[wish])
+    if not _log.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        _log.addHandler(handler)
+
+
+def attempt_begins(call: str, number: int, size: int) -> None:
+    """Log that an attempt's request of `size` bytes is about to be sent."""
+    _log.debug("%s: attempt %d, %d bytes to send", call, number, size)
+
+
+def attempt_ended(
+    call: str, number: int, seconds: float, outcome: answers.Made | errors.ChangeClothesError
+) -> None:
+    """Log how an attempt ended, and what it cost."""
+    if _log.isEnabledFor(logging.DEBUG):
+        _log.debug("%s: attempt %d ended after %.2f s, %s", call, number, seconds, _words(outcome))
+
+
+def call_ended(
+    call: str,
+    attempts: int,
+    seconds: float,
+    outcome: answers.Made | errors.ChangeClothesError | None,
+) -> None:
+    """Log how a call ended, and what all of its attempts cost; None where its caller has gone."""
+    # What a ledger has already needs no call; asking it is not one.
+    level = logging.DEBUG if isinstance(outcome, errors.LedgerBusy) else logging.INFO
+    if _log.isEnabledFor(level):
+        words = _words(outcome)
+        _log.log(level, "%s: %s; attempts %d, %.2f s", call, words, attempts, seconds)
+
+
+def left_alone_ended(attempt: asyncio.Task[answers.Made]) -> None:
+    """Log how a call ended whose caller had gone: its result is paid, and must not be lost."""
+    if attempt.cancelled():
+        return
+    if error := attempt.exception():
+        _log.warning("A call whose caller had gone ended: %s", error)
+    else:
+        _log.warning(
+            "A call whose caller had gone was paid; its result: %s", attempt.result().result_img_url
+        )
+
+
+def _words(outcome: answers.Made | errors.ChangeClothesError | None) -> str:
+    if outcome is None:
+        return "left by its caller; what is on the wire arrives"
+    if isinstance(outcome, answers.Made):
+        return "paid, spent"
+    numbers = {"HTTP": outcome.http_status, "code": outcome.code}
+    known = ", ".join(f"{name} {value}" for name, value in numbers.items() if value is not None)
+    return f"{type(outcome).__name__}{f' ({known})' if known else ''}, {outcome.money}"
