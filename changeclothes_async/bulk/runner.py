@@ -3,9 +3,8 @@
 Rules of this file:
 
 * The ledger decides what is sent; a run is resumed by running it again.
-* A budget counts claims and is never exceeded by one; a claim that cost nothing is put back.
-* An error of the account, an empty budget or a wish to stop ends the claims; what is under way
-  arrives, is settled and saved.
+* An error of the account, an empty budget or a wish to stop ends the claims (see `permits`); what
+  is under way arrives, is settled and saved.
 * While the network or the service is away, cells wait and try again; none is given up for it
   unless it stays away.
 """
@@ -17,14 +16,21 @@ import logging
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from changeclothes_async import errors, results, settings
-from changeclothes_async.bulk import calls, grid, interrupts, ledger, looking, paying, planning
+from changeclothes_async.bulk import (
+    calls,
+    grid,
+    interrupts,
+    ledger,
+    looking,
+    paying,
+    permits,
+    planning,
+)
 from changeclothes_async.bulk import progress as reporting
 from changeclothes_async.bulk.states import Event, State
 from changeclothes_async.protocol import answers
-from changeclothes_async.transport import sending
 
 _log = logging.getLogger("changeclothes_async")
 
@@ -49,7 +55,7 @@ class Terms:
 
 
 class Run:
-    """One run: its cells under way, its budget, and what stops it."""
+    """One run: its cells under way, and what became of them; `known` is the ledger's count."""
 
     def __init__(
         self,
@@ -59,6 +65,7 @@ class Run:
         options: settings.Settings,
         book: ledger.Ledger,
         terms: Terms,
+        known: dict[State, int],
     ) -> None:
         self._work, self._out, self._caller = work, out, caller
         # These are a single call's: a cell's wait for its turn is nobody's impatience.
@@ -71,22 +78,21 @@ class Run:
         self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
         self._downloads = asyncio.Semaphore(_DOWNLOADS)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: dict[str, asyncio.Task[Any] | None] = {}
-        self._claims = 0
-        self._spent = f"the budget of {terms.max_calls} calls is spent"
-        self._defect: BaseException | None = None
         self._heard_at: float | None = None
-        self._tally: reporting.Tally
+        self._tally = reporting.Tally(len(work.rows) * len(work.columns), known)
+        self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self.problems: dict[str, errors.ChangeClothesError] = {}
-        self.stopped: errors.ChangeClothesError | str | None = None
+
+    @property
+    def stopped(self) -> errors.ChangeClothesError | str | None:
+        """What stopped it early."""
+        return self._permits.stopped
 
     async def run(self) -> None:
         """Work through all cells; what stopped it early is then in `stopped`.
 
         Raises what `on_event` raised, when all that was under way is written down.
         """
-        size = len(self._work.rows) * len(self._work.columns)
-        self._tally = reporting.Tally(size, await self._book.counts())
         ticking = asyncio.create_task(self._tick())
         try:
             with interrupts.handled(self._interrupted, self._abort):
@@ -99,64 +105,8 @@ class Run:
             await asyncio.gather(ticking, *self._tasks, return_exceptions=True)
             if self._terms.bar:
                 self._terms.bar.close(self._tally.snapshot())
-        if self._defect:
-            raise self._defect
-
-    def stop(self, reason: errors.ChangeClothesError | str) -> None:
-        """Make no further claims; what is under way arrives, what only waits is let go."""
-        self.stopped = self.stopped or reason
-        for cell in list(self._waiting):
-            self.waits(cell, self._waiting[cell])
-
-    def waits(self, cell: str, task: asyncio.Task[Any] | None) -> None:
-        """Take note that a cell waits for its turn; in a run that is stopping it waits in vain."""
-        self._waiting[cell] = task
-        if self.stopped is not None and task is not None:
-            task.cancel()
-
-    def goes(self, cell: str) -> asyncio.Task[Any] | None:
-        """Take note that a cell is sent now, and give the task that waited."""
-        return self._waiting.pop(cell, None)
-
-    def tell(
-        self,
-        kind: str,
-        cell: str,
-        size: int = 0,
-        error: errors.ChangeClothesError | None = None,
-        attempt: int = 0,
-    ) -> None:
-        """Report an event to whoever asked for them; a listener that fails stops the run.
-
-        It must not break in between an answer and its place in the ledger.
-        """
-        if self._terms.on_event:
-            try:
-                self._terms.on_event(reporting.Event(kind, cell, size, error, attempt=attempt))
-            except Exception as failure:
-                self._defect = self._defect or failure
-                self.stop(f"on_event failed: {failure!r}")
-
-    def take_call(self) -> None:
-        """Take one call out of the budget. Raises BatchStopped when no more may be made."""
-        if self.stopped is None and self._claims == self._terms.max_calls:
-            self.stop(self._spent)
-        if self.stopped is not None:
-            raise errors.BatchStopped("The run is stopping; this cell was not sent.")
-        self._claims += 1
-        self._tally.calls += 1
-        self._tally.in_flight += 1
-
-    def answered(self) -> None:
-        """Take note that one fewer call is under way."""
-        self._tally.in_flight -= 1
-
-    def put_back_call(self) -> None:
-        """Put a call back that cost nothing."""
-        self._claims -= 1
-        self._tally.calls -= 1
-        if self.stopped == self._spent:
-            self.stopped = None  # the call that cost nothing may take its own place again
+        if self._permits.defect:
+            raise self._permits.defect
 
     async def _feed(self) -> None:
         reader, wishes = self._caller.reader, self._terms.wishes
@@ -176,8 +126,7 @@ class Run:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (defect := task.exception()):
-            self._defect = self._defect or defect
-            self.stop(f"a defect: {defect!r}")
+            self._permits.breaks(defect)
 
     async def _cell(self, planned: planning.Planned) -> None:
         try:
@@ -197,7 +146,7 @@ class Run:
     async def _bought(self, planned: planning.Planned) -> answers.Made | None:
         """Make a cell's call; None where it ended in an error, which is then counted."""
         self._tally.leaves(planned.state)
-        self.waits(planned.name, asyncio.current_task())
+        self._permits.waits(planned.name, asyncio.current_task())
         error: errors.ChangeClothesError
         try:
             made = await self._patiently(planned)
@@ -208,10 +157,10 @@ class Run:
             error = caught
         else:
             self._tally.enters(State.PAID)
-            self.tell("paid", planned.name)
+            self._permits.tell("paid", planned.name)
             return made
         finally:
-            self.goes(planned.name)
+            self._permits.goes(planned.name)
             self._ahead.release()
         self._failed(planned, error)
         return None
@@ -225,7 +174,7 @@ class Run:
             except errors.ChangeClothesError as error:
                 if not self._may_pass(error):
                     raise
-                self.tell("waiting", planned.name, error=error)
+                self._permits.tell("waiting", planned.name, error=error)
             else:
                 self._heard_at = _now()
                 return made
@@ -240,7 +189,7 @@ class Run:
             name=planned.name,
             again=planned.knows,
             expected=planned.identity,
-            watched=lambda page: _Watched(page, self, planned.name),
+            watched=lambda page: permits.Permitted(page, self._permits, planned.name),
             called=f"{planned.job.kind} {planned.name}",
         )
 
@@ -268,16 +217,16 @@ class Run:
                 state = State.FAILED  # an earlier attempt of it did
         elif state is planned.state:
             # The account, the ledger, or a network that stays away: no other cell can succeed.
-            self.stop(error)
+            self._permits.stop(error)
         self._tally.enters(state)
-        self.tell(_KINDS.get(state, "given back"), planned.name, error=error)
+        self._permits.tell(_KINDS.get(state, "given back"), planned.name, error=error)
 
     async def _saved(self, planned: planning.Planned, made: answers.Made) -> None:
         look = results.look(made, self._fetcher, 1)
         try:
             async with self._downloads:
                 saved = await look.saved(self._out / planned.name)
-                self.tell("placed", planned.name)
+                self._permits.tell("placed", planned.name)
                 await self._save_mask(look, planned.name)
                 await self._book.save(
                     planned.name,
@@ -289,12 +238,12 @@ class Run:
                 )
         except errors.ChangeClothesError as error:
             self.problems[planned.name] = error
-            self.tell("failed", planned.name, error=error)
+            self._permits.tell("failed", planned.name, error=error)
             if not isinstance(error, errors.DownloadFailed):
-                self.stop(error)
+                self._permits.stop(error)
             return
         self._tally.saved()
-        self.tell("saved", planned.name)
+        self._permits.tell("saved", planned.name)
 
     async def _save_mask(self, look: results.Look, name: str) -> None:
         """Save the mask beside; it is an extra, and no reason to call a cell unsaved."""
@@ -305,7 +254,7 @@ class Run:
                 _log.info("The mask of %s was not saved: %s", name, error)
 
     def _interrupted(self) -> None:
-        self.stop("interrupted")
+        self._permits.stop("interrupted")
         self._tally.stopping = True
 
     def _abort(self) -> None:
@@ -317,47 +266,6 @@ class Run:
         while self._terms.bar:
             self._terms.bar.update(self._tally.snapshot())
             await asyncio.sleep(_REFRESH)
-
-
-@dataclass(slots=True)
-class _Watched:
-    """A page of the ledger whose run is asked for leave, and told how it goes."""
-
-    page: paying.Page
-    run: Run
-    cell: str
-    task: asyncio.Task[Any] | None = None
-    attempt: int = 0
-
-    async def claim(self, attempt: int) -> None:
-        """Take a call out of the budget, and write the claim down."""
-        self.task = self.run.goes(self.cell)
-        self.run.take_call()
-        try:
-            await self.page.claim(attempt)
-        except errors.ChangeClothesError:
-            self.run.answered()
-            self.run.put_back_call()
-            raise
-        self.attempt = attempt
-        self.run.tell("claimed", self.cell, attempt=attempt)
-
-    def sent(self, size: int, whole: bool) -> None:
-        """Report bytes, and the whole request."""
-        self.run.tell("sent" if whole else "sending", self.cell, size, attempt=self.attempt)
-
-    async def settle(self, outcome: sending.Outcome) -> None:
-        """Write the end down, and put back what cost nothing."""
-        error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
-        if isinstance(error, errors.AccountError):
-            # Now, before anything is awaited: this attempt's slot is free for the next cell.
-            self.run.stop(error)
-        self.run.answered()
-        self.run.tell("answered", self.cell, error=error, attempt=self.attempt)
-        await self.page.settle(outcome)
-        if paying.event_of(outcome) is Event.GIVE_BACK:
-            self.run.put_back_call()
-            self.run.waits(self.cell, self.task)
 
 
 def _known(planned: planning.Planned) -> answers.Made | None:

@@ -35,8 +35,9 @@ async def run(
     await caller.sender()  # what adopts the ledger where this is left early
     await work.settle(caller.reader.settled)
     book = await ledger.Ledger.open(folder / LEDGER)
-    going = runner.Run(work, folder, caller, options, book, terms)
     try:
+        known = await book.counts()
+        going = runner.Run(work, folder, caller, options, book, terms, known)
         await going.run()
         await caller.aborted()
     except BaseException:

@@ -13,15 +13,13 @@ if TYPE_CHECKING:
     from changeclothes_async.sandbox import Sandbox
 
 
-class _Latency(click.ParamType[tuple[float, float]]):
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        least, _, most = str(value).partition("-")
-        try:
-            return float(least), float(most or least)
-        except ValueError:
-            self.fail(f"{value!r} is no time. Write 2, or 0.5-2 for a range.", param, ctx)
+def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, float]:
+    del ctx, param
+    least, _, most = value.partition("-")
+    try:
+        return float(least), float(most or least)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no time. Write 2, or 0.5-2 for a range.") from None
 
 
 @click.command(
@@ -58,7 +56,13 @@ class _Latency(click.ParamType[tuple[float, float]]):
 @click.option(
     "--fault", "faults", multiple=True, metavar="SPEC", help="What goes wrong; see below."
 )
-@click.option("--latency", type=_Latency(), default="0", help="How long a call takes: 2, or 0.5-2.")
+@click.option(
+    "--latency",
+    callback=_latency,
+    metavar="SECONDS",
+    default="0",
+    help="How long a call takes: 2, or 0.5-2.",
+)
 @click.option("--api-key", help="The key it takes; a new one unless given.")
 def serve(faults: tuple[str, ...], **options: Any) -> Any:
     """Serve the sandbox: the same API on this machine, with no account and no network.
