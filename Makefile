@@ -19,7 +19,7 @@ help:  ## Show this list
 	touch $@
 
 .venv/check: .venv/test
-	$(BIN)/pip install --quiet --group check
+	$(BIN)/pip install --quiet --group check --group docs
 	touch $@
 
 demo: .venv/demo  ## Dress drawn models on the embedded sandbox: pictures and a gallery in demo/
@@ -28,20 +28,25 @@ demo: .venv/demo  ## Dress drawn models on the embedded sandbox: pictures and a 
 test: .venv/test  ## Run all tests
 	$(BIN)/pytest
 
-check: .venv/check  ## Formatting, lint, types, import floors
+check: .venv/check  ## Formatting, lint, types, import floors, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: .venv/check  ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/check  ## Build the documentation into site/
+	$(BIN)/python -m docs.scripts.pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: .venv/demo  ## Measure against peers, side by side (minutes)
 	$(PYTHON) -m venv benchmarks/.venv
-	benchmarks/.venv/bin/pip install --quiet --editable . --requirement benchmarks/requirements.txt
+	benchmarks/.venv/bin/pip install --quiet --requirement benchmarks/requirements.txt
 	benchmarks/.venv/bin/python -m benchmarks
 
 clean:  ## Remove what these targets made

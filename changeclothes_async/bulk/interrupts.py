@@ -39,7 +39,9 @@ def handled(first: Callable[[], None], second: Callable[[], None]) -> Iterator[N
 
 
 def _is_default(handler: Any) -> bool:
-    """Tell whether a handler is Python's own, or the one that `asyncio.run` puts in its place."""
+    """Tell whether a handler is Python's own, or what asyncio or a notebook puts in its place."""
+    if getattr(handler, "__module__", "") == "ipykernel.ipkernel":
+        return True  # it would cancel the cell in the midst of what is paid for
     if isinstance(handler, functools.partial):
         return isinstance(getattr(handler.func, "__self__", None), asyncio.Runner)
     return handler in {signal.SIG_DFL, signal.default_int_handler}

@@ -1,0 +1,210 @@
+"""A fitting room with FastAPI: upload a photograph, choose a garment, see the look.
+
+    pip install 'changeclothes-async[pictures]' fastapi python-multipart uvicorn
+    changeclothes serve             # and paste the two lines it prints, or export your own key
+    GARMENTS=photos/garments uvicorn --app-dir docs/examples fastapi_app:app
+
+GARMENTS is a folder with the folders upper_body, lower_body and dresses; what is made goes into
+LOOKS. Pictures are behind names that nobody can guess; a real shop would also ask who is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Form, HTTPException, Request, UploadFile
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+
+from changeclothes_async import (
+    AsyncChangeClothes,
+    ChangeClothesError,
+    Grid,
+    InvalidInput,
+    JobError,
+    Look,
+    Snapshot,
+    TooManyWaiting,
+)
+
+LOOKS = Path(os.environ.get("LOOKS", "looks")).absolute()
+GARMENTS = {
+    file.stem: file for file in sorted(Path(os.environ.get("GARMENTS", "garments")).glob("*/*.*"))
+}
+PAGE = Path(__file__).with_name("page.html")
+log = logging.getLogger("fitting-room")
+SHOWN = {".html", ".jpg", ".png", ".webp"}  # and not the ledger, which lies beside the pictures
+
+
+@dataclass
+class Run:
+    """A grid in the background, which is also its own bar: it keeps the last snapshot."""
+
+    snapshot: Snapshot | None = None
+    task: asyncio.Task[Any] | None = None
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Keep how it is going."""
+        self.snapshot = snapshot
+
+    close = update
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Make one client for the life of the app; what is paid for arrives before it ends."""
+    runs: dict[str, Run] = {}
+    app.state.runs = runs
+    async with AsyncChangeClothes(
+        max_concurrency=int(os.environ.get("AT_ONCE", "32")),
+        max_waiting=int(os.environ.get("WAITING", "200")),
+        ledger=LOOKS / "ledger.db",
+    ) as app.state.client:
+        yield
+        tasks = [run.task for run in runs.values() if run.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.exception_handler(ChangeClothesError)
+async def failed(_: Request, error: ChangeClothesError) -> JSONResponse:
+    """Say at once that all is full, what is wrong with a picture, and no more than that."""
+    if isinstance(error, TooManyWaiting):
+        return JSONResponse({"detail": "All cabins are taken."}, 503, {"Retry-After": "5"})
+    if isinstance(error, InvalidInput | JobError):
+        return JSONResponse({"detail": error.message}, 422)
+    log.error("A call failed: %s", error)
+    return JSONResponse({"detail": "That did not work."}, 502)
+
+
+@app.get("/")
+async def page() -> FileResponse:
+    """Give the page."""
+    return FileResponse(PAGE)
+
+
+@app.get("/garments")
+async def garments() -> list[str]:
+    """Name what there is to put on."""
+    return list(GARMENTS)
+
+
+@app.get("/garments/{name}")
+async def garment_picture(name: str) -> FileResponse:
+    """Show a garment."""
+    return FileResponse(chosen(name))
+
+
+@app.post("/looks")
+async def looks(
+    request: Request, photograph: UploadFile, garment: Annotated[str, Form()]
+) -> dict[str, str]:
+    """Dress someone, and tell where the picture is."""
+    file = chosen(garment)
+    client: AsyncChangeClothes = request.app.state.client
+    call = client.try_on(model=photograph.file, garment=file, category=file.parent.name)
+    look = await unless_gone(request, call)
+    path = await look.save(LOOKS / "single" / secrets.token_urlsafe())
+    return {"picture": f"pictures/single/{path.name}"}
+
+
+async def unless_gone(request: Request, call: Awaitable[Look]) -> Look:
+    """Wait for a call, but no longer than the browser does.
+
+    Whoever leaves also leaves the queue. A call on the wire arrives all the same, and the ledger
+    keeps its result for the next one who asks.
+    """
+    making = asyncio.ensure_future(call)
+    leaving = asyncio.ensure_future(gone(request))
+    try:
+        await asyncio.wait({making, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if making.done():
+            return making.result()
+        raise HTTPException(499)
+    finally:
+        making.cancel()
+        leaving.cancel()
+
+
+async def gone(request: Request) -> None:
+    """Wait until the browser has closed the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+@app.post("/grids", status_code=202)
+async def grids(request: Request, photograph: UploadFile) -> dict[str, str]:
+    """Begin to dress someone in everything there is."""
+    name = secrets.token_urlsafe()
+    grid = Grid(models={"you": await photograph.read()}, garments=list(GARMENTS.values()))
+    run = request.app.state.runs[name] = Run()
+    client: AsyncChangeClothes = request.app.state.client
+    run.task = asyncio.create_task(client.run_grid(grid, out=LOOKS / name, progress=run))
+    run.task.add_done_callback(report)
+    return {"id": name}
+
+
+@app.get("/grids/{name}/events")
+async def events(request: Request, name: str) -> StreamingResponse:
+    """Tell how a grid is going, as server-sent events."""
+    run = request.app.state.runs.get(name)
+    if run is None:
+        raise HTTPException(404)
+    return StreamingResponse(told(name, run), media_type="text/event-stream")
+
+
+async def told(name: str, run: Run) -> AsyncIterator[str]:
+    """Give an event a few times a second, and at the end the gallery or what went wrong."""
+    while True:
+        end = ending(name, run)
+        if run.snapshot or end:
+            counts = (
+                {"saved": run.snapshot.saved, "total": run.snapshot.total} if run.snapshot else {}
+            )
+            yield f"data: {json.dumps(counts | end)}\n\n"
+        if end:
+            return
+        await asyncio.sleep(0.2)
+
+
+def report(task: asyncio.Task[Any]) -> None:
+    """Log what went wrong, since nobody awaits a task in the background."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("A grid failed.", exc_info=error)
+
+
+def ending(name: str, run: Run) -> dict[str, str]:
+    """Tell where the gallery is once it is there; nothing before."""
+    if not run.task or not run.task.done():
+        return {}
+    if run.task.cancelled() or run.task.exception():
+        return {"error": "That did not work."}
+    return {"gallery": f"pictures/{name}/index.html"}
+
+
+@app.get("/pictures/{path:path}")
+async def pictures(path: str) -> FileResponse:
+    """Show what was made."""
+    file = (LOOKS / path).resolve()
+    if file.is_relative_to(LOOKS) and file.suffix in SHOWN and file.is_file():
+        return FileResponse(file)
+    raise HTTPException(404)
+
+
+def chosen(name: str) -> Path:
+    """Give a garment's file."""
+    if name not in GARMENTS:
+        raise HTTPException(404, "There is no such garment.")
+    return GARMENTS[name]

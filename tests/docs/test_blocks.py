@@ -1,0 +1,25 @@
+"""The pages' code: every block runs against the sandbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async.sandbox import Sandbox
+from tests.docs import blocks
+
+WITH_CODE = [page for page in blocks.PAGES if any(blocks.found(page))]
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(blocks.ROOT)))
+def test_the_code_of_a_page_runs(page: Path, folder: Path, account: Sandbox) -> None:
+    """What a page shows works as it stands, in the order in which it is read."""
+    blocks.run(page)
+
+
+@pytest.mark.parametrize("page", blocks.PAGES, ids=lambda page: page.stem)
+def test_every_fence_is_a_block(page: Path) -> None:
+    """No block hides from the tests behind an indent or a misspelt fence."""
+    fences = page.read_text("utf-8").count("```")
+    assert fences == 2 * len(list(blocks.found(page)))
