@@ -18,6 +18,7 @@ from changeclothes_async.protocol import answers, images, multipart, requests
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
     from changeclothes_async.bulk import paying, progress
     from changeclothes_async.transport import reading, sending, session
+    from changeclothes_async.transport.sender import Sender
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
 
@@ -55,7 +56,7 @@ class Caller:
         self._opening: asyncio.Future[paying.Payments] | None = None
         self._given = given
         self.listener = hearing.Listener(on_event)
-        self._senders: dict[asyncio.AbstractEventLoop, sending.Sender] = {}
+        self._senders: dict[asyncio.AbstractEventLoop, Sender] = {}
         self._reader: reading.Reader | None = None
         self._aborting: asyncio.Future[None] | None = None
         self._closed = False
@@ -68,7 +69,7 @@ class Caller:
         self._reader = self._reader or reading.Reader()
         return self._reader
 
-    async def sender(self) -> sending.Sender:
+    async def sender(self) -> Sender:
         """Give the running loop's sender, made at its first call."""
         if self._closed:
             raise errors.ClientClosed("This client was closed.")
@@ -227,11 +228,11 @@ class Caller:
         if self._opening:
             await (await self._opening).close()
 
-    async def _made(self, loop: asyncio.AbstractEventLoop) -> sending.Sender:
-        from changeclothes_async.transport import sending
+    async def _made(self, loop: asyncio.AbstractEventLoop) -> Sender:
+        from changeclothes_async.transport.sender import Sender
 
         for old in [known for known in self._senders if known.is_closed()]:
             del self._senders[old]
-        sender = self._senders[loop] = sending.Sender(self._options, self._given)
+        sender = self._senders[loop] = Sender(self._options, self._given)
         await sender.open()
         return sender

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from . import cutting
-from .cutting import Floats
-from .prompting import Wish, draw
+from changeclothes_async.sandbox import pixels
+from changeclothes_async.sandbox.pixels import Box, Floats
+from changeclothes_async.sandbox.prompting import Wish, draw
 
 Points = Sequence[tuple[float, float]]
 
@@ -73,65 +73,54 @@ class Canvas:
         outline = np.concatenate([line + across * half, (line - across * half)[::-1]])
         return self.mask([(float(x), float(y)) for x, y in outline])
 
-    def paint(self, cover: Floats, paint: str | Floats, depth: float = 0.16) -> None:
+    def paint(self, cover: Floats, paint: str | Floats | Wish, depth: float = 0.16) -> None:
         """Fill a shape with a colour or a cloth, darker by `depth` towards its right edge."""
         reach = 0.07 * self.unit
-        box = _box(cover, reach)
+        box = pixels.box(cover, reach)
         part = cover[box]
-        lit = _moved(cutting.blur(part, reach), -round(reach * 0.5), -round(reach * 0.6))
+        lit = _moved(pixels.blur(part, reach), -round(reach * 0.5), -round(reach * 0.6))
         shade = 1 - depth * (1 - np.clip(lit * 1.25 - 0.2, 0, 1))
-        flat = colour(paint) if isinstance(paint, str) else paint
-        flat = flat[box] if flat.ndim > 1 else flat
-        self._blend(box, flat * shade[..., None], part)
+        self._blend(box, pixels.times(self._fill(paint, box), shade), part)
 
     def tint(self, cover: Floats, code: str, strength: float) -> None:
         """Let a colour show through over a shape."""
-        box = _box(cover, 1)
-        self._blend(box, colour(code), cover[box] * strength)
+        box = pixels.box(cover, 1)
+        self._blend(box, self._fill(code, box), cover[box] * np.float32(strength))
 
     def shadow(self, cover: Floats, within: Floats, strength: float = 0.2) -> None:
         """Darken what lies beside and below a shape, inside of another."""
-        box = _box(cover, 0.15 * self.unit)
+        box = pixels.box(cover, 0.15 * self.unit)
         part = cover[box]
-        soft = cutting.blur(_moved(part, max(1, round(0.03 * self.unit)), 0), 0.04 * self.unit)
-        self._blend(box, np.zeros(3, np.float32), soft * (1 - part) * within[box] * strength)
+        soft = pixels.blur(_moved(part, max(1, round(0.03 * self.unit)), 0), 0.04 * self.unit)
+        shade = 1 - soft * (1 - part) * within[box] * np.float32(strength)
+        self.pixels[box] = pixels.times(self.pixels[box], shade)
 
     def folds(self, cover: Floats, lines: Sequence[Points], strength: float = 0.1) -> None:
         """Lay soft folds over a shape: bright on one side of each line, dark on the other."""
         for line in lines:
             stroke = self.stroke(line, 0.04)
-            box = _box(stroke, 0.12 * self.unit)
-            thin = cutting.blur(stroke[box], 0.035 * self.unit)
+            box = pixels.box(stroke, 0.12 * self.unit)
+            thin = pixels.blur(stroke[box], 0.035 * self.unit)
             relief = (thin - _moved(thin, 0, round(0.045 * self.unit))) * cover[box]
-            self.pixels[box] *= 1 + 1.6 * strength * relief[..., None]
+            light = 1 + np.float32(1.6 * strength) * relief
+            self.pixels[box] = pixels.times(self.pixels[box], light)
 
-    def _blend(self, box: tuple[slice, slice], paint: Floats, part: Floats) -> None:
-        part = part[..., None]
-        self.pixels[box] = self.pixels[box] * (1 - part) + paint * part
+    def _blend(self, box: Box, paint: Floats, part: Floats) -> None:
+        self.pixels[box] = pixels.mixed(self.pixels[box], paint, part)
 
-    def cloth(self, wish: Wish) -> Floats:
-        """Return a cloth that covers the sheet, as a paint."""
-        v, u = np.mgrid[0 : self.height, 0 : self.width].astype(np.float32)
-        return draw(wish, (u - self.origin[0]) / self.unit, (v - self.origin[1]) / self.unit)
+    def _fill(self, paint: str | Floats | Wish, box: Box) -> Floats:
+        rows, columns = (np.arange(part.start, part.stop, dtype=np.float32) for part in box)
+        if isinstance(paint, Wish):
+            u, v = np.meshgrid(columns - self.origin[0], rows - self.origin[1])
+            return draw(paint, u / self.unit, v / self.unit)
+        flat = colour(paint) if isinstance(paint, str) else paint
+        return np.tile(flat.astype(np.float32), (len(rows), len(columns), 1))
 
     def file(self) -> bytes:
         """Return the picture as a PNG file."""
         file = io.BytesIO()
-        pixels = np.clip(self.pixels + 0.5, 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(file, "PNG", compress_level=4)
+        Image.fromarray(pixels.as_bytes(self.pixels)).save(file, "PNG", compress_level=2)
         return file.getvalue()
-
-
-def _box(cover: Floats, margin: float) -> tuple[slice, slice]:
-    """Return where a shape is, and a margin around it: the rest of the sheet need not be drawn."""
-    rows, columns = np.flatnonzero(cover.any(1)), np.flatnonzero(cover.any(0))
-    if not len(rows):
-        return slice(0, 4), slice(0, 4)
-    m = int(margin) + 2
-    return (
-        slice(max(rows[0] - m, 0), rows[-1] + m + 1),
-        slice(max(columns[0] - m, 0), columns[-1] + m + 1),
-    )
 
 
 def _moved(values: Floats, down: int, right: int) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from . import drawn_garments, drawn_people
+from changeclothes_async.sandbox import drawn_garments, drawn_people
 
 
 def models() -> dict[str, bytes]:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .canvas import Canvas, Points, colour, mirrored
-from .cutting import Floats
-from .prompting import Wish
+from changeclothes_async.sandbox.canvas import Canvas, Points, colour, mirrored
+from changeclothes_async.sandbox.pixels import Floats
+from changeclothes_async.sandbox.prompting import Wish
 
 
 class Cloth(NamedTuple):
@@ -23,13 +23,12 @@ class Cloth(NamedTuple):
     size: float = 1.0
     lengthwise: bool = False
 
-    def woven(self, canvas: Canvas) -> str | Floats:
+    def woven(self) -> str | Wish:
         """Return it as a paint for the canvas."""
         if self.pattern == "plain":
             return self.colours[0]
         colours = [colour(code) for code in self.colours]
-        wish = Wish("", colours, self.pattern, self.size, (0.5, 0.3), self.lengthwise)
-        return canvas.cloth(wish)
+        return Wish("", colours, self.pattern, self.size, (0.5, 0.3), self.lengthwise)
 
 
 def draw(category: str, name: str) -> bytes:
@@ -45,7 +44,7 @@ def draw(category: str, name: str) -> bytes:
 
 def _sew(canvas: Canvas, shape: Floats, cloth: Cloth, folds: Sequence[Points]) -> None:
     canvas.shadow(shape, np.ones_like(shape), 0.12)
-    canvas.paint(shape, cloth.woven(canvas), 0.2)
+    canvas.paint(shape, cloth.woven(), 0.2)
     canvas.folds(shape, folds, 0.12)
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import cutting
-from .canvas import Canvas, colour, mirrored
-from .cutting import Floats
+from changeclothes_async.sandbox import pixels
+from changeclothes_async.sandbox.canvas import Canvas, colour, mirrored
+from changeclothes_async.sandbox.pixels import Floats
 
 
 class Person(NamedTuple):
@@ -61,7 +61,7 @@ def draw(person: Person) -> bytes:
 def _body(canvas: Canvas, person: Person) -> Floats:
     wide, hips = person.build, person.hips
     if person.full:
-        ground = cutting.blur(canvas.ellipse(0.04, 3.52, 0.5, 0.05), 0.05 * canvas.unit)
+        ground = pixels.blur(canvas.ellipse(0.04, 3.52, 0.5, 0.05), 0.05 * canvas.unit)
         canvas.tint(ground, "#3a3430", 0.3)
     _hair_behind(canvas, person)
     end = 1.42 if person.legwear == "trousers" else 1.6

@@ -7,6 +7,7 @@ Then it is charged, and only then worked and answered, so that a lost answer is 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -15,13 +16,25 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from . import accounts, breaking, checks, envelopes, faults, forms, naming, studio, tiny
-from .records import Call
+from changeclothes_async.sandbox import (
+    accounts,
+    breaking,
+    checks,
+    envelopes,
+    faults,
+    forms,
+    naming,
+    studio,
+    tiny,
+)
+from changeclothes_async.sandbox.records import Call
 
 Job: TypeAlias = checks.TryOn | checks.ChangeByPrompt
 AnyStudio: TypeAlias = studio.Studio | tiny.TinyStudio
 
+_LOG = logging.getLogger(__name__)
 _MOST_CALLS = 100_000
+_BROKEN = "the sandbox broke at these pictures; see its log, or send others"
 
 _CHECKS: dict[str, Callable[[forms.Form], Job]] = {
     "/api/openapi/change-clothes-ai": checks.try_on,
@@ -131,10 +144,18 @@ class Endpoints:
         try:
             data = await self._result(job, studio, f"http://{request.host}")
         except envelopes.Refusal:
-            self.account.refund(call.charged)
-            call.charged = 0
+            self._refund(call)
             raise
+        except Exception:  # whatever breaks the work is an answer too, not a lost connection
+            _LOG.exception("the sandbox could not work call %d", call.number)
+            if not self._manners.charge_failures:
+                self._refund(call)
+            return self._fail(call, envelopes.SERVER_ERROR, _BROKEN)
         return _respond(call, 200, envelopes.success(data), code=envelopes.OK)
+
+    def _refund(self, call: Call) -> None:
+        self.account.refund(call.charged)
+        call.charged = 0
 
     async def _result(self, job: Job, studio: AnyStudio, origin: str) -> dict[str, Any]:
         if isinstance(job, checks.TryOn):

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
-from . import cutting
-from .cutting import Bytes, Flags, Floats
+from changeclothes_async.sandbox import pixels
+from changeclothes_async.sandbox.pixels import Bytes, Flags, Floats
 
 
 class Figure(NamedTuple):
     """Where a person is in a picture, in pixels; arrays hold one number a row."""
 
-    alpha: Floats  # cover of the person, 0 to 1
-    skin: Floats  # likeness to the face's colour, 0 to 1
+    alpha: Bytes  # cover of the person
+    skin: Bytes  # likeness to the face's colour
     tone: Floats  # the skin's Lab colour
     head: float  # top of the head
     base: float  # where the neck meets the shoulders
@@ -39,12 +40,12 @@ class Figure(NamedTuple):
         return self.shoulder + spans * self.span
 
 
-def find(rgb: Bytes, alpha: Floats) -> Figure:
-    """Find the parts of the person in `rgb` whose cover is `alpha`."""
+def find(rgb: Bytes, lab: Floats, alpha: Floats) -> Figure:
+    """Find the parts of the person whose cover is `alpha` in a picture, given as RGB and as Lab."""
     solid = alpha > 0.5
     if not 0.03 < solid.mean() < 0.8 or _is_blocky(solid):
         solid = _mannequin(solid.shape)
-        alpha = cutting.blur(solid, 1.5)
+        alpha = pixels.blur(solid, 1.5)
     rows = np.flatnonzero(solid.any(1))
     head, foot = float(rows[0]), float(rows[-1])
     outer_left, outer_right = _outline(solid)
@@ -56,14 +57,14 @@ def find(rgb: Bytes, alpha: Floats) -> Figure:
     axis = float(outer_left[breast] + outer_right[breast]) / 2
     base = _last(width, 0.55 * span, head, breast)
     shoulder = _first(width, 0.86 * span, base, breast)
-    skin, tone = _skin(rgb, solid, axis, head + 0.42 * tall, head + 0.68 * tall, span)
+    skin, tone = _skin(lab, solid, axis, head + 0.42 * tall, head + 0.68 * tall, span)
     left, right = _trunk(solid, skin, axis, span, shoulder, foot)
     crest = _crest(solid, base, breast)
     crotch = _split(solid, left, right, shoulder + 1.25 * span, shoulder + 1.8 * span)
     waist = _waistline(rgb, left, right, shoulder, span)
     return Figure(
-        alpha=alpha,
-        skin=skin,
+        alpha=pixels.as_bytes(alpha, 255),
+        skin=pixels.as_bytes(skin, 255),
         tone=tone,
         head=head,
         base=base,
@@ -90,7 +91,7 @@ def _is_blocky(solid: Flags) -> bool:
 def _mannequin(shape: tuple[int, ...]) -> Flags:
     """Stand a plain figure in the middle, for a picture in which nobody can be made out."""
     h, w = shape
-    v, u = np.mgrid[0:h, 0:w].astype(np.float32)
+    v, u = pixels.grid(shape)
     unit = min(h, w * 1.6)
     u, v = (u - w / 2) / unit, (v - h / 2) / unit + 0.5
     head = (u / 0.075) ** 2 + ((v - 0.13) / 0.1) ** 2 < 1
@@ -130,24 +131,23 @@ def _last(width: Floats, below: float, start: float, end: float) -> float:
 
 
 def _skin(
-    rgb: Bytes, solid: Flags, axis: float, top: float, bottom: float, span: float
+    lab: Floats, solid: Flags, axis: float, top: float, bottom: float, span: float
 ) -> tuple[Floats, Floats]:
-    lab = cutting.to_lab(rgb)
     x, reach = int(axis), max(2, int(span * 0.1))
     face = lab[int(top) : int(bottom) + 2, max(0, x - reach) : x + reach].reshape(-1, 3)
     tone = np.median(face, 0).astype(np.float32) if len(face) else lab.mean((0, 1))
-    colour, own = np.hypot(lab[..., 1], lab[..., 2]), float(np.hypot(tone[1], tone[2])) + 1e-3
-    turn = np.abs(np.arctan2(lab[..., 2], lab[..., 1]) - np.arctan2(tone[2], tone[1]))
+    box = pixels.box(solid, 4)
+    light, green_red, blue_yellow = cv2.split(np.ascontiguousarray(lab[box]))
+    colour, angle = (np.asarray(part) for part in cv2.cartToPolar(green_red, blue_yellow))
+    own, own_angle = float(np.hypot(tone[1], tone[2])) + 1e-3, float(np.arctan2(tone[2], tone[1]))
+    turn = np.abs(angle - np.float32(own_angle % (2 * np.pi)))
     turn = np.minimum(turn, 2 * np.pi - turn)
     like = np.clip((0.5 - turn) / 0.15, 0, 1)
     like *= np.clip((colour / own - 0.36) / 0.12, 0, 1) * np.clip((2.1 - colour / own) / 0.3, 0, 1)
-    like *= np.clip((lab[..., 0] / max(tone[0], 1) - 0.36) / 0.15, 0, 1)
-    return np.asarray(cutting.blur(like, 1) * solid, np.float32), tone
-
-
-def _runs(row: Flags) -> list[tuple[int, int]]:
-    ends = np.flatnonzero(np.diff(np.concatenate(([0], row.astype(np.int8), [0]))))
-    return [(int(a), int(b)) for a, b in zip(ends[::2], ends[1::2], strict=True)]
+    like *= np.clip((light / max(float(tone[0]), 1) - 0.36) / 0.15, 0, 1)
+    skin = np.zeros(solid.shape, np.float32)
+    skin[box] = pixels.blur(like, 1) * solid[box]
+    return skin, tone
 
 
 def _trunk(
@@ -161,7 +161,7 @@ def _trunk(
     for y in range(int(shoulder + 0.28 * span), min(int(foot) + 1, h)):
         inner = [
             run
-            for run in _runs(solid[y])
+            for run in pixels.runs(solid[y])
             if run[1] > reach_left + 0.1 * span and run[0] < reach_right - 0.1 * span
         ]
         if not inner:
@@ -192,7 +192,7 @@ def _filled(edge: Floats, rows: Floats, default: float, span: float) -> Floats:
     size = max(3, int(span * 0.08) | 1)
     padded = np.pad(whole, size // 2, mode="edge")
     calm = np.median(np.lib.stride_tricks.sliding_window_view(padded, size), axis=1)
-    return cutting.blur(calm[:, None], span * 0.02)[:, 0]
+    return pixels.blur(calm[:, None], span * 0.02)[:, 0]
 
 
 def _crest(solid: Flags, base: float, breast: float) -> Floats:
@@ -233,7 +233,7 @@ def _waistline(rgb: Bytes, left: Floats, right: Floats, shoulder: float, span: f
         third = (right[y] - left[y]) * 0.3
         cells = rgb[y, int(left[y] + third) : max(int(right[y] - third), int(left[y] + third) + 1)]
         strip.append(np.median(cells, 0) if len(cells) else np.zeros(3))
-    lab = cutting.to_lab(np.array(strip)[None])[0]
+    lab = pixels.to_lab(np.array(strip)[None])[0]
     change = np.linalg.norm(lab[2 * step :] - lab[: -2 * step], axis=1)
     strong = np.flatnonzero(change > max(8, 0.7 * change.max()))
     if not len(strong):

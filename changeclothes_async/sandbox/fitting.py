@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import cv2
 import numpy as np
 
-from . import cutting
-from .cutting import Flags, Floats
-from .figure import Figure
-from .garment import Garment, Point, Sleeve, is_sleeve
-
-Pairs = list[tuple[Point, Point]]  # from the garment, to the figure
-
-
-class Layer(NamedTuple):
-    """A piece of the garment as it lies on the figure: RGB colours and cover, 0 to 1."""
-
-    rgb: Floats
-    alpha: Floats
+from changeclothes_async.sandbox import pixels, plates
+from changeclothes_async.sandbox.figure import Figure
+from changeclothes_async.sandbox.garment import Garment, Point
+from changeclothes_async.sandbox.garment_sleeves import Sleeve
+from changeclothes_async.sandbox.pixels import Bytes, Floats
+from changeclothes_async.sandbox.plates import Layer, Pairs
 
 
 def fit(garment: Garment, figure: Figure, category: str) -> list[Layer]:
@@ -37,35 +27,31 @@ def _fit_upper(garment: Garment, figure: Figure, *, dress: bool) -> list[Layer]:
     sides_top = [_top_pairs(garment, figure, grow, n, sleeved=sleeved) for n in (0, 1)]
     top = [*_dip_pair(garment, figure, grow, sides_top), *sides_top[0], *sides_top[1]]
     sides = _side_pairs(garment, figure, grow, dress=dress)
-    h, w = garment.alpha.shape
-    v, u = np.mgrid[0:h, 0:w].astype(np.float32)
-    trunk = np.ones((h, w), np.bool_)
-    layers = []
-    for which, side in ((0, -1), (1, 1)):
-        sleeve = garment.sleeves[which]
+    trunk, *covers = garment.covers
+    layers = [_bend(garment, trunk, top + sides, figure)]
+    for which, sleeve in enumerate(garment.sleeves):
         if sleeve is None:
             continue
-        tip, pit = garment.tips[which], garment.pits[which]
-        edge = (garment.left, garment.right)[which]
-        overlap = side * 0.03 * shoulders
-        part = is_sleeve(u + overlap * (v < pit[1]), v, tip, pit, side, edge)
-        part &= np.hypot(u - tip[0], v - tip[1]) < 1.02 * sleeve.length
-        trunk &= ~is_sleeve(u - overlap, v, tip, pit, side, edge)
-        near = sides_top[which]
+        side, near, cover = (-1, 1)[which], sides_top[which], covers.pop(0)
         pairs = near + _sleeve_pairs(sleeve, figure, near, side, grow)
-        layer = _bend(garment, part, pairs, figure)
-        keep = _outward(figure, near[1][1], near[-1][1], side)
+        layer = _bend(garment, cover, pairs, figure)
+        keep = _outward(layer, figure, near[1][1], near[-1][1], side)
         layers.append(layer._replace(alpha=layer.alpha * keep))
-    return [_bend(garment, trunk, top + sides, figure), *layers]
+    return layers
 
 
-def _outward(figure: Figure, tip: Point, pit: Point, side: int) -> Floats:
+def _bend(garment: Garment, cover: Bytes, pairs: Pairs, figure: Figure) -> Layer:
+    shape, span = figure.alpha.shape, figure.span
+    return plates.bend(garment.rgb, cover, pairs, shape, span, margin=0.12 * span)
+
+
+def _outward(layer: Layer, figure: Figure, tip: Point, pit: Point, side: int) -> Floats:
     """Return where a sleeve may lie: a bent plate can fold, and bring it back over the breast."""
-    h, w = figure.alpha.shape
-    v, u = np.mgrid[0:h, 0:w].astype(np.float32)
+    v, u = pixels.grid(layer.alpha.shape)
+    v, u = v + layer.box[0].start, u + layer.box[1].start
     along = np.clip((v - tip[1]) / max(pit[1] - tip[1], 1), 0, 1)
     seam = tip[0] + along * (pit[0] - tip[0])
-    return cutting.blur((u - seam) * side > -0.05 * figure.span, 1.5)
+    return pixels.blur((u - seam) * side > -0.05 * figure.span, 1.5)
 
 
 def _top_pairs(
@@ -203,14 +189,11 @@ def _fit_lower(garment: Garment, figure: Figure) -> list[Layer]:
     long = garment.split is not None and (garment.hem - garment.top) > 2.0 * (right - left)
     if long:
         length = max(ankle, 2.55 * figure.span)
-    layers = []
-    h, w = garment.alpha.shape
-    u = np.mgrid[0:h, 0:w][1]
-    for side in (-1, 1) if garment.split else (0,):
-        part = (u - garment.axis) * side > -0.02 * w if side else np.ones((h, w), np.bool_)
-        pairs = _leg_pairs(garment, figure, side, waist, length, grow)
-        layers.append(_bend(garment, np.asarray(part), pairs, figure))
-    return layers
+    legs = (-1, 1) if garment.split else (0,)
+    return [
+        _bend(garment, cover, _leg_pairs(garment, figure, side, waist, length, grow), figure)
+        for side, cover in zip(legs, garment.covers, strict=True)
+    ]
 
 
 def _leg_pairs(
@@ -240,48 +223,3 @@ def _leg_pairs(
     if side:
         pairs.append(((garment.axis, split), ((body_left + body_right) / 2, fork)))
     return pairs
-
-
-def _bend(garment: Garment, part: Flags, pairs: Pairs, figure: Figure) -> Layer:
-    """Bend `part` of the garment so that each pair's first point comes to lie on its second."""
-    h, w = figure.alpha.shape
-    source = np.array([pair[0] for pair in pairs], np.float32)
-    target = np.array([pair[1] for pair in pairs], np.float32)
-    cell = max(4, round(max(h, w) / 128))
-    rows, columns = h // cell + 2, w // cell + 2
-    v, u = np.mgrid[0:rows, 0:columns].astype(np.float32) * cell
-    where = _thin_plate(target, source, np.stack([u.ravel(), v.ravel()], 1), figure.span)
-    coarse = where.reshape(rows, columns, 2)
-    y, x = np.mgrid[0:h, 0:w].astype(np.float32) / cell
-    fine = cv2.remap(coarse, x, y, cv2.INTER_LINEAR)
-    alpha = garment.alpha * cutting.blur(part, 1.0)
-    solid = (garment.alpha > 0.9).astype(np.float32)
-    rgb = garment.rgb.astype(np.float32)
-    # Cloth colours are carried over the outline, so that no background bleeds in at the edge.
-    near = cutting.blur(rgb * solid[..., None], 3) / (cutting.blur(solid, 3)[..., None] + 1e-3)
-    rgb = np.where(solid[..., None] > 0, rgb, near)
-    stack = np.dstack([rgb, alpha * 255]).astype(np.float32)
-    laid = cv2.remap(
-        stack, fine[..., 0], fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-    )
-    return Layer(np.asarray(laid[..., :3]), np.asarray(laid[..., 3] / 255))
-
-
-def _thin_plate(known: Floats, values: Floats, wanted: Floats, unit: float) -> Floats:
-    """Interpolate `values` known at some points by a thin plate, a little stiff."""
-    known, wanted = known / unit, wanted / unit
-    count = len(known)
-    system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _bending(known, known) + 2e-3 * np.eye(count)
-    system[:count, count], system[:count, count + 1 :] = 1, known
-    system[count, :count], system[count + 1 :, :count] = 1, known.T
-    right = np.zeros((count + 3, 2))
-    right[:count] = values
-    weights = np.linalg.lstsq(system, right, rcond=None)[0]
-    flat = np.hstack([np.ones((len(wanted), 1)), wanted]) @ weights[count:]
-    return np.asarray(_bending(wanted, known) @ weights[:count] + flat, np.float32)
-
-
-def _bending(a: Floats, b: Floats) -> Floats:
-    square = np.square(a[:, None] - b[None]).sum(2)
-    return np.asarray(square * np.log(square + 1e-9), np.float32)

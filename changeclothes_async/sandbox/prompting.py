@@ -6,11 +6,13 @@ import hashlib
 import re
 from typing import NamedTuple
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ImageColor
 
-from . import cutting
-from .cutting import Floats
+from changeclothes_async.sandbox import pixels
+from changeclothes_async.sandbox.pixels import Floats
 
 OWN_COLOURS = {
     "amber": "#f0a81c", "apricot": "#f6b88a", "aqua": "#5ec8cf", "blush": "#efc0bd",
@@ -107,7 +109,7 @@ def _colours(words: str) -> list[Floats]:
 
 
 def _shaded(colour: Floats, words: str, random: np.random.Generator) -> Floats:
-    lab = cutting.to_lab(colour[None, None])[0, 0]
+    lab = pixels.to_lab(colour[None, None])[0, 0]
     if re.search(r"\b(dark|deep|midnight|bottle)\b", words):
         lab[0] *= 0.62
     if re.search(r"\b(light|pale|pastel|baby|soft)\b", words):
@@ -116,18 +118,18 @@ def _shaded(colour: Floats, words: str, random: np.random.Generator) -> Floats:
     if re.search(r"\b(bright|vivid|neon|hot|electric)\b", words):
         lab[1:] *= 1.3
     lab += random.uniform(-1, 1, 3) * (3.0, 2.0, 2.0)
-    return np.asarray(cutting.to_rgb(lab[None, None])[0, 0])
+    return np.asarray(pixels.to_rgb(lab[None, None])[0, 0])
 
 
 def _invented(random: np.random.Generator) -> Floats:
     turn = random.uniform(0, 2 * np.pi)
     lab = np.array([random.uniform(40, 70), 38 * np.cos(turn), 38 * np.sin(turn)], np.float32)
-    return np.asarray(cutting.to_rgb(lab[None, None])[0, 0])
+    return np.asarray(pixels.to_rgb(lab[None, None])[0, 0])
 
 
 def _companion(colour: Floats, pattern: str) -> Floats:
     """Return a second colour: white beside a colour, a dark one beside white."""
-    light = cutting.to_lab(colour[None, None])[0, 0, 0]
+    light = pixels.to_lab(colour[None, None])[0, 0, 0]
     if pattern == "gradient":
         return np.asarray(colour * 0.35, np.float32) if light > 55 else 0.5 * colour + 127
     return np.array([38, 44, 66] if light > 80 else [246, 244, 238], np.float32)
@@ -142,8 +144,8 @@ def draw(wish: Wish, u: Floats, v: Floats) -> Floats:
         return _mix(ground, other, np.clip(v / 0.9, 0, 1))
     if wish.pattern == "checks":
         once = _mix(ground, other, 0.5 * _band(x / 0.16) + 0.5 * _band(y / 0.16))
-        fine = np.maximum(_band(x / 0.16 + 0.32, 0.06), _band(y / 0.16 + 0.32, 0.06))
-        return once * (1 - 0.5 * fine[..., None]) + third * 0.5 * fine[..., None]
+        fine = _band(x / 0.16 + 0.32, 0.06), _band(y / 0.16 + 0.32, 0.06)
+        return _mix(once, third, np.float32(0.5) * np.maximum(*fine))
     if wish.pattern == "flowers":
         return _flowers(wish, x, y)
     cover = {
@@ -159,18 +161,20 @@ def draw(wish: Wish, u: Floats, v: Floats) -> Floats:
 def _flowers(wish: Wish, x: Floats, y: Floats) -> Floats:
     ground, petals = wish.colours[0], wish.colours[-1]
     leaf = np.array([92, 138, 92], np.float32) * 0.7 + 0.3 * ground
-    leaves = _rosette(x + 0.05, y + 0.04, 0.19, 0.3, 3, 0.6)
-    cloth = _mix(ground, leaf, leaves)[...] * 1.0
+    heart = np.array([238, 186, 62], np.float32)
+    cloth = _mix(ground, leaf, _rosette(x + 0.05, y + 0.04, 0.19, 0.3, 3, 0.6))
     for shift, size in ((0.0, 0.36), (0.11, 0.22)):
-        bloom = _rosette(x + shift, y + shift * 0.7, 0.19, size, 5, 0.25)[..., None]
-        heart = _rosette(x + shift, y + shift * 0.7, 0.19, size * 0.32, 0, 0)[..., None]
-        cloth = cloth * (1 - bloom) + petals * bloom
-        cloth = cloth * (1 - heart) + np.array([238, 186, 62], np.float32) * heart
-    return np.asarray(cloth, np.float32)
+        at = x + shift, y + shift * 0.7
+        cloth = _mix(cloth, petals, _rosette(*at, 0.19, size, 5, 0.25))
+        cloth = _mix(cloth, heart, _rosette(*at, 0.19, size * 0.32, 0, 0))
+    return cloth
 
 
 def _mix(a: Floats, b: Floats, part: Floats) -> Floats:
-    return np.asarray(a * (1 - part[..., None]) + b * part[..., None], np.float32)
+    """Mix a colour, or a cloth, with `part` of another colour."""
+    grounds = a if a.ndim == 1 else cv2.split(a)
+    mixed = [x + part * (y - x) for x, y in zip(grounds, b, strict=True)]
+    return np.asarray(cv2.merge(mixed), np.float32)
 
 
 def _band(turns: Floats, wide: float = 0.5) -> Floats:
@@ -184,7 +188,8 @@ def _rosette(x: Floats, y: Floats, step: float, radius: float, petals: int, deep
     row = np.floor(y / step)
     px = (x / step + 0.5 * (row % 2)) % 1 - 0.5
     py = (y / step) % 1 - 0.5
-    edge: Floats | float = radius
+    edge: NDArray[np.floating] | float = radius
     if petals:
-        edge = radius * (1 - deep * 0.5 * (1 - np.cos(petals * np.arctan2(py, px))))
+        angle = np.asarray(cv2.phase(px, py), np.float32)
+        edge = radius * (1 - deep * 0.5 * (1 - np.cos(petals * angle)))
     return np.asarray(np.clip((edge - np.hypot(px, py)) / 0.06 + 0.5, 0, 1), np.float32)

@@ -16,9 +16,9 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from . import envelopes, naming
-from .checks import ChangeByPrompt, TryOn
-from .records import Picture
+from changeclothes_async.sandbox import envelopes, naming
+from changeclothes_async.sandbox.checks import ChangeByPrompt, TryOn
+from changeclothes_async.sandbox.records import Picture
 
 _MOST_RESULTS = 1000
 _MOST_BYTES = 64 * 2**20
@@ -34,11 +34,13 @@ class Studio:
 
     def __init__(self, is_own: Callable[[str], bool]) -> None:
         try:
-            from . import pictures  # an extra, which tiny results do without
+            from changeclothes_async.sandbox import (
+                pictures,
+            )  # an extra, which tiny results do without
         except ImportError as error:
             raise RuntimeError(
-                f"The sandbox cannot draw without {error.name}: "
-                "pip install 'changeclothes-async[pictures]', or use Sandbox(draw=False)."
+                f"The sandbox cannot draw without {error.name}. Install "
+                "changeclothes-async[pictures], or use Sandbox(draw=False)."
             ) from error
         self._pictures = pictures
         self._is_own = is_own
@@ -123,7 +125,7 @@ class Studio:
 
 
 def _drawn() -> tuple[dict[str, bytes], dict[str, dict[str, bytes]]]:
-    from . import drawing
+    from changeclothes_async.sandbox import drawing
 
     return drawing.models(), drawing.garments()
 

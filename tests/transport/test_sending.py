@@ -14,6 +14,7 @@ import pytest
 
 from changeclothes_async import errors, settings
 from changeclothes_async.protocol import images, multipart
+from changeclothes_async.transport import sender as senders
 from changeclothes_async.transport import sending
 from tests import peers
 from tests.samples import LOOK, png
@@ -406,7 +407,7 @@ async def framed():
 async def sending_to(peer, book, prepare=framed):
     """Open a sender to a peer, and a call on it that is written down."""
     chosen = settings.settle(peers.KEY, peer.url, 2)
-    sender = sending.Sender(chosen)
+    sender = senders.Sender(chosen)
     await sender.open()
     yield sender, sending.Call(sender, "/x", prepare, chosen, book)
     await sender.close()
