@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check format bench docs clean
+.PHONY: help demo test check format docs bench fuzz soak faults clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -48,6 +48,15 @@ bench: .venv/demo  ## Measure against peers, side by side (minutes)
 	$(PYTHON) -m venv benchmarks/.venv
 	benchmarks/.venv/bin/pip install --quiet --requirement benchmarks/requirements.txt
 	benchmarks/.venv/bin/python -m benchmarks
+
+fuzz: .venv/test  ## Try random inputs for a minute
+	$(BIN)/python -m tests.fuzz
+
+soak: .venv/test  ## 200,000 calls with faults, every charge accounted for (minutes)
+	$(BIN)/python -m tests.soak
+
+faults: .venv/test  ## Write the table of docs/faults.md anew
+	$(BIN)/python -m tests.faults.table
 
 clean:  ## Remove what these targets made
 	rm -rf .venv benchmarks/.venv benchmarks/results demo site

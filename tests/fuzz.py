@@ -56,8 +56,8 @@ TABLES = [
     b"model;garment\n\n,,\n",
 ]
 LINES = [
-    b'{"model": "https://a.example/1.jpg", "garment": "https://a.example/2.jpg", '
-    b'"category": "dresses"}\n',
+    b'{"model": "https://a.example/1.jpg", "garment": "https://b.example/", "category": "x"}\n',
+    b'{"model": "~/1.jpg", "garment": "data:,x", "category": "dresses", "name": "one"}\n',
     b'{"model": "https://a.example/1.jpg", "prompt": "red", "seed": 7, "guidance_scale": 50}\n',
     b'["model"]\n{"name": null}\n' + b"[" * 99 + b"\n",
 ]
@@ -77,7 +77,7 @@ TOKENS = [
 ]
 
 PAID = Facts(200, json.dumps(RESULT).encode(), 200, money="spent")
-CALLS = [bytes([number]) * 32 for number in range(40)]
+CALLS = [bytes([number]) * 32 for number in range(12)]
 
 
 def mutated(rng: random.Random, corpus: list[bytes]) -> bytes:
@@ -109,7 +109,7 @@ def decoder(rng: random.Random) -> object:
     end = answers.decode(raw, whole=rng.random() < 0.9)
     pickle.dumps(end)
     if isinstance(end, answers.Made):
-        assert end.result_img_url.startswith(("http://", "https://"))
+        assert end.result_img_url.lower().startswith(("http://", "https://"))
         return end
     assert isinstance(end, errors.ChangeClothesError)
     documented = end.code in errors.CODES
@@ -163,7 +163,7 @@ def cell_names(rng: random.Random) -> object:
 
 
 def ledger(rng: random.Random) -> object:
-    """Open a ledger cut, zeroed or with a garbled log: it is refused, or grants no paid call again."""
+    """Open a ledger that was spoilt: it is refused, or lets no paid call be paid again."""
     folder = FOLDER / "ledger"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(FOLDER / "whole", folder)
@@ -224,7 +224,7 @@ async def _granted(path: Path) -> list[bytes]:
 async def _filled() -> None:
     """Make a ledger as a killed run leaves it: half of its calls in the file, half in the log."""
     first = FOLDER / "first" / "ledger.db"
-    for calls in (CALLS[:20], CALLS[20:]):
+    for calls in (CALLS[:6], CALLS[6:]):
         book = await Ledger.open(first)
         for call in calls:
             claim = await book.claim(call, endpoint="try-on", name=call.hex())

@@ -182,9 +182,17 @@ def _link(url: str) -> Link:
 
 def _file(path: str | bytes) -> File:
     text = os.fsdecode(path)
-    if not text or "\0" in text:
+    if not text or "\0" in text or not _is_nameable(text):
         raise errors.NotAnImage(f"{text[:200]!r} is not a path.", next_step=f"Give {ACCEPTED}.")
     return File(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - Path asks the disk, and fails for unknown homes
+
+
+def _is_nameable(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # lone surrogates, which JSON can spell
+        return False
+    return True
 
 
 def _decoded(uri: str) -> bytes:
