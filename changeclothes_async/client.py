@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from changeclothes_async import errors, results, settings
 from changeclothes_async.bulk import calls, pool
 from changeclothes_async.protocol import requests
-from changeclothes_async.transport import logs
+from changeclothes_async.transport import logs, preparing
 
 if TYPE_CHECKING:  # the engines of grids load with the first grid
     from changeclothes_async.bulk.grid import Work
@@ -38,8 +38,10 @@ class AsyncChangeClothes:
     `trust_env` are for those who need no own session. `on_event` is called with each `Event`, and
     may do nothing that takes long; `trace_configs` are aiohttp's, for the calls' own session: they
     see the key and the photographs. CHANGECLOTHES_LOG=info or debug logs to stderr.
+    With `prepare=True` pictures are sent upright and with no edge over 2048 pixels, with a number
+    over that many; what is so already, and every URL, is sent as it is.
 
-    Raises MissingKey or InvalidInput, naming the argument.
+    Raises MissingKey or InvalidInput, naming the argument, and MissingExtra.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class AsyncChangeClothes:
         max_result_bytes: int = 64 * 2**20,
         on_event: OnEvent | None = None,
         trace_configs: Sequence[Any] = (),
+        prepare: bool | int = False,
     ) -> None:
         logs.follow_environment()
         self._options = settings.settle(
@@ -81,6 +84,7 @@ class AsyncChangeClothes:
             trust_env=trust_env,
             max_result_bytes=max_result_bytes,
             trace_configs=_traced(trace_configs, session),
+            edge=preparing.edge(prepare),
         )
         self._caller = calls.Caller(self._options, session, ledger, on_event)
         self._fetcher = results.Fetcher(self._options.fetching, self._caller.downloads)
@@ -115,10 +119,15 @@ class AsyncChangeClothes:
         timeout: float | None = None,
         deadline: float | None = None,
         retries: int | None = None,
+        prepare: bool | int | None = None,
     ) -> Self:
         """Give the same client with other options: it shares session, limits and ledger."""
         given = {"timeout": timeout, "deadline": deadline}
-        changes = {name: value for name, value in given.items() if value is not None}
+        changes: dict[str, Any] = {
+            name: value for name, value in given.items() if value is not None
+        }
+        if prepare is not None:
+            changes["edge"] = preparing.edge(prepare)
         other = object.__new__(type(self))
         options = self._options.changed(retries=retries, **changes)
         other.__dict__ = {**self.__dict__, "_options": options}
@@ -212,7 +221,7 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk import planning, running
 
         wishes = planning.Wishes(retry_failed, resend_unsure)
-        return await running.plan(grid, out, self._caller, wishes)
+        return await running.plan(grid, out, self._caller, self._options, wishes)
 
     async def run_grid(
         self,

@@ -74,6 +74,8 @@ class Settings:
     trust_env: bool = False
     trace_configs: Sequence[Any] = field(default=(), repr=False)
     max_result_bytes: int = 64 * 2**20
+    edge: int | None = None
+    """The longest edge of what is uploaded, in pixels; None for pictures as they are."""
 
     def __post_init__(self) -> None:
         _check_numbers(self)

@@ -57,17 +57,17 @@ class Caller:
         self._given = given
         self.listener = hearing.Listener(on_event)
         self._senders: dict[asyncio.AbstractEventLoop, Sender] = {}
-        self._reader: reading.Reader | None = None
+        self._readers: dict[int | None, reading.Reader] = {}
         self._aborting: asyncio.Future[None] | None = None
         self._closed = False
 
-    @property
-    def reader(self) -> reading.Reader:
-        """What pictures are read with."""
+    def reader(self, options: settings.Settings) -> reading.Reader:
+        """Give what pictures are read with: one for each way of preparing them."""
         from changeclothes_async.transport import reading
 
-        self._reader = self._reader or reading.Reader()
-        return self._reader
+        if options.edge not in self._readers:
+            self._readers[options.edge] = reading.Reader(options.edge)
+        return self._readers[options.edge]
 
     async def sender(self) -> Sender:
         """Give the running loop's sender, made at its first call."""
@@ -81,15 +81,10 @@ class Caller:
         sender = self._senders.get(asyncio.get_running_loop())
         return sender.downloads if sender and not self._closed else None
 
-    async def ready(self, job: requests.Job) -> Ready:
+    async def ready(self, job: requests.Job, options: settings.Settings) -> Ready:
         """Read a job's pictures. Raises NotAnImage."""
-        reader = self.reader
+        reader = self.reader(options)
         return [(name, await reader.ready(image)) for name, image in job.pictures()]
-
-    async def identity(self, job: requests.Job, pictures: Ready) -> bytes:
-        """Give the digest of all that is paid for in a job."""
-        digests = [await self.reader.digest(picture) for _, picture in pictures]
-        return requests.identity(job, digests)
 
     async def make(self, job: requests.Job, options: settings.Settings) -> tuple[answers.Made, int]:
         """Make a call, through the client's ledger where it has one: the result, the attempts.
@@ -116,7 +111,7 @@ class Caller:
         self, job: requests.Job, options: settings.Settings, name: str
     ) -> tuple[answers.Made, int]:
         async def framed() -> multipart.Body:
-            return multipart.body(job.texts(), await self.ready(job))
+            return multipart.body(job.texts(), await self.ready(job, options))
 
         journal = self.listener.journal(name, None)
         return await self._sent(job.endpoint, framed, options, journal, name)
@@ -139,8 +134,9 @@ class Caller:
         `name` is its cell's in the ledger, `called` what the log calls it.
         Raises NotAnImage where the pictures are not those of the `expected` identity any more.
         """
-        pictures = await self.ready(job)
-        identity = await self.identity(job, pictures)
+        pictures = await self.ready(job, options)
+        digests = [await self.reader(options).digest(picture) for _, picture in pictures]
+        identity = requests.identity(job, digests)
         if expected not in {None, identity}:
             raise errors.NotAnImage(
                 f"A picture of {name} changed after the run had begun.",

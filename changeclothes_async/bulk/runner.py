@@ -109,7 +109,7 @@ class Run:
             raise self._permits.defect
 
     async def _feed(self) -> None:
-        reader, wishes = self._caller.reader, self._terms.wishes
+        reader, wishes = self._caller.reader(self._options), self._terms.wishes
         async for planned in planning.steps(self._work, reader, self._book, self._out, wishes):
             if planned.step is planning.Step.SEND:
                 await self._ahead.acquire()

@@ -17,6 +17,7 @@ from changeclothes_async.bulk import (
     planning,
     runner,
 )
+from changeclothes_async.transport import reading
 
 LEDGER = "ledger.db"
 
@@ -33,7 +34,8 @@ async def run(
     """Work through all cells and give the lookbook; raises NotAnImage before anything is sent."""
     folder = _folder(out)
     await caller.sender()  # what adopts the ledger where this is left early
-    await work.settle(caller.reader.settled)
+    reader = caller.reader(options)
+    await work.settle(reader.settled)
     book = await ledger.Ledger.open(folder / LEDGER)
     try:
         known = await book.counts()
@@ -46,7 +48,7 @@ async def run(
             await asyncio.shield(closing)
         raise
     await book.close()
-    made = lookbook.Lookbook(_cells(work, caller, folder, going), folder, going.stopped)
+    made = lookbook.Lookbook(_cells(work, reader, folder, going), folder, going.stopped)
     if gallery:
         await asyncio.to_thread(made.gallery)
     return made
@@ -56,11 +58,13 @@ async def plan(
     work: grid.Work,
     out: str | os.PathLike[str],
     caller: calls.Caller,
+    options: settings.Settings,
     wishes: planning.Wishes,
 ) -> planning.Plan:
     """Count what a run would do; nothing is sent and nothing is changed."""
     folder = _folder(out)
-    await work.settle(caller.reader.settled)
+    reader = caller.reader(options)
+    await work.settle(reader.settled)
     path = folder / LEDGER
     book = (
         await ledger.Ledger.open(path, read_only=True)
@@ -68,17 +72,17 @@ async def plan(
         else None
     )
     try:
-        return await planning.plan(work, caller.reader, book, folder, wishes)
+        return await planning.plan(work, reader, book, folder, wishes)
     finally:
         if book:
             await book.close()
 
 
 def _cells(
-    work: grid.Work, caller: calls.Caller, folder: Path, going: runner.Run
+    work: grid.Work, reader: reading.Reader, folder: Path, going: runner.Run
 ) -> looking.LedgerCells:
     def identity(row: int, column: int) -> bytes:
-        return planning.identity(work.job(row, column), caller.reader)
+        return planning.identity(work.job(row, column), reader)
 
     return looking.LedgerCells(work, identity, folder, going.problems)
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from changeclothes_async.sandbox import pixels
 from changeclothes_async.sandbox.pixels import Box, Bytes, Floats
 
 Point = tuple[float, float]
@@ -40,17 +41,22 @@ def bend(
     where = _thin_plate(target, source, np.stack([u.ravel(), v.ravel()], 1), unit)
     coarse = where.reshape(rows, columns, 2)
     box = _reached(coarse, cover, cell, margin, shape)
-    first, last = (slice_.start // cell for slice_ in box), (slice_.stop // cell for slice_ in box)
-    (top, left), (bottom, right) = first, last
-    part = coarse[top : bottom + 3, left : right + 3]
-    fine = np.asarray(cv2.resize(part, (part.shape[1] * cell, part.shape[0] * cell)))
-    y, x = box[0].start - (top - 1) * cell, box[1].start - (left - 1) * cell
-    fine = fine[y : y + box[0].stop - box[0].start, x : x + box[1].stop - box[1].start]
+    x, y = cv2.split(_enlarged(coarse, cell, box))
     laid, alpha = (
-        np.asarray(cv2.remap(picture, fine, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))  # type: ignore[call-overload]
-        for picture in (rgb, cover)
+        np.asarray(cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+        for part in (rgb, cover)
     )
-    return Layer(box, laid, np.multiply(alpha, np.float32(1 / 255), dtype=np.float32))
+    return Layer(box, np.asarray(laid, np.uint8), pixels.as_cover(np.asarray(alpha, np.uint8)))
+
+
+def _enlarged(coarse: Floats, cell: int, box: Box) -> Floats:
+    """Return the part of a picture `cell` times as large, and begun a cell later, in a box."""
+    (top, bottom), (left, right) = ((part.start, part.stop) for part in box)
+    first_row, first_column = top // cell, left // cell
+    part = coarse[first_row : bottom // cell + 3, first_column : right // cell + 3]
+    fine = cv2.resize(part, (part.shape[1] * cell, part.shape[0] * cell))
+    y, x = top - (first_row - 1) * cell, left - (first_column - 1) * cell
+    return np.asarray(fine[y : y + bottom - top, x : x + right - left], np.float32)
 
 
 def _reached(coarse: Floats, cover: Bytes, cell: int, margin: float, shape: tuple[int, ...]) -> Box:
@@ -59,9 +65,7 @@ def _reached(coarse: Floats, cover: Bytes, cell: int, margin: float, shape: tupl
     if not len(y):
         return slice(0, 1), slice(0, 1)
     # Half of a cell may hold cloth though its centre does not.
-    room = np.abs(np.diff(coarse, axis=0)).max(initial=0) + np.abs(np.diff(coarse, axis=1)).max(
-        initial=0
-    )
+    room = sum(np.abs(np.diff(coarse, axis=axis)).max(initial=0) for axis in (0, 1))
     inside = (coarse[..., 0] > x[0] - room) & (coarse[..., 0] < x[-1] + room)
     inside &= (coarse[..., 1] > y[0] - room) & (coarse[..., 1] < y[-1] + room)
     ends = []

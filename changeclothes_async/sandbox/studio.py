@@ -69,11 +69,9 @@ class Studio:
 
     async def drawn(self) -> dict[str, Any]:
         """Return the names of the drawn pictures: `models`, and `garments` by category."""
-        models, garments = await self._in_thread(_drawn)
-        return {
-            "models": list(models),
-            "garments": {category: list(names) for category, names in garments.items()},
-        }
+        from changeclothes_async.sandbox import drawing
+
+        return {"models": list(drawing.MODELS), "garments": drawing.GARMENTS}
 
     def close(self) -> None:
         """Let the threads end."""
@@ -83,9 +81,8 @@ class Studio:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args))
 
     def _try_on(self, job: TryOn) -> Any:
-        models, garments = _drawn()
-        model = self._content("modelImg", job.model, models)
-        garment = self._content("garmentImg", job.garment, garments[job.category])
+        model = self._content("modelImg", job.model)
+        garment = self._content("garmentImg", job.garment, job.category)
         try:
             return self._pictures.try_on(model, garment, job.category)
         except self._pictures.Unreadable as error:
@@ -93,7 +90,7 @@ class Studio:
             raise _invalid(name, str(error)) from None
 
     def _change_by_prompt(self, job: ChangeByPrompt, seed: int) -> Any:
-        model = self._content("modelImg", job.model, _drawn()[0])
+        model = self._content("modelImg", job.model)
         try:
             return self._pictures.change_by_prompt(
                 model,
@@ -105,11 +102,11 @@ class Studio:
         except self._pictures.Unreadable as error:
             raise _invalid("modelImg", str(error)) from None
 
-    def _content(self, name: str, picture: Picture, drawn: dict[str, bytes]) -> bytes:
+    def _content(self, name: str, picture: Picture, category: str | None = None) -> bytes:
         if picture.url is None:
             return picture.content or b""
         if not self._is_own(picture.url):
-            return list(drawn.values())[zlib.crc32(picture.url.encode()) % len(drawn)]
+            return _stand_in(picture.url, category)
         path = urlsplit(picture.url).path
         found = self._results.get(path) or _find_drawn(path)
         if found is None:
@@ -124,19 +121,25 @@ class Studio:
         return path
 
 
-def _drawn() -> tuple[dict[str, bytes], dict[str, dict[str, bytes]]]:
+def _stand_in(url: str, category: str | None) -> bytes:
+    """Draw a model, or a garment of a category, in the place of what a URL leads to."""
     from changeclothes_async.sandbox import drawing
 
-    return drawing.models(), drawing.garments()
+    number = zlib.crc32(url.encode())
+    if category is None:
+        return drawing.model(drawing.MODELS[number % len(drawing.MODELS)])
+    names = drawing.GARMENTS[category]
+    return drawing.garment(category, names[number % len(names)])
 
 
 def _find_drawn(path: str) -> bytes | None:
-    models, garments = _drawn()
+    from changeclothes_async.sandbox import drawing
+
     match unquote(path).strip("/").split("/"):
-        case ["pictures", "models", name]:
-            return models.get(name)
-        case ["pictures", "garments", category, name]:
-            return garments.get(category, {}).get(name)
+        case ["pictures", "models", name] if name in drawing.MODELS:
+            return drawing.model(name)
+        case ["pictures", "garments", category, name] if name in drawing.GARMENTS.get(category, ()):
+            return drawing.garment(category, name)
     return None
 
 

@@ -2,15 +2,14 @@
 
 Rules of this file:
 
-* What is upright and small enough already is sent byte for byte as it was.
-* So is what has several frames, or a format that Pillow cannot read: it is the service's to judge.
-* Pillow decodes a few pictures at once, not as many as there are calls: each takes memory.
+* A JPEG, PNG or WebP that is upright and small enough is sent byte for byte as it was.
+* So is what has several frames or sixteen bits, and what Pillow cannot read.
+* All else becomes a JPEG; a PNG where it has transparency; a WebP stays one.
 """
 
 from __future__ import annotations
 
 import io
-import threading
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,9 +20,9 @@ EDGE = 2048
 """The longest edge, in pixels, that `prepare=True` stands for."""
 
 _ORIENTATION = 0x0112
-_SENT_AS_IT_IS = {"JPEG", "PNG", "WEBP"}
+_STAYS = {"JPEG", "MPO", "PNG", "WEBP"}  # a telephone's JPEG with a second picture is an MPO
+_KEEPS_PROFILE = {"L", "P", "RGB", "RGBA"}
 _QUALITY = 90
-_AT_ONCE = threading.BoundedSemaphore(4)
 
 
 def edge(prepare: bool | int) -> int | None:
@@ -58,11 +57,17 @@ def prepared(picture: multipart.Picture, longest: int) -> multipart.Picture:
     content = picture.content
     source = io.BytesIO(content.data) if isinstance(content, images.Bytes) else content.path
     try:
-        with _AT_ONCE, Image.open(source) as image:
+        with Image.open(source) as image:
             data = _encoded(image, longest)
     except UnidentifiedImageError:
         return picture
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as error:
         broken = errors.NotAnImage(
             f"The picture cannot be prepared ({error}).",
             next_step="Give a whole one, or leave out prepare=….",
@@ -75,22 +80,32 @@ def prepared(picture: multipart.Picture, longest: int) -> multipart.Picture:
 
 
 def _encoded(image: Any, longest: int) -> bytes | None:
-    """Encode it anew; None where it can stay as it is."""
+    """Encode it anew, without its metadata; None where it can stay as it is."""
     from PIL import ImageOps
 
+    several = getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
+    if several or image.mode.startswith(("I", "F")):  # sixteen bits would be cut to eight
+        return None
     upright = image.getexif().get(_ORIENTATION, 1) == 1
-    fits = max(image.size) <= longest
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+    if upright and max(image.size) <= longest and image.format in _STAYS:
         return None
-    if upright and fits and image.format in _SENT_AS_IT_IS | {"MPO"}:
-        return None
-    profile = image.info.get("icc_profile")
-    if not fits:
-        image.draft("RGB", (longest, longest))  # a JPEG is decoded at a fraction of its size
-    image = ImageOps.exif_transpose(image)
-    image.thumbnail((longest, longest))
+    profile = image.info.get("icc_profile") if image.mode in _KEEPS_PROFILE else None
+    clear = image.has_transparency_data
+    form = "WEBP" if image.format == "WEBP" else "PNG" if clear else "JPEG"
+    mode = "RGBA" if clear else "L" if image.mode == "L" else "RGB"
+    image = image if image.mode == mode else image.convert(mode)
+    image.thumbnail((longest, longest))  # before it is turned: a JPEG is then decoded small
     file = io.BytesIO()
-    # Sharp edges and transparency stay what they are; photographs stay photographs.
-    form = image.format if image.format in _SENT_AS_IT_IS else _format(image)
-    _flat(image, form).save(file, form, **_terms(form), icc_profile=profile)
+    terms = {} if form == "PNG" else {"quality": _QUALITY}
+    ImageOps.exif_transpose(image).save(file, form, icc_profile=profile, **terms)
     return file.getvalue()
+
+
+def _read_heic() -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise errors.MissingExtra(
+            "Preparing HEIC photographs needs: pip install 'changeclothes-async[heic]'."
+        ) from None
+    register_heif_opener()

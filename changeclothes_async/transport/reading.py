@@ -15,18 +15,22 @@ import threading
 from collections import OrderedDict
 
 from changeclothes_async.protocol import images, multipart
-from changeclothes_async.transport import files, spooling
+from changeclothes_async.transport import files, preparing, spooling
 
 SMALL = 2 * 2**20
 KEPT = 24 * 2**20
 
 
 class Reader:
-    """Reads pictures for one client and remembers the small ones; safe from several threads."""
+    """Reads pictures for one client and remembers the small ones; safe from several threads.
 
-    def __init__(self) -> None:
+    With `edge` they are made upright and no larger than that many pixels.
+    """
+
+    def __init__(self, edge: int | None = None) -> None:
+        self._edge = edge
         self._pictures: OrderedDict[str, tuple[files.Stamp, multipart.Picture]] = OrderedDict()
-        self._digests: dict[str, tuple[files.Stamp, bytes]] = {}
+        self._digests: dict[str, tuple[files.Stamp, bytes, int]] = {}
         self._copies: list[object] = []
         self._kept = 0
         self._lock = threading.Lock()
@@ -38,16 +42,23 @@ class Reader:
         """
         if isinstance(image, images.Link):
             return image
-        if isinstance(image, images.Bytes):
-            return multipart.Picture(image, images.checked(image.data, "The picture in memory"))
         if isinstance(image, images.File):
             known = self._known(image.path)
             if known is None:
                 known = await asyncio.to_thread(self._find, image.path)
             return known
+        picture = await self._taken(image)
+        return await asyncio.to_thread(self._prepared, picture) if self._edge else picture
+
+    async def _taken(self, image: images.Bytes | images.Stream | images.Drawn) -> multipart.Picture:
+        if isinstance(image, images.Bytes):
+            return multipart.Picture(image, images.checked(image.data, "The picture in memory"))
         if isinstance(image, images.Stream):
             return await spooling.spooled(image.handle, SMALL)
         return await asyncio.to_thread(spooling.encoded, image.image)
+
+    def _prepared(self, picture: multipart.Picture) -> multipart.Picture:
+        return preparing.prepared(picture, self._edge) if self._edge else picture
 
     async def digest(self, picture: images.Link | multipart.Picture) -> bytes:
         """Give 32 bytes that stand for what is sent: the content, or a link's address."""
@@ -58,32 +69,36 @@ class Reader:
             return content.digest
         known = self._digests.get(content.path)
         if known is None or known[0] != content.stamp:
-            known = (content.stamp, await asyncio.to_thread(files.digested, content))
+            digest = await asyncio.to_thread(files.digested, content)
+            known = (content.stamp, digest, content.size)
             self._digests[content.path] = known
         return known[1]
 
     async def settled(self, image: images.Image) -> images.Image:
         """Check and digest a picture for many jobs, and make it one that can be read again."""
-        if isinstance(image, images.Link | images.File | images.Bytes):
+        if isinstance(image, images.Link | images.File):
             await self._digest_of(image)
             return image
         picture = await self.ready(image)
         assert isinstance(picture, multipart.Picture)  # noqa: S101 - only links stay links
         if isinstance(picture.content, images.Bytes):
+            await self.digest(picture)
             return picture.content
         self._copies.append(picture.content.keep)
         return images.File(picture.content.path)
 
-    async def _digest_of(self, image: images.Image) -> bytes:
+    async def _digest_of(self, image: images.Link | images.File) -> bytes:
         if isinstance(image, images.File):
             known = self._digests.get(image.path)
             stamp = files.stamp_of(image.path)
             if known and known[0] == stamp:
                 return known[1]
-            digest = await self.digest(await self.ready(image))
-            self._digests[image.path] = (stamp or (), digest)
+            picture = await self.ready(image)
+            digest = await self.digest(picture)
+            size = picture.size if isinstance(picture, multipart.Picture) else 0
+            self._digests[image.path] = (stamp or (), digest, size)
             return digest
-        return await self.digest(await self.ready(image))
+        return _link_digest(image)
 
     def known_digest(self, image: images.Image) -> bytes:
         """Give a settled picture's digest as it was last seen; reads nothing."""
@@ -96,8 +111,7 @@ class Reader:
     def size_of(self, image: images.Image) -> int:
         """Give a settled picture's size in bytes; 0 for a link, which is not uploaded."""
         if isinstance(image, images.File):
-            stamp, _ = self._digests[image.path]
-            return stamp[2]
+            return self._digests[image.path][2]
         return len(image.data) if isinstance(image, images.Bytes) else 0
 
     def _known(self, path: str) -> multipart.Picture | None:
@@ -119,9 +133,14 @@ class Reader:
         kind = images.checked(data, path)
         if small:
             picture = multipart.Picture(images.Bytes(data), kind)
+        else:
+            picture = multipart.Picture(
+                multipart.Stored(path, seen.st_size, files.stamp(seen)), kind
+            )
+        picture = self._prepared(picture)
+        if isinstance(picture.content, images.Bytes):
             self._keep(path, files.stamp(seen), picture)
-            return picture
-        return multipart.Picture(multipart.Stored(path, seen.st_size, files.stamp(seen)), kind)
+        return picture
 
     def _keep(self, path: str, stamp: files.Stamp, picture: multipart.Picture) -> None:
         dropped = self._pictures.pop(path, None)

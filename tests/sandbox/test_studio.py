@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from changeclothes_async.sandbox import Picture, Sandbox, studio
+from changeclothes_async.sandbox import Picture, Sandbox, studio, tiny
+from changeclothes_async.sandbox.checks import ChangeByPrompt
 
 drawing = pytest.importorskip(
     "changeclothes_async.sandbox.drawing", reason="needs the extra `pictures`"
@@ -35,7 +36,7 @@ def own(session: aiohttp.ClientSession, post: Post) -> Callable[..., Awaitable[b
 
 async def test_a_picture_is_the_same_in_every_form(own: Any) -> None:
     """Uploaded, or by its address in this sandbox: the result is the same."""
-    model, garment = next(iter(drawing.models())), next(iter(drawing.garments()["dresses"]))
+    model, garment = drawing.MODELS[0], drawing.GARMENTS["dresses"][0]
     async with Sandbox() as sandbox:
         by_url = {
             "modelImg": f"{sandbox.url}/pictures/models/{model}",
@@ -43,8 +44,8 @@ async def test_a_picture_is_the_same_in_every_form(own: Any) -> None:
             "category": "dresses",
         }
         by_file = by_url | {
-            "modelImg": drawing.models()[model],
-            "garmentImg": drawing.garments()["dresses"][garment],
+            "modelImg": drawing.model(model),
+            "garmentImg": drawing.garment("dresses", garment),
         }
         results = [await own(sandbox, TRY_ON, fields) for fields in (by_url, by_file)]
         assert results[0] == results[1]
@@ -74,13 +75,12 @@ async def test_a_foreign_url_stands_for_a_drawn_picture(own: Any) -> None:
 async def test_foreign_urls_stand_for_many_pictures() -> None:
     """Different addresses are different models, as far as there are models."""
     held = studio.Studio(lambda _: False)
-    models = drawing.models()
     found = {
-        held._content("modelImg", Picture("url", 1, "", url=f"https://a.example/{n}"), models)
+        held._content("modelImg", Picture("url", 1, "", url=f"https://a.example/{n}"))
         for n in range(100)
     }
     held.close()
-    assert found == set(models.values())
+    assert found == {drawing.model(name) for name in drawing.MODELS}
 
 
 @pytest.mark.parametrize("name", ["modelImg", "garmentImg"])
@@ -90,7 +90,7 @@ async def test_what_cannot_be_read_is_named_and_not_charged(
 ) -> None:
     """A picture that begins well and breaks off, or an address without a picture, is 10004."""
     async with Sandbox() as sandbox:
-        whole = next(iter(drawing.models().values()))
+        whole = drawing.model(drawing.MODELS[0])
         wrong = {"truncated": whole[:200], "missing": f"{sandbox.url}/pictures/models/nobody"}
         fields = {"modelImg": whole, "garmentImg": whole, "category": "dresses"}
         envelope = (await post(sandbox, TRY_ON, fields | {name: wrong[broken]})).envelope
@@ -102,14 +102,13 @@ async def test_what_cannot_be_read_is_named_and_not_charged(
 async def test_drawn_pictures_are_served(session: aiohttp.ClientSession) -> None:
     """Every picture that the page offers is there, and nothing beside them."""
     async with Sandbox() as sandbox:
-        folders = {"models": drawing.models()} | {
-            f"garments/{category}": drawn for category, drawn in drawing.garments().items()
-        }
-        for folder, drawn in folders.items():
-            for name, picture in drawn.items():
-                async with session.get(f"{sandbox.url}/pictures/{folder}/{name}") as response:
-                    assert await response.read() == picture
-                    assert response.content_type.startswith("image/")
+        drawn = {f"models/{name}": drawing.model(name) for name in drawing.MODELS}
+        for category, names in drawing.GARMENTS.items():
+            drawn |= {f"garments/{category}/{n}": drawing.garment(category, n) for n in names}
+        for path, picture in drawn.items():
+            async with session.get(f"{sandbox.url}/pictures/{path}") as response:
+                assert await response.read() == picture
+                assert response.content_type.startswith("image/")
         async with session.get(f"{sandbox.url}/pictures/models/..%2f..%2fserver.py") as response:
             assert response.status == 404
 
@@ -122,3 +121,25 @@ async def test_results_are_bounded() -> None:
     assert await held.find("/results/5.webp") is None
     assert await held.find("/results/6.webp") == bytes(2**20)
     held.close()
+
+
+class BrokenStudio(tiny.TinyStudio):
+    """A studio whose work fails as no studio's should."""
+
+    async def change_by_prompt(self, job: ChangeByPrompt, seed: int) -> str:  # noqa: ARG002 - as every studio has it
+        raise ZeroDivisionError(f"{seed} folds")
+
+
+@pytest.mark.parametrize(("charge_failures", "charged"), [(False, 0), (True, 1)])
+async def test_work_that_breaks_is_an_answer(
+    post: Post, caplog: pytest.LogCaptureFixture, charge_failures: bool, charged: int
+) -> None:
+    """An exception nobody foresaw is code 500 with a `msg`, logged, charged as failures are."""
+    async with Sandbox(draw=False, charge_failures=charge_failures) as sandbox:
+        sandbox._studio = BrokenStudio()
+        words = {"modelImg": "https://a.example/1.jpg", "prompt": "a shirt", "seed": "7"}
+        status, envelope = await post(sandbox, PROMPT, words)
+    assert (status, envelope["code"]) == (200, 500)
+    assert "sandbox" in envelope["msg"]
+    assert (sandbox.charges, sandbox.calls[0].charged) == (charged, charged)
+    assert "7 folds" in caplog.text
