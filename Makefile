@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check format docs bench fuzz soak faults clean
+.PHONY: help demo test check format docs bench fuzz soak faults package clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -15,7 +15,7 @@ help:  ## Show this list
 	touch $@
 
 .venv/test: .venv/demo
-	$(BIN)/pip install --quiet --group test
+	$(BIN)/pip install --quiet --editable '.[cli,heic,otel]' --group test
 	touch $@
 
 .venv/check: .venv/test
@@ -57,6 +57,9 @@ soak: .venv/test  ## 200,000 calls with faults, every charge accounted for (minu
 
 faults: .venv/test  ## Write the table of docs/faults.md anew
 	$(BIN)/python -m tests.faults.table
+
+package: .venv/check  ## Build, and install into clean environments on the Pythons of this machine
+	$(BIN)/python tests/packaging.py
 
 clean:  ## Remove what these targets made
 	rm -rf .venv benchmarks/.venv benchmarks/results demo site

@@ -39,8 +39,8 @@ class Studio:
             )  # an extra, which tiny results do without
         except ImportError as error:
             raise RuntimeError(
-                f"The sandbox cannot draw without {error.name}. Install "
-                "changeclothes-async[pictures], or use Sandbox(draw=False)."
+                f"The sandbox cannot draw without {error.name}: "
+                "pip install 'changeclothes-async[pictures]', or use Sandbox(draw=False)."
             ) from error
         self._pictures = pictures
         self._is_own = is_own

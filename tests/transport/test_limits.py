@@ -140,7 +140,7 @@ async def test_max_per_minute_spaces_the_starts():
 
     await asyncio.gather(*[caller() for _ in range(5)])
     gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
-    assert all(1.99 <= gap < 3 for gap in gaps), gaps
+    assert all(1.9 <= gap < 3 for gap in gaps), gaps  # a loop may wake a little late
 
 
 async def test_the_pace_holds_when_slots_were_busy():
