@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check format docs bench fuzz soak faults package clean
+.PHONY: help demo test check format docs bench fuzz soak faults lowest package clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -57,6 +57,13 @@ soak: .venv/test  ## 200,000 calls with faults, every charge accounted for (minu
 
 faults: .venv/test  ## Write the table of docs/faults.md anew
 	$(BIN)/python -m tests.faults.table
+
+lowest:  ## The tests of the single call with the lowest dependencies that are allowed
+	$(PYTHON) -m venv .venv/lowest
+	.venv/lowest/bin/pip install --quiet --upgrade 'pip>=25.1'
+	.venv/lowest/bin/pip install --quiet --editable . --group test \
+	  aiohttp==3.14.3 anyio==4.10.0 pydantic==2.10.0 tenacity==9.0.0
+	.venv/lowest/bin/python -X dev -m pytest -q tests/protocol tests/transport tests/test_client.py
 
 package: .venv/check  ## Build, and install into clean environments on the Pythons of this machine
 	$(BIN)/python tests/packaging.py
