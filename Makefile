@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check format docs bench fuzz soak faults lowest package clean
+.PHONY: help demo test check audit format docs bench fuzz soak faults lowest package clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -15,7 +15,7 @@ help:  ## Show this list
 	touch $@
 
 .venv/test: .venv/demo
-	$(BIN)/pip install --quiet --editable '.[cli,heic,otel]' --group test
+	$(BIN)/pip install --quiet --editable '.[cli,cluster,heic,otel,remote]' --group test
 	touch $@
 
 .venv/check: .venv/test
@@ -28,13 +28,17 @@ demo: .venv/demo  ## Dress drawn models on the embedded sandbox: pictures and a 
 test: .venv/test  ## Run all tests
 	$(BIN)/pytest
 
-check: .venv/check  ## Formatting, lint, types, import floors, docs
+check: .venv/check  ## Formatting, lint, types, import floors, docs, audit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python -m tests.audit
+
+audit: .venv/check  ## Look installed dependencies up among known vulnerabilities
+	$(BIN)/python -m tests.audit
 
 format: .venv/check  ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix .

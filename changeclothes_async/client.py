@@ -13,12 +13,14 @@ from changeclothes_async.protocol import requests
 from changeclothes_async.transport import logs, preparing
 
 if TYPE_CHECKING:  # the engines of grids load with the first grid
+    from upath import UPath
+
     from changeclothes_async.bulk.grid import Work
     from changeclothes_async.bulk.lookbook import Lookbook
     from changeclothes_async.bulk.planning import Plan
     from changeclothes_async.bulk.progress import Bar, OnEvent
 
-Out: TypeAlias = str | os.PathLike[str]
+Out: TypeAlias = "str | os.PathLike[str] | UPath"
 BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
 
 
@@ -235,6 +237,7 @@ class AsyncChangeClothes:
         on_event: OnEvent | None = None,
         masks: bool = True,
         gallery: bool = True,
+        cluster: Any = None,
     ) -> Lookbook:
         """Make every cell of a grid into the folder `out`, each paid at most once.
 
@@ -244,8 +247,17 @@ class AsyncChangeClothes:
         `resend_unsure` (they may then be paid twice). The first Ctrl-C or SIGTERM lets what is
         paid for arrive, the second stops at once.
 
+        `out` may also be an address that fsspec knows, such as `s3://bucket/lookbook`; its ledger
+        is then in a folder of the working directory, here `s3-bucket-lookbook`, without which
+        nothing more is sent to that place.
+
+        With a `cluster` (a dask scheduler's address, a `distributed.Client`, "local" or a number
+        of processes) its workers make the calls; ledger, budget and limits stay here and hold for
+        all of them.
+
         Never raises for a cell: see `lookbook.failed`, `lookbook.unsure` and `lookbook.stopped`.
-        Raises NotAnImage before anything is sent, and LedgerError.
+        Raises NotAnImage, MissingExtra, LedgerError, ClusterFailed, and SaveFailed where `out`
+        cannot be used, all before anything is sent.
         """
         from changeclothes_async.bulk import bars, planning, runner, running
 
@@ -256,7 +268,9 @@ class AsyncChangeClothes:
             on_event=self._caller.listener.beside(on_event),
             bar=bars.bar_for(progress),
         )
-        return await running.run(grid, out, self._caller, self._options, terms, gallery=gallery)
+        return await running.run(
+            grid, out, self._caller, self._options, terms, gallery=gallery, cluster=cluster
+        )
 
     async def plan_batch(self, jobs: BatchJobs, out: Out, **wishes: bool) -> Plan:
         """Tell what `run_batch` would do, as `plan_grid` does for a grid."""

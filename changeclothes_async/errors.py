@@ -76,6 +76,12 @@ class MissingExtra(ChangeClothesError, ImportError):  # type: ignore[misc] # Imp
     next_step = "Install it and run the same thing again."
 
 
+class ClusterFailed(ChangeClothesError):
+    """The cluster or its workers cannot be used for a run."""
+
+    next_step = "See that scheduler and workers run, and run it again; what is paid is kept."
+
+
 class ClientClosed(ChangeClothesError, RuntimeError):
     """The client was closed before this call."""
 

@@ -406,6 +406,30 @@ def test_a_loop_that_ended_in_a_call_leaves_the_client_usable():
     assert len(peer.charges) == 2
 
 
+def test_a_loop_that_ended_as_the_ledger_was_opened_leaves_the_client_usable(tmp_path):
+    """The next run opens it anew, pays once, and closes it."""
+
+    async def leave(one):
+        call = asyncio.create_task(one.try_on(**LOOK))
+        while one._caller._opening is None:  # noqa: ASYNC110 - no turn late: it is being opened
+            await asyncio.sleep(0)
+        return call
+
+    async def again(one, peer):
+        async with peer.running():
+            return await one.try_on(**LOOK)
+
+    with contextlib.closing(peers.Peer(peers.answering(OK))) as peer:
+        one = clients.AsyncChangeClothes(KEY, peer.url, ledger=tmp_path / "ledger.db")
+        assert asyncio.run(leave(one)).cancelled()
+        assert asyncio.run(again(one, peer)).attempts == 1
+        asyncio.run(one.aclose())
+        other = clients.AsyncChangeClothes(KEY, peer.url, ledger=tmp_path / "other.db")
+        asyncio.run(leave(other))
+        asyncio.run(other.aclose())
+    assert len(peer.charges) == 1
+
+
 # The key
 
 

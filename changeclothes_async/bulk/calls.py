@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not w
     from changeclothes_async.transport.sender import Sender
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
+Carrier = Callable[["requests.Job", Ready, Sequence[bytes]], "sending.Post"]
+"""Gives what carries a job's attempts to the wire, for its pictures and their digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,9 @@ class Caller:
 
     def reader(self, options: settings.Settings) -> reading.Reader:
         """Give what pictures are read with: one for each way of preparing them."""
-        from changeclothes_async.transport import reading
-
         if options.edge not in self._readers:
+            from changeclothes_async.transport import reading
+
             self._readers[options.edge] = reading.Reader(options.edge)
         return self._readers[options.edge]
 
@@ -128,14 +130,17 @@ class Caller:
         expected: bytes | None = None,
         watched: Callable[[paying.Page], sending.Journal] | None = None,
         called: str = "",
+        carrier: Carrier | None = None,
     ) -> paying.Paid:
         """Make a call through a ledger: what was paid before is given again, not paid again.
 
-        `name` is its cell's in the ledger, `called` what the log calls it.
+        `name` is its cell's in the ledger, `called` what the log calls it. With a `carrier` its
+        attempts do not go over this process's own session.
         Raises NotAnImage where the pictures are not those of the `expected` identity any more.
         """
         pictures = await self.ready(job, options)
-        digests = [await self.reader(options).digest(picture) for _, picture in pictures]
+        reader = self.reader(options)
+        digests = [await reader.digest(picture) for _, picture in pictures]
         identity = requests.identity(job, digests)
         if expected not in {None, identity}:
             raise errors.NotAnImage(
@@ -148,26 +153,34 @@ class Caller:
 
         async def send(page: paying.Page) -> paying.Paid:
             journal = watched(page) if watched else page
-            return await self._sent(job.endpoint, framed, options, journal, called)
+            post = carrier(job, pictures, digests) if carrier else None
+            return await self._sent(job.endpoint, framed, options, journal, called, post)
 
         wishes = {"again": again} if again else {}
         return await payments.pay(identity, job.endpoint, send, name=name, look=look, **wishes)
+
+    def check_can_travel(self, options: settings.Settings) -> None:
+        """Raise InvalidInput for what belongs to this process, when others shall make its calls."""
+        own = {
+            "session": self._given is not None,
+            "ssl": options.ssl is not True,
+            "trace_configs": bool(options.trace_configs),
+        }
+        if names := ", ".join(f"{name}=" for name, is_set in own.items() if is_set):
+            raise errors.InvalidInput(
+                f"{names} cannot be sent to a cluster's workers.",
+                next_step="Leave it out for this run; a certificate of your own goes into "
+                "SSL_CERT_FILE where the workers start.",
+            )
 
     async def _payments(self, path: str | os.PathLike[str]) -> paying.Payments:
         """Give the client's ledger, opened by whoever needs it first."""
         from changeclothes_async.bulk import paying
 
-        if self._opening is None:
+        if self._opening is None or _is_lost(self._opening):
             self._opening = asyncio.ensure_future(paying.opened(path))
-        try:
-            return (
-                self._opening.result()
-                if self._opening.done()
-                else await asyncio.shield(self._opening)
-            )
-        except errors.LedgerError:
-            self._opening = None
-            raise
+        opening = self._opening
+        return opening.result() if opening.done() else await asyncio.shield(opening)
 
     async def _sent(
         self,
@@ -176,10 +189,11 @@ class Caller:
         options: settings.Settings,
         journal: sending.Journal | None,
         name: str,
+        post: sending.Post | None = None,
     ) -> tuple[answers.Made, int]:
         from changeclothes_async.transport import sending
 
-        call = sending.Call(await self.sender(), path, framed, options, journal, name)
+        call = sending.Call(await self.sender(), path, framed, options, journal, name, post)
         return await call.made(), call.attempts
 
     def stats(self) -> Stats:
@@ -221,7 +235,7 @@ class Caller:
         self._closed = True
         if sender := self._senders.get(asyncio.get_running_loop()):
             await sender.close()
-        if self._opening:
+        if self._opening and not _is_lost(self._opening):
             await (await self._opening).close()
 
     async def _made(self, loop: asyncio.AbstractEventLoop) -> Sender:
@@ -232,3 +246,10 @@ class Caller:
         sender = self._senders[loop] = Sender(self._options, self._given)
         await sender.open()
         return sender
+
+
+def _is_lost(opening: asyncio.Future[Any]) -> bool:
+    """Tell whether it failed, or its loop ended first; what it opened closes itself then."""
+    if not opening.done():
+        return opening.get_loop().is_closed()
+    return opening.cancelled() or opening.exception() is not None

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.states import State
+from changeclothes_async.transport.places import Spot
 
 KINDS: dict[str, tuple[State, ...]] = {
     "saved": (State.SAVED,),
@@ -56,7 +57,8 @@ class Head:
 class Cell:
     """What one job came to.
 
-    `path` and `mask` are the saved pictures, each None where there is none; `error` is the last
+    `path` and `mask` are the saved pictures, each None where there is none: a `Path`, or, at a
+    place such as `s3://bucket/lookbook`, a `UPath`, which is used like one. `error` is the last
     one, `attempts` counts the requests that were started, `money` is an error's `money`.
     """
 
@@ -64,8 +66,8 @@ class Cell:
     garment: str
     name: str
     state: State
-    path: Path | None
-    mask: Path | None
+    path: Spot | None
+    mask: Spot | None
     error: errors.ChangeClothesError | None
     result_img_url: str | None
     mask_img_url: str | None

@@ -21,6 +21,7 @@ from changeclothes_async.bulk import cells as data
 from changeclothes_async.bulk import inline, placing
 from changeclothes_async.bulk.cells import Cell, Cells, Head
 from changeclothes_async.bulk.states import State
+from changeclothes_async.transport.places import Spot
 
 MOST = 20_000
 """How many cells a page holds; and how many more that failed or are unsure."""
@@ -32,28 +33,25 @@ _HEAD = (300, 400)
 def write(
     cells: Cells,
     counts: Mapping[State, int],
-    out: Path,
+    out: Spot,
     stopped: errors.ChangeClothesError | str | None,
-) -> Path:
+) -> Spot:
     """Write `index.html` into `out`, complete or not at all, and give its path."""
-    target = out / "index.html"
     page = _page(_book(cells, counts, out, stopped))
-    with placing.placed(target) as part:
-        part.write_bytes(page.encode())
-    return target
+    return placing.at(out).write("index.html", page.encode())
 
 
 def _book(
     cells: Cells,
     counts: Mapping[State, int],
-    out: Path,
+    out: Spot,
     stopped: errors.ChangeClothesError | str | None,
 ) -> dict[str, Any]:
     across = len(cells.columns)
     places = [(*divmod(number, across), cell) for number, cell in _chosen(cells)]
     total = len(cells.rows) * across
     return {
-        "title": out.resolve().name,
+        "title": out.resolve().name or str(out),
         "size": data.size(cells),
         "wall": across == 1,
         "counts": data.by_kind(counts),
@@ -84,7 +82,7 @@ def _note(total: int, shown: int) -> str:
     )
 
 
-def _heads(heads: Any, shown: set[int], out: Path) -> dict[int, dict[str, Any]]:
+def _heads(heads: Any, shown: set[int], out: Spot) -> dict[int, dict[str, Any]]:
     return {
         number: _filled(
             name=heads[number].name,
@@ -96,13 +94,13 @@ def _heads(heads: Any, shown: set[int], out: Path) -> dict[int, dict[str, Any]]:
     }
 
 
-def _picture(head: Head, out: Path, *, embedded: bool) -> str | None:
+def _picture(head: Head, out: Spot, *, embedded: bool) -> str | None:
     if head.picture is None:
         return None
     return (embedded and inline.small(head.picture, *_HEAD)) or _address(head.picture, out)
 
 
-def _said(row: int, column: int, cell: Cell, out: Path) -> dict[str, Any]:
+def _said(row: int, column: int, cell: Cell, out: Spot) -> dict[str, Any]:
     return _filled(
         row=row,
         column=column,
@@ -126,8 +124,10 @@ def _filled(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _address(path: Path, out: Path) -> str:
-    """Give a file's address as seen from the page in `out`."""
+def _address(path: Spot, out: Spot) -> str | None:
+    """Give a file's address as seen from the page in `out`; None for one it cannot be seen from."""
+    if not (isinstance(out, Path) and isinstance(path, Path)):
+        return None if isinstance(path, Path) else quote(str(path.relative_to(str(out))))
     try:
         relative = PurePath(os.path.relpath(path, out)).as_posix()
     except ValueError:  # on another drive of Windows

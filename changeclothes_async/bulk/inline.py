@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 
 from changeclothes_async.protocol import images
+from changeclothes_async.transport.places import Spot
 
 
-def small(path: Path, width: int, height: int) -> str | None:
+def small(path: Spot, width: int, height: int) -> str | None:
     """Give the picture, no larger than `width` x `height`, as a data URI.
 
     None without Pillow, and for what is no picture.
@@ -21,11 +21,11 @@ def small(path: Path, width: int, height: int) -> str | None:
     return _uri("image/webp", thumbs.webp(image)) if image else None
 
 
-def whole(path: Path, limit: int) -> str | None:
+def whole(path: Spot, limit: int) -> str | None:
     """Give the file itself as a data URI; None above `limit` bytes, and for what is no picture."""
     try:
         data = path.read_bytes() if path.stat().st_size <= limit else b""
-    except OSError:
+    except Exception:  # each store raises errors of its own kinds
         return None
     kind = images.kind(data[: images.HEAD])
     return _uri(kind.mime, data) if kind else None

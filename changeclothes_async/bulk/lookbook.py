@@ -16,6 +16,8 @@ from changeclothes_async.bulk import cells as data
 from changeclothes_async.bulk import gallery, placing, preview
 from changeclothes_async.bulk.cells import Cell, Cells
 from changeclothes_async.bulk.states import State
+from changeclothes_async.transport import saving
+from changeclothes_async.transport.places import Spot
 
 Key: TypeAlias = str | int
 
@@ -26,12 +28,13 @@ class Lookbook:
     """The cells of a grid, models down and garments across, read when they are asked for.
 
     `lookbook["woman-01", "red-tie-tee"]` is a cell, by names or by numbers; a batch of jobs has
-    one column, and `lookbook["job"]` does. `out` is the folder of the pictures; `stopped` is what
-    ended the run early, None where nothing did.
+    one column, and `lookbook["job"]` does. `out` is where the pictures are: a `Path`, or a `UPath`
+    at a place such as `s3://bucket/lookbook`. `stopped` is what ended the run early, None where
+    nothing did.
     """
 
     def __init__(
-        self, cells: Cells, out: Path, stopped: errors.ChangeClothesError | str | None = None
+        self, cells: Cells, out: Spot, stopped: errors.ChangeClothesError | str | None = None
     ) -> None:
         self._cells = cells
         self.out = out
@@ -101,8 +104,8 @@ class Lookbook:
 
         A text that a spreadsheet would take for a formula gets an apostrophe in front.
         """
-        target = Path(path)
-        with placing.placed(target) as part, part.open("w", encoding="utf-8", newline="") as file:
+        target = placing.local(path)
+        with saving.placed(target) as part, part.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(data.FIELDS)
             table.writerows(map(_harmless, row.values()) for row in self.to_dicts())
@@ -128,9 +131,9 @@ class Lookbook:
             raise errors.MissingExtra(
                 "A contact sheet needs Pillow: pip install 'changeclothes-async[pictures]'."
             ) from None
-        return sheet.save(self._cells, data.tally(self.counts), Path(path), cell, font)
+        return sheet.save(self._cells, data.tally(self.counts), placing.local(path), cell, font)
 
-    def gallery(self) -> Path:
+    def gallery(self) -> Spot:
         """Write `index.html` into `out`, a page that opens from disk, and give its path.
 
         Raises SaveFailed.

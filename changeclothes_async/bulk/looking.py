@@ -7,12 +7,17 @@ from itertools import islice
 from pathlib import Path
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import cells, grid, opening, paying, records, tables
+from changeclothes_async.bulk import cells, grid, opening, paying, placing, records, tables
 from changeclothes_async.bulk.states import State
 from changeclothes_async.protocol import answers, images
+from changeclothes_async.transport.places import Spot
 
 _AT_ONCE = 256
-MASKS = "masks"
+
+
+def mask(name: str) -> str:
+    """Name the mask of the cell `name`; also its file, without the suffix."""
+    return f"masks/{name}"
 
 
 class LedgerCells:
@@ -22,12 +27,12 @@ class LedgerCells:
         self,
         work: grid.Work,
         identity: Callable[[int, int], bytes],
-        out: Path,
+        site: placing.Site,
         problems: Mapping[str, errors.ChangeClothesError],
     ) -> None:
         self._work = work
         self._identity = identity
-        self._out = out
+        self._site = site
         self._problems = problems
         self.rows: Sequence[cells.Head] = [_head(item) for item in work.rows]
         self.columns: Sequence[cells.Head] = [_head(item) for item in work.columns]
@@ -48,28 +53,28 @@ class LedgerCells:
             identities = [self._identity(*place) for place in some]
             names = [grid.cell_name(self._work, *place) for place in some]
             # Opened for each page, so that a lookbook keeps no file open while nobody looks.
-            with opening.for_reading(self._out / "ledger.db") as db:
+            with opening.for_reading(self._site.ledger) as db:
                 entries = tables.entries(db, identities)
-                pictures = tables.pictures(db, names)
+                pictures = tables.pictures(db, [*names, *map(mask, names)])
             for place, name, identity in zip(some, names, identities, strict=True):
-                yield self._cell(place, name, entries.get(identity), pictures.get(name))
+                yield self._cell(place, name, entries.get(identity), pictures)
 
     def _cell(
         self,
         place: tuple[int, int],
         name: str,
         entry: records.Entry | None,
-        picture: records.Picture | None,
+        pictures: Mapping[str, records.Picture],
     ) -> cells.Cell:
         outcome = paying.outcome_of(entry) if entry and entry.facts else None
         made = outcome if isinstance(outcome, answers.Made) else None
         error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
         problem = self._problems.get(name)
-        own = picture if entry and picture and picture.identity == entry.identity else None
+        path, shadow = (self._own(entry, pictures.get(each)) for each in (name, mask(name)))
         state = entry.state if entry else State.OPEN
         if state in {State.PAID, State.SAVED}:
             # The same may be saved under another cell's name, and not yet under this one.
-            state = State.SAVED if own else State.PAID
+            state = State.SAVED if path else State.PAID
         if state is State.OPEN and problem is not None:
             state = State.FAILED  # its picture could not even be sent
         return cells.Cell(
@@ -77,8 +82,8 @@ class LedgerCells:
             garment=self.columns[place[1]].name,
             name=name,
             state=state,
-            path=self._out / own.file if own else None,
-            mask=self._mask(name) if made and made.mask_img_url else None,
+            path=path,
+            mask=shadow,
             error=problem or error,
             result_img_url=made.result_img_url if made else None,
             mask_img_url=made.mask_img_url if made else None,
@@ -87,9 +92,9 @@ class LedgerCells:
             money="spent" if made else error.money if error else "not spent",
         )
 
-    def _mask(self, name: str) -> Path | None:
-        found = (self._out / MASKS / f"{name}{suffix}" for suffix in (".webp", ".png", ".jpg"))
-        return next((path for path in found if path.exists()), None)
+    def _own(self, entry: records.Entry | None, picture: records.Picture | None) -> Spot | None:
+        same = entry and picture and picture.identity == entry.identity
+        return self._site.place.root / picture.file if picture and same else None
 
 
 def _head(item: grid.Item) -> cells.Head:

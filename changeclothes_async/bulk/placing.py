@@ -1,38 +1,110 @@
-"""A file that is put in its place whole: what reads it sees the old one or the new one."""
+"""From what a user gives as `out` to the place of the pictures and the ledger's file."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.request import url2pathname
 
 from changeclothes_async import errors
+from changeclothes_async.bulk import names
+from changeclothes_async.transport import places
+from changeclothes_async.transport.places import Spot
+
+if TYPE_CHECKING:  # fsspec is an extra
+    from upath import UPath
+
+    from changeclothes_async.transport.remote import Remote
+
+Out: TypeAlias = "str | os.PathLike[str] | UPath"
+
+LEDGER = "ledger.db"
+_LONGEST = 80
+_SECRET = re.compile(r"://[^/@]*:(?!\d+/)[^@]*@")  # but `://user@host:22/` holds none
 
 
-@contextmanager
-def placed(target: Path) -> Iterator[Path]:
-    """Give a temporary name beside `target` to write to, then rename it; parents are made.
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a run's pictures are, and where its ledger is."""
 
-    Raises SaveFailed when the disk refuses; nothing is left behind then.
-    Nothing is flushed as a paid picture is: what is made here can be made again for nothing.
+    place: places.Folder | Remote
+    ledger: Path
+
+
+def site(out: Out) -> Site:
+    """Read a path, or an address such as `file:///…` or `s3://bucket/lookbook`.
+
+    A folder holds its ledger. A ledger of any other place stays on this machine, since it is a
+    database that one process writes: in a folder of the working directory that is named after the
+    address, such as `s3-bucket-lookbook`. Raises InvalidInput and MissingExtra.
     """
-    part = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(target)
-    except OSError as error:
-        raise errors.SaveFailed(
-            f"{target} could not be written ({error.strerror or error}).",
-            money="not spent",
-            next_step="Make room or choose another place, then write it again; it costs nothing.",
-        ) from None
-    finally:
-        part.unlink(missing_ok=True)
+    text = _text(out)
+    if text.startswith("file://"):
+        text = url2pathname(text.removeprefix("file://"))
+    if "://" not in text:
+        folder = named(text)
+        return Site(places.Folder(folder), folder / LEDGER)
+    place = _remote(text.rstrip("/"))
+    return Site(place, Path.cwd() / _folder(place.url) / LEDGER)
+
+
+def at(root: Spot) -> places.Folder | Remote:
+    """Give the place whose files are below `root`."""
+    if isinstance(root, Path):
+        return places.Folder(root)
+    from changeclothes_async.transport import remote
+
+    return remote.Remote(str(root), root)
 
 
 def named(path: str | os.PathLike[str]) -> Path:
     """Give the absolute path that a user means, `~` and an unknown `~name` included."""
     return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - Path fails for unknown homes
+
+
+def local(path: str | os.PathLike[str]) -> Path:
+    """Give the path of a file that is written on this machine; raises InvalidInput for others."""
+    if "://" in str(path):
+        raise errors.InvalidInput(
+            f"{path} is no file of this machine.", next_step="Give a path, and copy the file then."
+        )
+    return Path(path)
+
+
+def _text(out: Out) -> str:
+    if isinstance(out, str | os.PathLike):
+        return os.fspath(out)
+    if getattr(out, "storage_options", None):
+        raise errors.InvalidInput(
+            f"out={out!s} has options of its own, which would be written down with it.",
+            next_step="Give its address alone; set the options in fsspec's own settings.",
+        )
+    return str(out)
+
+
+def _remote(url: str) -> Remote:
+    if _SECRET.search(url):
+        raise errors.InvalidInput(
+            f"{url.partition('://')[0]}://… holds a secret, and addresses are logged.",
+            next_step="Leave it out; set the credentials in the environment, where fsspec's "
+            "packages look for them.",
+        )
+    try:
+        from changeclothes_async.transport import remote  # fsspec is an extra
+    except ImportError:
+        raise errors.MissingExtra(
+            f"{url} needs fsspec: pip install 'changeclothes-async[remote]'."
+        ) from None
+    return remote.place(url)
+
+
+def _folder(url: str) -> str:
+    """Name an address's folder; two long addresses that begin alike get two."""
+    name = names.plain(url)
+    if len(url.encode()) <= _LONGEST:
+        return name
+    return f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:6]}"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from changeclothes_async.bulk import grid
 from changeclothes_async.bulk.states import State
 from changeclothes_async.protocol import requests
+from changeclothes_async.transport import places
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk import ledger
@@ -97,12 +96,16 @@ class Wishes:
 
 
 async def steps(
-    work: grid.Work, reader: reading.Reader, book: ledger.Ledger | None, out: Path, wishes: Wishes
+    work: grid.Work,
+    reader: reading.Reader,
+    book: ledger.Ledger | None,
+    place: places.Place,
+    wishes: Wishes,
 ) -> AsyncIterator[Planned]:
     """Walk over the work, cell by cell, in constant memory."""
     walk = grid.walk(work)
     while some := list(islice(walk, _AT_ONCE)):
-        for planned in await _planned(some, work, reader, book, out, wishes):
+        for planned in await _planned(some, work, reader, book, place, wishes):
             yield planned
 
 
@@ -111,7 +114,7 @@ async def _planned(
     work: grid.Work,
     reader: reading.Reader,
     book: ledger.Ledger | None,
-    out: Path,
+    place: places.Place,
     wishes: Wishes,
 ) -> list[Planned]:
     jobs = [work.job(*cell) for cell in some]
@@ -120,7 +123,7 @@ async def _planned(
     entries = await book.entries(identities) if book else {}
     saved = [n for n, i in zip(names, identities, strict=True) if _is_saved(entries.get(i))]
     pictures = await book.pictures(saved) if book and saved else {}
-    there = await asyncio.to_thread(in_place, out, pictures) if pictures else set()
+    there = await asyncio.to_thread(_in_place, place, pictures) if pictures else set()
     found = []
     for (row, column), job, name, digest in zip(some, jobs, names, identities, strict=True):
         entry = entries.get(digest)
@@ -139,24 +142,12 @@ def identity(job: requests.Job, reader: reading.Reader) -> bytes:
     return requests.identity(job, [reader.known_digest(image) for _, image in job.pictures()])
 
 
-def in_place(out: Path, pictures: dict[str, ledger.Picture]) -> set[str]:
-    """Tell which pictures are on the disk as they were saved."""
-    return {name for name, picture in pictures.items() if _is_whole(out / picture.file, picture)}
-
-
-def _is_whole(path: Path, picture: ledger.Picture) -> bool:
-    try:
-        seen = path.stat()
-        if seen.st_size != picture.size:
-            return False
-        return seen.st_mtime_ns == picture.mtime_ns or _digest(path) == picture.digest
-    except OSError:
-        return False
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _in_place(place: places.Place, pictures: dict[str, ledger.Picture]) -> set[str]:
+    saved = {
+        name: places.Saved(picture.file, picture.size, picture.mtime_ns, picture.digest)
+        for name, picture in pictures.items()
+    }
+    return place.in_place(saved)
 
 
 def _is_saved(entry: ledger.Entry | None) -> bool:
@@ -164,13 +155,17 @@ def _is_saved(entry: ledger.Entry | None) -> bool:
 
 
 async def plan(
-    work: grid.Work, reader: reading.Reader, book: ledger.Ledger | None, out: Path, wishes: Wishes
+    work: grid.Work,
+    reader: reading.Reader,
+    book: ledger.Ledger | None,
+    place: places.Place,
+    wishes: Wishes,
 ) -> Plan:
     """Count what a run would do."""
     counts = dict.fromkeys(Step, 0)
     failed = unsure = duplicates = size = 0
     repeats = _repeats(work, reader)
-    async for planned in steps(work, reader, book, out, wishes):
+    async for planned in steps(work, reader, book, place, wishes):
         if planned.step is Step.SEND and repeats(planned.row, planned.column):
             duplicates += 1
             continue

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 from itertools import islice
-from pathlib import Path
 from textwrap import shorten
 
 from changeclothes_async.bulk import inline
 from changeclothes_async.bulk.cells import Cell, Cells, Head
+from changeclothes_async.transport.places import Spot
 
 MOST = 12
 """The most rows, and columns, that are drawn."""
@@ -84,7 +84,7 @@ class _Pictures:
         words = cell.name if cell.path else cell.words
         return self._drawn(cell.path, words, cell.kind, name, cell.name)
 
-    def _drawn(self, path: Path | None, words: str, kind: str, name: str, title: str = "") -> str:
+    def _drawn(self, path: Spot | None, words: str, kind: str, name: str, title: str = "") -> str:
         source = path and self._source(path)
         tip = f' title="{escape(title or words)}"'
         look = (
@@ -94,7 +94,7 @@ class _Pictures:
         )
         return _place(look, name if name != words or source else "")
 
-    def _source(self, path: Path) -> str | None:
+    def _source(self, path: Spot) -> str | None:
         found = inline.small(path, _WIDTH * 2, _HEIGHT * 2)
         if found is None and (found := inline.whole(path, self._left)):
             self._left -= len(found)

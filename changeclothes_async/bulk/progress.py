@@ -12,6 +12,7 @@ from changeclothes_async import errors
 from changeclothes_async.bulk.states import State
 
 _RECENT = 64
+_EARLY = 1.0  # seconds in which a rate is chance
 _SHOWN = (State.SAVED, State.PAID, State.FAILED, State.UNSURE, State.DAMAGED)
 
 
@@ -97,21 +98,22 @@ class Tally:
         """Count a cell that came to a state now."""
         self._known[state] += 1
         self._walked[state] += 1
-        if state is not State.PAID:
+        if state not in {State.PAID, State.OPEN}:
             self._ends.append(self._clock())
 
-    def saved(self) -> None:
-        """Count a paid cell whose picture is in place now."""
-        self.leaves(State.PAID)
-        self._walked[State.PAID] -= 1
-        self.enters(State.SAVED)
+    def moves(self, before: State, after: State) -> None:
+        """Count a cell of this run that came to another state."""
+        self.leaves(before)
+        self._walked[before] -= 1
+        self.enters(after)
 
     def snapshot(self) -> Snapshot:
         """Give the counts as they are now; those of a larger grid are cut to this one's size."""
         saved, paid, failed, unsure, damaged = (self._count(state) for state in _SHOWN)
         left = max(0, self._total - saved - paid - failed - unsure - damaged - self.in_flight)
         now = self._clock()
-        since = now - self._ends[0] if len(self._ends) > 1 else 0.0
+        elapsed = now - self._started
+        since = now - self._ends[0] if len(self._ends) > 1 and elapsed >= _EARLY else 0.0
         rate = (len(self._ends) - 1) / since if since > 0 else 0.0
         return Snapshot(
             total=self._total,
@@ -122,7 +124,7 @@ class Tally:
             unsure=unsure + damaged,
             open=left,
             calls=self.calls,
-            elapsed=now - self._started,
+            elapsed=elapsed,
             rate=rate,
             seconds_left=(left + self.in_flight) / rate if rate else None,
             stopping=self.stopping,

@@ -14,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors, results, settings
 from changeclothes_async.bulk import (
@@ -31,6 +33,10 @@ from changeclothes_async.bulk import (
 from changeclothes_async.bulk import progress as reporting
 from changeclothes_async.bulk.states import Event, State
 from changeclothes_async.protocol import answers
+from changeclothes_async.transport import places, sending
+
+if TYPE_CHECKING:  # an extra
+    from changeclothes_async.bulk.cluster.crew import Crew
 
 _log = logging.getLogger("changeclothes_async")
 
@@ -60,23 +66,25 @@ class Run:
     def __init__(
         self,
         work: grid.Work,
-        out: Path,
+        place: places.Place,
         caller: calls.Caller,
         options: settings.Settings,
         book: ledger.Ledger,
         terms: Terms,
         known: dict[State, int],
+        crew: Crew | None = None,
     ) -> None:
-        self._work, self._out, self._caller = work, out, caller
+        self._work, self._place, self._caller = work, place, caller
         # These are a single call's: a cell's wait for its turn is nobody's impatience.
         self._options = options.changed(deadline=None, max_waiting=None)
-        self._book, self._terms = book, terms
+        self._book, self._terms, self._crew = book, terms, crew
         self._payments = paying.Payments(book)
         self._fetcher = results.Fetcher(options.fetching, caller.downloads)
         # Twice the limit, so that a free slot always finds a cell that waits for it.
         self._ahead = asyncio.Semaphore(2 * options.max_concurrency)
         self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
-        self._downloads = asyncio.Semaphore(_DOWNLOADS)
+        # A crew's workers keep to the limit each for itself.
+        self._downloads = asyncio.Semaphore(_BACKLOG if crew else _DOWNLOADS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard_at: float | None = None
         self._tally = reporting.Tally(len(work.rows) * len(work.columns), known)
@@ -110,7 +118,7 @@ class Run:
 
     async def _feed(self) -> None:
         reader, wishes = self._caller.reader(self._options), self._terms.wishes
-        async for planned in planning.steps(self._work, reader, self._book, self._out, wishes):
+        async for planned in planning.steps(self._work, reader, self._book, self._place, wishes):
             if planned.step is planning.Step.SEND:
                 await self._ahead.acquire()
             elif planned.step is not planning.Step.FETCH:
@@ -119,9 +127,12 @@ class Run:
             await self._backlog.acquire()
             if self.stopped is not None:
                 return
-            task = asyncio.create_task(self._cell(planned))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            self._start(self._cell(planned))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -191,7 +202,23 @@ class Run:
             expected=planned.identity,
             watched=lambda page: permits.Permitted(page, self._permits, planned.name),
             called=f"{planned.job.kind} {planned.name}",
+            carrier=partial(self._crew.carrier, partial(self._late, planned))
+            if self._crew
+            else None,
         )
+
+    def _late(self, planned: planning.Planned, outcome: sending.Outcome) -> None:
+        """Write down how an attempt ended that was given up as unsure."""
+        self._start(self._corrected(planned, outcome))
+
+    async def _corrected(self, planned: planning.Planned, outcome: sending.Outcome) -> None:
+        entry = (await self._book.entries([planned.identity]))[planned.identity]
+        claim = ledger.Claim(entry.identity, entry.attempts, planned.state, entry.claimed_at)
+        event, facts = paying.event_of(outcome), paying.facts_of(outcome)
+        self._tally.moves(entry.state, await self._book.settle(claim, event, facts))
+        if isinstance(outcome, answers.Made):
+            self._permits.tell("paid", planned.name)
+            await self._saved(planned, outcome)
 
     def _may_pass(self, error: errors.ChangeClothesError) -> bool:
         """Tell whether waiting may help: the service was heard in this run, not too long ago."""
@@ -222,36 +249,46 @@ class Run:
         self._permits.tell(_KINDS.get(state, "given back"), planned.name, error=error)
 
     async def _saved(self, planned: planning.Planned, made: answers.Made) -> None:
-        look = results.look(made, self._fetcher, 1)
         try:
             async with self._downloads:
-                saved = await look.saved(self._out / planned.name)
+                saved = await self._fetched(made.result_img_url, planned.name)
                 self._permits.tell("placed", planned.name)
-                await self._save_mask(look, planned.name)
-                await self._book.save(
-                    planned.name,
-                    planned.identity,
-                    file=saved.path.name,
-                    size=saved.size,
-                    mtime_ns=saved.mtime_ns,
-                    digest=saved.digest,
-                )
+                await self._save_mask(planned, made)
+                await self._note(planned.name, planned.identity, saved)
         except errors.ChangeClothesError as error:
             self.problems[planned.name] = error
             self._permits.tell("failed", planned.name, error=error)
             if not isinstance(error, errors.DownloadFailed):
                 self._permits.stop(error)
             return
-        self._tally.saved()
+        self._tally.moves(State.PAID, State.SAVED)
         self._permits.tell("saved", planned.name)
 
-    async def _save_mask(self, look: results.Look, name: str) -> None:
+    async def _save_mask(self, planned: planning.Planned, made: answers.Made) -> None:
         """Save the mask beside; it is an extra, and no reason to call a cell unsaved."""
-        if self._terms.masks and look.mask:
+        if self._terms.masks and made.mask_img_url:
+            name = looking.mask(planned.name)
             try:
-                await look.mask.save(self._out / looking.MASKS / name)
+                saved = await self._fetched(made.mask_img_url, name)
             except errors.ChangeClothesError as error:
-                _log.info("The mask of %s was not saved: %s", name, error)
+                _log.info("The mask of %s was not saved: %s", planned.name, error)
+            else:
+                await self._note(name, planned.identity, saved)
+
+    async def _fetched(self, url: str, name: str) -> places.Saved:
+        if self._crew and (saved := await self._crew.saved(url, name)):
+            return saved
+        return await self._fetcher(url, lambda chunks: self._place.save(chunks, name))
+
+    async def _note(self, name: str, identity: bytes, saved: places.Saved) -> None:
+        await self._book.save(
+            name,
+            identity,
+            file=saved.file,
+            size=saved.size,
+            mtime_ns=saved.stamp,
+            digest=saved.digest,
+        )
 
     def _interrupted(self) -> None:
         self._permits.stop("interrupted")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from pathlib import Path
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from changeclothes_async import errors, settings
 from changeclothes_async.bulk import (
@@ -13,84 +15,111 @@ from changeclothes_async.bulk import (
     ledger,
     lookbook,
     looking,
+    marks,
     placing,
     planning,
     runner,
 )
-from changeclothes_async.transport import reading
+from changeclothes_async.transport import places, reading, saving
 
-LEDGER = "ledger.db"
+if TYPE_CHECKING:  # an extra
+    from changeclothes_async.bulk.cluster.crew import Crew
+    from changeclothes_async.bulk.cluster.engine import Where
+
+_log = logging.getLogger("changeclothes_async")
 
 
 async def run(
     work: grid.Work,
-    out: str | os.PathLike[str],
+    out: placing.Out,
     caller: calls.Caller,
     options: settings.Settings,
     terms: runner.Terms,
     *,
     gallery: bool,
+    cluster: Where | None = None,
 ) -> lookbook.Lookbook:
     """Work through all cells and give the lookbook; raises NotAnImage before anything is sent."""
-    folder = _folder(out)
+    site = placing.site(out)
     await caller.sender()  # what adopts the ledger where this is left early
     reader = caller.reader(options)
     await work.settle(reader.settled)
-    book = await ledger.Ledger.open(folder / LEDGER)
+    await marks.check(site)
+    book = await ledger.Ledger.open(site.ledger)
+    ends = AsyncExitStack()
+    ends.push_async_callback(book.close)
     try:
+        await marks.leave(site, book)
+        if isinstance(site.place, places.Folder):
+            await asyncio.to_thread(saving.sweep, site.place.root)
         known = await book.counts()
-        going = runner.Run(work, folder, caller, options, book, terms, known)
+        crew = await _crew(cluster, caller, options, site.place, ends)
+        going = runner.Run(work, site.place, caller, options, book, terms, known, crew)
         await going.run()
         await caller.aborted()
     except BaseException:
         # Attempts on the wire outlive whoever leaves; the ledger closes when they are settled.
-        if closing := caller.adopt(book.close()):
+        if closing := caller.adopt(ends.aclose()):
             await asyncio.shield(closing)
         raise
-    await book.close()
-    made = lookbook.Lookbook(_cells(work, reader, folder, going), folder, going.stopped)
+    await ends.aclose()
+    made = lookbook.Lookbook(_cells(work, reader, site, going), site.place.root, going.stopped)
     if gallery:
-        await asyncio.to_thread(made.gallery)
+        try:
+            await asyncio.to_thread(made.gallery)
+        except errors.SaveFailed as error:
+            # What was made is worth more than its page, which costs nothing to write again.
+            _log.warning("The gallery was not written: %s", error)
+            made.stopped = made.stopped or error
     return made
+
+
+async def _crew(
+    cluster: Where | None,
+    caller: calls.Caller,
+    options: settings.Settings,
+    place: places.Place,
+    ends: AsyncExitStack,
+) -> Crew | None:
+    if cluster is None:
+        return None
+    from changeclothes_async.bulk.cluster.crew import Crew
+    from changeclothes_async.bulk.cluster.engine import Engine
+
+    caller.check_can_travel(options)
+    crew = await Crew.hired(await Engine.open(cluster), options, place)
+    ends.push_async_callback(crew.close)
+    return crew
 
 
 async def plan(
     work: grid.Work,
-    out: str | os.PathLike[str],
+    out: placing.Out,
     caller: calls.Caller,
     options: settings.Settings,
     wishes: planning.Wishes,
 ) -> planning.Plan:
     """Count what a run would do; nothing is sent and nothing is changed."""
-    folder = _folder(out)
+    site = placing.site(out)
     reader = caller.reader(options)
     await work.settle(reader.settled)
-    path = folder / LEDGER
+    await marks.check(site)
     book = (
-        await ledger.Ledger.open(path, read_only=True)
-        if await asyncio.to_thread(os.path.exists, path)
+        await ledger.Ledger.open(site.ledger, read_only=True)
+        if await asyncio.to_thread(os.path.exists, site.ledger)  # False for a path too long to be
         else None
     )
     try:
-        return await planning.plan(work, reader, book, folder, wishes)
+        return await planning.plan(work, reader, book, site.place, wishes)
     finally:
         if book:
             await book.close()
 
 
 def _cells(
-    work: grid.Work, reader: reading.Reader, folder: Path, going: runner.Run
+    work: grid.Work, reader: reading.Reader, site: placing.Site, going: runner.Run
 ) -> looking.LedgerCells:
     def identity(row: int, column: int) -> bytes:
         return planning.identity(work.job(row, column), reader)
 
-    return looking.LedgerCells(work, identity, folder, going.problems)
-
-
-def _folder(out: str | os.PathLike[str]) -> Path:
-    text = os.fspath(out)
-    if "://" in text:
-        raise errors.InvalidInput(
-            f"out={text!r} is no folder.", next_step="Give a folder on this machine."
-        )
-    return placing.named(text)
+    return looking.LedgerCells(work, identity, site, going.problems)

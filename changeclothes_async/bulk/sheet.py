@@ -14,10 +14,11 @@ from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import cells as data
-from changeclothes_async.bulk import layout, placing, thumbs
+from changeclothes_async.bulk import layout, thumbs
 from changeclothes_async.bulk.cells import Cell, Cells, Head
 from changeclothes_async.bulk.layout import Layout
 from changeclothes_async.bulk.lettering import Colour, Lettering, centred, cut, wrapped
+from changeclothes_async.transport import saving
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 _INK, _SOFT, _LINE = (38, 35, 32), (122, 115, 107), (226, 221, 214)
@@ -45,7 +46,7 @@ def save(
         )
     planned = layout.planned(len(cells.rows), len(cells.columns), cell)
     image = Sheet(planned, Lettering(font)).drawn(cells, tally)
-    with placing.placed(target) as part:
+    with saving.placed(target) as part:
         image.save(part, _FORMATS[target.suffix.lower()], quality=90)
     return target
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import warnings
 from io import BytesIO
-from pathlib import Path
 
 from PIL import Image, ImageOps
+
+from changeclothes_async.transport.places import Spot
 
 PAPER = (250, 248, 245)
 
 
-def small(path: Path, width: int, height: int) -> Image.Image | None:
+def small(path: Spot, width: int, height: int) -> Image.Image | None:
     """Read a picture, upright and in RGB, no larger than `width` x `height` pixels.
 
     What is transparent becomes the colour of paper.
@@ -19,7 +20,7 @@ def small(path: Path, width: int, height: int) -> Image.Image | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with path.open("rb") as file, Image.open(file) as image:
                 image.thumbnail((width, height), reducing_gap=2.0)
                 return _flat(ImageOps.exif_transpose(image))
     except Exception:  # Pillow's readers raise whatever they like at broken files

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from changeclothes_async.cli import printing, running
+from changeclothes_async.cli import printing, running, runs
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.ledger import Attempt, Entry
@@ -33,16 +33,21 @@ _WORDS = {
         "changeclothes ledger lookbook --json",
     ),
 )
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("file", type=runs.Place(exists=True))
 @click.option(
     "--resend-unsure",
     is_flag=True,
     help="Give unsure ones free, so that the next run sends them; they may then be paid twice.",
 )
 @running.as_json
-def ledger(file: Path, resend_unsure: bool, as_json: bool) -> Any:
-    """Show what FILE, a ledger.db or its folder, knows of every call."""
-    path = file / "ledger.db" if file.is_dir() else file
+def ledger(file: str, resend_unsure: bool, as_json: bool) -> Any:
+    """Show what FILE, a ledger.db or its folder, knows of every call.
+
+    FILE may also be a run's `--out` such as s3://bucket/lookbook, whose ledger is on this machine.
+    """
+    from changeclothes_async.bulk import placing
+
+    path = Path(file) if Path(file).is_file() else placing.site(file).ledger
     return _give_free(path) if resend_unsure else _show(path, as_json)
 
 

@@ -15,12 +15,31 @@ if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook import Lookbook
     from changeclothes_async.bulk.progress import Snapshot
 
+
+class Place(click.Path):
+    """A path, or an address such as s3://bucket/lookbook, which is looked at later."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a path."""
+        return value if "://" in value else super().convert(value, param, ctx)
+
+
+def _where(_: click.Context, __: click.Parameter, value: str | None) -> str | int | None:
+    """Tell a number of processes from an address."""
+    if value is None or value == "local" or "://" in value:
+        return value
+    if value.isdecimal() and int(value):
+        return int(value)
+    raise click.BadParameter(f"{value!r} is no address such as tcp://host:8786.")
+
+
 _run = running.options(
     click.option(
         "--out",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Place(file_okay=False),
         required=True,
-        help="The folder of the pictures, the gallery and the ledger.",
+        help="The folder of the pictures, the gallery and the ledger; or a place such as "
+        "s3://bucket/lookbook.",
     ),
     click.option(
         "--dry-run", is_flag=True, help="Say what would be sent and what is paid; send nothing."
@@ -41,6 +60,13 @@ _run = running.options(
         type=click.FloatRange(min=0, min_open=True),
         metavar="N",
         help="Calls started in a minute.  [default: no limit]",
+    ),
+    click.option(
+        "--cluster",
+        callback=_where,
+        metavar="WHERE",
+        help="Let a dask cluster make the calls: a scheduler's address, a number of processes on "
+        "this machine, or 'local' for one a core.",
     ),
     click.option("--retry-failed", is_flag=True, help="Send failed ones again."),
     click.option(
@@ -67,6 +93,7 @@ _run = running.options(
 )
 @click.option(
     "--models",
+    type=running.PICTURE,
     required=True,
     multiple=True,
     metavar="PICTURES",
@@ -74,6 +101,7 @@ _run = running.options(
 )
 @click.option(
     "--garments",
+    type=running.PICTURE,
     multiple=True,
     metavar="PICTURES",
     help="The same for the garments; folders named after a category give theirs.",
@@ -150,7 +178,7 @@ async def _go(
     kind: str,
     work: Any,
     *,
-    out: Path,
+    out: str,
     dry_run: bool,
     max_calls: int | None,
     max_concurrency: int,
@@ -158,6 +186,7 @@ async def _go(
     retry_failed: bool,
     resend_unsure: bool,
     no_gallery: bool,
+    cluster: str | int | None,
     timeout: float,
     retries: int,
     as_json: bool,
@@ -178,7 +207,13 @@ async def _go(
             return 0
         bar = Counting()
         lookbook = await getattr(client, f"run_{kind}")(
-            work, out=out, progress=bar, max_calls=max_calls, gallery=not no_gallery, **wishes
+            work,
+            out=out,
+            progress=bar,
+            max_calls=max_calls,
+            gallery=not no_gallery,
+            cluster=cluster,
+            **wishes,
         )
     printing.shown(
         summing.run(lookbook, bar.calls, gallery=not no_gallery),

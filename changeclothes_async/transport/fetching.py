@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import tenacity
 
 from changeclothes_async import errors, settings
-from changeclothes_async.protocol import addresses
+from changeclothes_async.protocol import addresses, images
 from changeclothes_async.transport import session, trying
 
 _HOPS = 3
@@ -52,7 +52,9 @@ async def _once(
         async with web.get(url) as (status, headers, chunks):
             if status not in {301, 302, 303, 307, 308}:
                 _check_answer(url, status, headers)
-                return await consume(_checked(url, chunks, options.max_result_bytes))
+                kind = headers.get("content-type", "").lower()
+                picture = _pictured(url, chunks, kind)
+                return await consume(_capped(url, picture, options.max_result_bytes))
         url = _joined(url, headers.get("location", ""))
     raise _failed(url, "it is redirected too often", final=True)
 
@@ -90,24 +92,40 @@ def _is_private(host: str) -> bool:
 def _check_answer(url: str, status: int, headers: Mapping[str, str]) -> None:
     if status != 200:
         raise _failed(url, f"HTTP {status}", final=400 <= status < 500 and status not in _FOR_NOW)
-    kind = headers.get("content-type", "").lower()
-    if kind.startswith(("text/", "application/json")):
-        raise _failed(url, f"it is {kind[:60]}, not a picture")
     if headers.get("content-encoding", "identity").lower() not in {"identity", ""}:
         raise _failed(url, "it is packed, which nobody asked for", final=True)
 
 
-async def _checked(url: str, chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+async def _pictured(url: str, chunks: AsyncIterator[bytes], kind: str) -> AsyncIterator[bytes]:
+    head = b""
+    async for chunk in chunks:
+        head += chunk
+        if len(head) >= images.HEAD:
+            break
+    _check_head(url, head, kind)
+    yield head
+    async for chunk in chunks:
+        yield chunk
+
+
+def _check_head(url: str, head: bytes, kind: str) -> None:
+    if not head:
+        raise _failed(url, "it is empty")
+    if images.kind(head[: images.HEAD]):
+        return  # whatever type it is called: many servers call all they have text/html
+    if kind.startswith(("text/", "application/json")):
+        raise _failed(url, f"it is {kind[:60]}, not a picture")
+    if head.lstrip()[:1] in {b"<", b"{"}:
+        raise _failed(url, "it is a page, not a picture")
+
+
+async def _capped(url: str, chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
     size = 0
     async for chunk in chunks:
-        if not size and chunk.lstrip()[:1] in {b"<", b"{"}:
-            raise _failed(url, "it is a page, not a picture")
         size += len(chunk)
         if size > most:
             raise _failed(url, f"it is larger than {most} bytes", final=True)
         yield chunk
-    if not size:
-        raise _failed(url, "it is empty")
 
 
 def _failed(url: str, why: str, *, final: bool = False) -> errors.DownloadFailed:

@@ -1,4 +1,4 @@
-"""A result's picture onto the disk: complete or not there at all.
+"""Files onto the disk, a result's picture first of all: complete or not there at all.
 
 A temporary name beside the target, flush to the disk, then a rename; a crash at any point leaves
 either the old state or the new one, and at worst a hidden temporary file.
@@ -12,7 +12,9 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
@@ -21,6 +23,8 @@ from changeclothes_async import errors
 from changeclothes_async.protocol import images
 
 _PIECE = 2**20
+_PARTS = f".{'[0-9a-f]' * 16}.part"
+_ABANDONED = 3600.0  # no picture takes as long
 
 T = TypeVar("T")
 
@@ -48,6 +52,36 @@ async def save(chunks: AsyncIterator[bytes], target: Path) -> Saved:
         words = getattr(error, "strerror", None) or str(error)
         failure = errors.SaveFailed(f"{target} could not be written ({words}).")
     raise failure
+
+
+@contextmanager
+def placed(target: Path) -> Iterator[Path]:
+    """Give a temporary name beside `target` to write to, then rename it; parents are made.
+
+    Raises SaveFailed when the disk refuses; nothing is left behind then.
+    Nothing is flushed as a paid picture is: what is made here can be made again for nothing.
+    """
+    part = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(target)
+    except OSError as error:
+        raise errors.SaveFailed(
+            f"{target} could not be written ({error.strerror or error}).",
+            money="not spent",
+            next_step="Make room or choose another place, then write it again; it costs nothing.",
+        ) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written in a folder and below its own ones."""
+    for part in (*folder.glob(_PARTS), *folder.glob(f"*/{_PARTS}")):
+        with contextlib.suppress(OSError):  # no reason not to go on
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
 
 
 async def _written(chunks: AsyncIterator[bytes], target: Path) -> Saved:

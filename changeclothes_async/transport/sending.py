@@ -25,6 +25,8 @@ from changeclothes_async.transport.sender import Sender
 _MONEY: list[errors.Money] = ["not spent", "maybe spent", "spent"]
 
 Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
+Post: TypeAlias = Callable[[str, session.Upload, float], Awaitable[answers.Made]]
+"""What carries one attempt to the wire: to a URL, in so many seconds; `Session.post` does."""
 
 
 class Journal(Protocol):
@@ -58,8 +60,10 @@ class Call:
         options: settings.Settings,
         journal: Journal | None = None,
         name: str = "a call",
+        post: Post | None = None,
     ) -> None:
         self._sender = sender
+        self._post = post or sender.session.post
         self._name = name
         self._loop = asyncio.get_running_loop()
         self._url = options.base_url + path
@@ -81,7 +85,9 @@ class Call:
         may have cost.
         """
         try:
-            made = await self._tried()
+            made = await trying.tried(
+                self._attempt, retry=self._is_safe_again, wait=self._pause, sleep=asyncio.sleep
+            )
         except errors.ChangeClothesError as error:
             error.attempts, error.elapsed = self.attempts, self._elapsed
             if _MONEY.index(self._money) > _MONEY.index(error.money):
@@ -98,11 +104,6 @@ class Call:
     @property
     def _elapsed(self) -> float:
         return self._loop.time() - self._started
-
-    async def _tried(self) -> answers.Made:
-        return await trying.tried(
-            self._attempt, retry=self._is_safe_again, wait=self._pause, sleep=asyncio.sleep
-        )
 
     def _is_safe_again(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
@@ -165,7 +166,7 @@ class Call:
             logs.attempt_begins(self._name, number, self._body.length)
             outcome = await self._outcome(upload)
         except asyncio.CancelledError:
-            outcome = _interrupted(upload)
+            outcome = interrupted(upload)
             if not sender.aborting:
                 await self._settle(outcome)
                 raise
@@ -181,9 +182,7 @@ class Call:
     async def _outcome(self, upload: session.Upload) -> Outcome:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout
         try:
-            return await self._sender.session.post(
-                self._url, upload, min(left, self._options.timeout)
-            )
+            return await self._post(self._url, upload, min(left, self._options.timeout))
         except errors.ChangeClothesError as error:
             return error
 
@@ -204,7 +203,8 @@ class Call:
             shared.went_well()
 
 
-def _interrupted(upload: session.Upload) -> errors.ChangeClothesError:
+def interrupted(upload: session.Upload) -> errors.ChangeClothesError:
+    """Give the end of an attempt that was stopped."""
     if upload.sent_whole:
         return errors.Unsure("The call was stopped after its request was sent whole.")
     return errors.NotSent("The call was stopped before its request was sent whole.", final=True)

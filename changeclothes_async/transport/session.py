@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import re
 import socket
 import ssl
 import urllib.request
@@ -24,6 +25,7 @@ from importlib import metadata
 from typing import Any, TypeAlias
 
 import aiohttp
+import yarl
 from aiohttp import abc, payload
 
 from changeclothes_async import errors, settings
@@ -37,7 +39,11 @@ _STALLED, _LONGEST = 60.0, 600.0
 # What `_guard` refuses with: the number survives where several addresses' errors become one.
 _NOT_PUBLIC = errno.EACCES
 _SLICE = 128 * 2**10
+# Beyond aiohttp's own 8 kB and 128 lines, since an answer that is not read is lost and paid.
+_ROOM = {"max_line_size": 2**16, "max_field_size": 2**16, "max_headers": 1024}
 _BLOT = "***"
+# Letters of RFC 3986, and no percent sign without its two digits.
+_WHOLE = re.compile(r"https?://(?:[\w.~!$&'()*+,;=:@/?#\[\]-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 
 Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
 
@@ -75,6 +81,12 @@ class Upload(payload.Payload):
         if self._on_bytes:
             self._on_bytes(len(body.tail), True)
 
+    def leaves(self) -> None:
+        """Take note that another machine sends it, and when is not known here."""
+        self.sent_whole = True
+        if self._on_bytes:
+            self._on_bytes(self._size or 0, True)
+
     async def write(self, writer: abc.AbstractStreamWriter) -> None:
         """Write the whole body; an older form that aiohttp's base class asks for."""
         await self.write_with_length(writer, None)
@@ -98,7 +110,7 @@ class Session:
             "Accept-Encoding": "identity",
             **options.headers,
         }
-        self._route = {"proxy": options.proxy, "ssl": options.ssl}
+        self._route: dict[str, Any] = {"proxy": options.proxy, "ssl": options.ssl, **_ROOM}
         self._connect = options.connect_timeout
         self._given = given is not None
         self._http = given or _http(
@@ -196,7 +208,7 @@ class Downloads:
         """
         try:
             async with self._http.get(
-                url,
+                _spelled(url),
                 headers={"User-Agent": _agent(), "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(
                     total=_LONGEST, connect=self._options.connect_timeout, sock_read=_STALLED
@@ -217,6 +229,11 @@ class Downloads:
         raise failure
 
 
+def _spelled(url: str) -> yarl.URL:
+    """Keep an address as it was given if it is whole: it may be signed letter by letter."""
+    return yarl.URL(url, encoded=bool(_WHOLE.fullmatch(url)))
+
+
 @functools.cache
 def _agent() -> str:
     return f"changeclothes-async/{metadata.version('changeclothes-async')}"
@@ -233,22 +250,24 @@ async def _chunks(
     frames: Iterable[bytes | multipart.Stored],
 ) -> AsyncIterator[bytes | memoryview]:
     """Walk over frames piece by piece; small neighbours go together, for fewer packets."""
-    held = b""
+    held: list[bytes] = []
+    room = _SLICE
     for frame in frames:
-        if held and (not isinstance(frame, bytes) or len(held) + len(frame) > _SLICE):
-            yield held
-            held = b""
+        if held and (not isinstance(frame, bytes) or len(frame) > room):
+            yield b"".join(held)
+            held, room = [], _SLICE
         if not isinstance(frame, bytes):
             async for chunk in files.chunks(frame):
                 yield chunk
-        elif len(frame) <= _SLICE:
-            held += frame
+        elif len(frame) <= room:
+            held.append(frame)
+            room -= len(frame)
         else:
             view = memoryview(frame)
             for start in range(0, len(frame), _SLICE):
                 yield view[start : start + _SLICE]
     if held:
-        yield held
+        yield b"".join(held)
 
 
 async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:

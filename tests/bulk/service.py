@@ -209,6 +209,7 @@ async def _serve(charges: Path, seconds: float) -> None:
     async with Service(reply, charge=lambda _: None) as service:
         print(service.url, flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        print(service.most, flush=True)
 
 
 if __name__ == "__main__":

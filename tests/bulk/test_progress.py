@@ -162,7 +162,7 @@ def test_a_picture_moves_its_cell_from_paid_to_saved() -> None:
     tally = _tally(2)
     tally.enters(State.PAID)
     assert (tally.snapshot().paid, tally.snapshot().saved, tally.snapshot().open) == (1, 0, 1)
-    tally.saved()
+    tally.moves(State.PAID, State.SAVED)
     assert (tally.snapshot().paid, tally.snapshot().saved, tally.snapshot().open) == (0, 1, 1)
 
 
@@ -182,8 +182,31 @@ def test_the_rate_is_that_of_the_last_cells() -> None:
     for _ in range(3):
         clock[0] += 10
         tally.enters(State.PAID)
-        tally.saved()
+        tally.moves(State.PAID, State.SAVED)
     snapshot = tally.snapshot()
     assert snapshot.rate == pytest.approx(0.1)
     assert snapshot.seconds_left == pytest.approx(100)
     assert snapshot.elapsed == 30
+
+
+def test_a_cell_that_is_let_go_is_no_part_of_the_rate() -> None:
+    """A run that drains lets many cells go at once; none of them is a picture."""
+    clock[0] = 0.0
+    tally = _tally(13)
+    clock[0] = 10.0
+    for _ in range(8):
+        tally.enters(State.OPEN)
+    clock[0] = 12.0
+    assert tally.snapshot().rate == 0
+
+
+def test_a_rate_is_said_when_there_has_been_time_for_one() -> None:
+    """Two answers in the first millisecond are no thousand a second."""
+    clock[0] = 0.0
+    tally = _tally(3)
+    for _ in range(2):
+        clock[0] += 0.001
+        tally.enters(State.FAILED)
+    assert tally.snapshot().rate == 0
+    clock[0] = 1.001
+    assert tally.snapshot().rate == pytest.approx(1)

@@ -15,7 +15,6 @@ from changeclothes_async import (
     AsyncChangeClothes,
     DownloadFailed,
     Grid,
-    InvalidInput,
     LedgerBusy,
     LedgerError,
     SaveFailed,
@@ -191,16 +190,6 @@ async def test_masks_lie_beside_the_pictures(service: Service, quick: Quick, out
     assert without["m0", "g0"].mask is None
 
 
-@pytest.mark.parametrize("place", ["s3://bucket/lookbook", "https://example.com/out"])
-async def test_a_place_that_is_no_folder_is_refused(
-    service: Service, quick: Quick, place: str
-) -> None:
-    """A bucket is no folder of this machine; nothing is sent."""
-    with pytest.raises(InvalidInput, match="is no folder"):
-        await quick().run_grid(grid(1, 1), place)
-    assert not service.calls
-
-
 async def test_a_plan_makes_nothing(service: Service, quick: Quick, out: Path) -> None:
     """Planning sends nothing and leaves no folder behind; it may be done during a run."""
     plan = await quick().plan_grid(grid(2, 3), out)
@@ -239,3 +228,25 @@ async def test_a_batch_runs_as_a_grid_does(
     assert lookbook["line-0002"].path == out / "line-0002.png"
     await quick().run_batch(tmp_path / "jobs.csv", out)
     assert len(service.charges) == 5
+
+
+async def test_a_gallery_that_cannot_be_written_loses_no_lookbook(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """Where the page finds no room, all that was made is given all the same, and that is said."""
+    (out / "index.html").mkdir(parents=True)
+    lookbook = await quick().run_grid(grid(1, 2), out)
+    assert [cell.state for cell in lookbook] == [State.SAVED, State.SAVED]
+    assert isinstance(lookbook.stopped, SaveFailed)
+    assert "index.html" in lookbook.stopped.message
+    assert len(service.charges) == 2
+
+
+async def test_a_run_sweeps_up_after_killed_ones(service: Service, quick: Quick, out: Path) -> None:
+    """What a killed run left half written an hour ago is gone after the next."""
+    out.mkdir(exist_ok=True)
+    left = out / ".0123456789abcdef.part"
+    left.write_bytes(b"half")
+    os.utime(left, (1, 1))
+    assert (await quick().run_grid(grid(1, 1), out)).ok
+    assert not left.exists()

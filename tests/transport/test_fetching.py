@@ -53,11 +53,36 @@ async def test_a_picture_comes_whole():
     assert "authorization" not in peer.charges[0].headers
 
 
-@pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", ""])
+TYPES = ["image/png", "application/octet-stream", "", "text/html", "text/plain", "application/json"]
+
+
+@pytest.mark.parametrize("kind", TYPES)
 async def test_a_pictures_type_need_not_be_known(kind):
-    """Any type that is no page is taken."""
+    """What begins as a picture is taken, whatever it is called: it was paid for."""
     async with peers.serve(peers.answering(picture(kind=kind))) as peer:
         assert await fetched(f"{peer.url}/1.png") == PNG
+
+
+SPELLED = [
+    "/a%2Bb%7Ec.png?sig=%2F%2b%3D~&name='%27(%28&empty=&a+b",
+    "/100%25.png?x=%20",
+    "//two/./dots/../1.png",
+]
+
+
+@pytest.mark.parametrize("path", SPELLED)
+async def test_a_signed_address_is_asked_letter_by_letter(path):
+    """A signature may cover an address as it was written, so nothing of it is spelled anew."""
+    async with peers.serve(peers.answering(picture())) as peer:
+        await fetched(peer.url + path)
+    assert peer.charges[0].path == path
+
+
+async def test_an_address_that_is_not_spelled_out_is_asked_all_the_same():
+    """Blanks, accents and lone percent signs are escaped on the way."""
+    async with peers.serve(peers.answering(picture())) as peer:
+        await fetched(f"{peer.url}/a b/é/100%.png?q=[x]|y")
+    assert peer.charges[0].path == "/a%20b/%C3%A9/100%25.png?q=%5Bx%5D%7Cy"
 
 
 PASSING = {
@@ -69,6 +94,7 @@ PASSING = {
     "a page": picture(b"<html>", kind="text/html"),
     "a page in disguise": picture(b"  <html>"),
     "JSON": picture(b"{}"),
+    "words": picture(b"Sorry, this is not here any more.", kind="text/plain"),
     "cut off": picture()[:-5] + b"",
 }
 
@@ -108,6 +134,16 @@ async def test_what_cannot_pass_is_tried_once(answer):
         error = await failed(f"{peer.url}/1.png")
     assert (error.final, peer.connections) == (True, 1)
     assert error.url == f"{peer.url}/1.png"
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/png"])
+async def test_a_beginning_in_pieces_is_judged_whole(kind):
+    """A picture that comes byte by byte is one, and a page that does is none."""
+    async with peers.serve(peers.trickling(picture(kind=kind), 0.001)) as peer:
+        assert await fetched(f"{peer.url}/1.png") == PNG
+    page = picture(b" " * 10 + b"<html>", Connection="close")
+    async with peers.serve(peers.trickling(page, 0.001)) as peer:
+        assert "a page" in str(await failed(f"{peer.url}/1.png"))
 
 
 async def test_the_largest_that_is_allowed_comes_whole():

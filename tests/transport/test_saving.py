@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import resource
+import time
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,22 @@ async def test_the_last_save_wins(tmp_path):
     )
     assert target.read_bytes() in {PNG * 2, JPEG * 2}
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_killed_runs_left_is_swept_away(tmp_path: Path) -> None:
+    """Half-written files of an hour ago go, here and in folders; newer ones and others stay."""
+    (tmp_path / "masks").mkdir()
+    old, mask, new = (
+        tmp_path / ".0123456789abcdef.part",
+        tmp_path / "masks" / ".fedcba9876543210.part",
+        tmp_path / ".00112233445566ff.part",
+    )
+    others = [tmp_path / ".notes.part", tmp_path / "ana.webp"]
+    for each in (old, mask, new, *others):
+        each.write_bytes(b"x")
+    for each in (old, mask, *others):
+        os.utime(each, (time.time() - 4000,) * 2)
+    saving.sweep(tmp_path)
+    assert not old.exists()
+    assert not mask.exists()
+    assert all(each.exists() for each in (new, *others))

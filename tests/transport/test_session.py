@@ -120,6 +120,8 @@ READABLE = {
     "gzip": peers.http(200, gzip.compress(PACKED), headers={"Content-Encoding": "gzip"}),
     "deflate": peers.http(200, zlib.compress(PACKED), headers={"Content-Encoding": "deflate"}),
     "until the end": b"HTTP/1.1 200 OK\r\n\r\n" + PACKED,
+    "a header of 60 kB": peers.http(200, PACKED, headers={"X-Policy": "x" * 60_000}),
+    "1,000 headers": peers.http(200, PACKED, headers={f"X-{n}": "x" * 60 for n in range(1000)}),
 }
 
 

@@ -1,0 +1,269 @@
+"""An agent: in a worker's process it makes the attempts that a run's driver orders, and no other.
+
+Rules of this file:
+
+* An order is obeyed once: one that comes again, or too late, is not begun.
+* Nothing is tried again here, and nothing is decided about money; every end is reported, and kept
+  until the driver is known to have heard of it.
+* No function here raises, since dask would log its arguments: what goes wrong is given back.
+* A driver that is not heard of any more is dead: its agent lets what is under way arrive, and goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import signal
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from changeclothes_async import errors, results, settings
+from changeclothes_async.bulk.cluster import messages
+from changeclothes_async.protocol import answers, images, multipart
+from changeclothes_async.transport import files, places, reading, sending, session
+from changeclothes_async.transport.sender import Sender
+
+E = TypeVar("E", bound=Exception)
+
+_DOWNLOADS = 16
+_GATHERED = 0.03  # seconds in which reports gather, so that many travel together
+_LISTENING = 1.0
+_PULSE, _PATIENCE = 10.0, 30
+
+_agents: dict[str, Agent] = {}
+
+
+class Agent:
+    """One run's hands in one worker's process."""
+
+    def __init__(
+        self, options: settings.Settings, place: places.Place, on_end: Callable[[], object]
+    ) -> None:
+        self._sender = Sender(options)
+        self._fetcher = results.Fetcher(options.fetching, lambda: self._sender.downloads)
+        self._place = place
+        self._reader = reading.Reader()
+        self._pictures: dict[bytes, str] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="changeclothes-")
+        self._downloads = asyncio.Semaphore(_DOWNLOADS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._taken = self._serial = 0
+        self._reports: deque[tuple[int, messages.Report]] = deque()
+        self._news = asyncio.Event()
+        self._silence = 0
+        self._on_end = on_end
+        self._pulse = asyncio.create_task(self._beat())
+
+    async def open(self) -> None:
+        """Tie its connections to the worker's loop."""
+        await self._sender.open()
+
+    async def take(self, orders: Sequence[messages.Order]) -> float:
+        """Begin what is ordered, but nothing twice: in doubt, orders come again.
+
+        They are numbered in the order in which they are sent. Gives this agent's clock.
+        """
+        for order in orders:
+            if order.number > self._taken:
+                self._taken = order.number
+                self._start(self._done(order))
+        return _now()
+
+    async def hear(self, heard: int) -> messages.Heard:
+        """Wait a while for reports after the serial number `heard`; forget those up to it."""
+        self._silence = 0
+        while self._reports and self._reports[0][0] <= heard:
+            self._reports.popleft()
+        if not self._reports:
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), _LISTENING)
+                await asyncio.sleep(_GATHERED)
+            except TimeoutError:
+                pass
+        reports = tuple(report for _, report in self._reports)
+        return messages.Heard(_now(), self._serial, reports)
+
+    async def find(self, digest: bytes, path: str) -> bool:
+        """Tell whether this machine has a picture, by itself or in storage that it shares."""
+        if digest not in self._pictures and await asyncio.to_thread(_digested, path) == digest:
+            self._pictures[digest] = path
+        return digest in self._pictures
+
+    async def keep(self, digest: bytes, data: bytes) -> None:
+        """Keep a picture on the disk for as long as the run goes. Raises NotSent."""
+        path = Path(self._folder.name, digest.hex())
+        try:
+            await asyncio.to_thread(path.write_bytes, data)
+        except OSError as error:
+            raise errors.NotSent(f"A worker cannot keep a picture ({error}).") from None
+        self._pictures[digest] = str(path)
+
+    async def close(self) -> None:
+        """Stop what is under way, for which nobody waits any more, and end."""
+        self._pulse.cancel()
+        await self._sender.abort()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._end()
+        self._news.set()
+
+    async def _end(self) -> None:
+        await self._sender.close()
+        await asyncio.to_thread(self._folder.cleanup)
+        self._on_end()
+
+    async def _beat(self) -> None:
+        # In beats, not by the clock: a worker that was frozen has lost no time of its own.
+        while self._silence < _PATIENCE:
+            await asyncio.sleep(_PULSE)
+            self._silence += 1
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._end()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _done(self, order: messages.Order) -> None:
+        try:
+            if isinstance(order, messages.Errand):
+                outcome: messages.Outcome = await self._saved(order)
+            else:
+                outcome = await self._sender.start(self._made(order))
+        except errors.ChangeClothesError as error:
+            outcome = _bare(error)
+        except Exception as defect:
+            outcome = _failed(order, f"A worker failed at this ({type(defect).__name__}).")
+        self._serial += 1
+        self._reports.append((self._serial, messages.Report(order.number, outcome)))
+        self._news.set()
+
+    async def _made(self, order: messages.Attempt) -> answers.Made:
+        pictures = [(name, await self._ready(picture)) for name, picture in order.pictures]
+        upload = session.Upload(multipart.body(order.texts, pictures))
+        if _now() > order.begin_by:
+            raise errors.NotSent("The order reached its worker too late, and was not begun.")
+        try:
+            return await self._sender.session.post(order.url, upload, order.timeout)
+        except asyncio.CancelledError:
+            raise sending.interrupted(upload) from None
+
+    async def _ready(self, picture: images.Link | bytes) -> images.Link | multipart.Picture:
+        if isinstance(picture, images.Link):
+            return picture
+        path = self._pictures[picture]
+        ready = await self._reader.ready(images.File(path))
+        if await self._reader.digest(ready) != picture:
+            raise errors.NotAnImage(
+                f"{path} changed after the run had begun.",
+                next_step="Leave the pictures alone while a run is going, and run it again.",
+            )
+        return ready
+
+    async def _saved(self, errand: messages.Errand) -> places.Saved:
+        async with self._downloads:
+            return await self._fetcher(
+                errand.url, lambda chunks: self._place.save(chunks, errand.name)
+            )
+
+
+async def hire_agent(name: str, terms: messages.Terms) -> messages.Hired | Exception:
+    """Make this worker's agent for a run, if there is none yet."""
+    try:
+        if terms.version != _version():
+            raise errors.ClusterFailed(
+                f"it has changeclothes-async {_version()}, and the driver has {terms.version}.",
+                next_step="Install the same version on both.",
+            )
+        if name not in _agents:
+            logging.getLogger("distributed.worker").addFilter(_is_news)
+            if terms.is_child and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            agent = Agent(_settled(terms), terms.place, partial(_agents.pop, name, None))
+            _agents[name] = agent
+            await agent.open()
+        return messages.Hired(_now(), saves=await asyncio.to_thread(_reaches, terms))
+    except Exception as error:
+        return _bare(error)
+
+
+async def ask_agent(name: str, request: messages.Request) -> Any:
+    """Let a run's agent do what is requested, and give the answer, or what went wrong."""
+    agent = _agents.get(name)
+    try:
+        return await request.method(agent, *request.arguments) if agent else messages.NoAgent()
+    except Exception as error:
+        return _bare(error)
+
+
+def _reaches(terms: messages.Terms) -> bool:
+    try:
+        return (terms.place.root / terms.probe).exists()
+    except Exception:  # an object store's many ways to let nobody in
+        return False
+
+
+def _version() -> str:
+    return metadata.version("changeclothes-async")
+
+
+def _settled(terms: messages.Terms) -> settings.Settings:
+    secrets = terms.secrets
+    key = secrets.api_key if secrets else os.environ.get(settings.KEY_VARIABLE, "")
+    if not key:
+        raise errors.MissingKey(
+            f"This worker has no {settings.KEY_VARIABLE}.",
+            next_step=f"Set {settings.KEY_VARIABLE} where the workers start, or give the cluster "
+            "TLS: the key is sent over TLS only.",
+        )
+    return settings.Settings(
+        api_key=SecretStr(key),
+        base_url=terms.base_url,
+        connect_timeout=terms.connect_timeout,
+        max_result_bytes=terms.max_result_bytes,
+        trust_env=terms.trust_env,
+        headers=secrets.headers if secrets else {},
+        proxy=secrets.proxy if secrets else None,
+    )
+
+
+def _digested(path: str) -> bytes | None:
+    try:
+        with files.opened(path) as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except (errors.NotAnImage, OSError):
+        return None
+
+
+def _failed(order: messages.Order, words: str) -> errors.ChangeClothesError:
+    if isinstance(order, messages.Errand):
+        return errors.DownloadFailed(words, url=order.url)
+    return errors.Unsure(words)
+
+
+def _bare(error: E) -> E:
+    """Give an error without the frames that led to it: they hold pictures, and are not pickled."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a line of the worker's log is more than one of our many exchanges."""
+    return record.args != (ask_agent.__name__,)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,188 @@
+"""A run's attempts and pictures in the hands of a cluster's agents.
+
+Rules of this file:
+
+* Each attempt was claimed before it comes here, holds one of the run's slots, and is ordered once.
+* One whose worker is lost was not sent where its order never left; otherwise it is unsure.
+* An attempt goes to the agent with the fewest orders, so slots are wherever there is work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+
+from changeclothes_async import errors, settings
+from changeclothes_async.bulk.cluster import messages
+from changeclothes_async.bulk.cluster.agent import Agent
+from changeclothes_async.bulk.cluster.engine import Engine
+from changeclothes_async.bulk.cluster.member import FRESH, Late, Lost, Member
+from changeclothes_async.bulk.cluster.roster import Roster
+from changeclothes_async.protocol import answers, images, multipart, requests
+from changeclothes_async.transport import files, places, sending, session
+
+_GRACE = 5.0
+_DOWNLOAD = 900.0
+_SENT_AT_ONCE = 4
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A picture as an agent gets it: by its path where that leads to it, or byte for byte."""
+
+    digest: bytes
+    path: str | None
+    content: images.Bytes | multipart.Stored
+
+
+class Crew:
+    """The hands of one run; made by `hired`, ended by `close`."""
+
+    def __init__(self, on: Engine, options: settings.Settings, place: places.Place) -> None:
+        self._engine, self._options, self._place = on, options, place
+        self._probe = f".{secrets.token_hex(8)}"
+        self._roster = Roster(on, self._terms)
+        self._sending = asyncio.Semaphore(_SENT_AT_ONCE)
+
+    @classmethod
+    async def hired(cls, on: Engine, options: settings.Settings, place: places.Place) -> Crew:
+        """Hire a cluster's workers; those that come later are hired too.
+
+        Raises MissingKey, or ClusterFailed where there is no worker that can be used; the cluster
+        is left then.
+        """
+        crew = cls(on, options, place)
+        try:
+            await asyncio.to_thread(place.write, crew._probe, b"")
+            await crew._roster.open()
+        except BaseException:
+            await crew.close()
+            raise
+        return crew
+
+    async def close(self) -> None:
+        """End the agents, and the cluster where it was started for this run."""
+        await self._roster.close()
+        await self._engine.close()
+        await asyncio.to_thread(self._forget_probe)
+
+    def carrier(
+        self,
+        late: Late,
+        job: requests.Job,
+        ready: Sequence[tuple[str, images.Link | multipart.Picture]],
+        digests: Sequence[bytes],
+    ) -> sending.Post:
+        """Give what carries a job's attempts to the wire; a late end is told to `late`."""
+        copies, named = [], []
+        for (name, image), (_, picture), digest in zip(job.pictures(), ready, digests, strict=True):
+            named.append((name, picture if isinstance(picture, images.Link) else digest))
+            if not isinstance(picture, images.Link):
+                path = image.path if isinstance(image, images.File) else None
+                copies.append(_Copy(digest, path, picture.content))
+        return partial(self._post, tuple(job.texts()), tuple(named), copies, late)
+
+    async def saved(self, url: str, name: str) -> places.Saved | None:
+        """Have a result's picture fetched and saved; None where no agent can reach the place.
+
+        Raises DownloadFailed and SaveFailed.
+        """
+        make = partial(_errand, url, name)
+        for _ in range(_TRIES):
+            member = self._roster.least(lambda member: member.saves)
+            if member is None:
+                return None
+            try:
+                outcome = await member.done(make, _DOWNLOAD)
+            except Lost:
+                continue
+            if isinstance(outcome, places.Saved):
+                return outcome
+            assert isinstance(outcome, errors.ChangeClothesError)  # noqa: S101 - an errand's other end
+            raise outcome
+        raise errors.DownloadFailed(f"{_TRIES} workers were lost while they fetched it.", url=url)
+
+    async def _post(
+        self,
+        texts: tuple[tuple[str, str], ...],
+        pictures: tuple[tuple[str, images.Link | bytes], ...],
+        copies: Sequence[_Copy],
+        late: Late,
+        url: str,
+        upload: session.Upload,
+        timeout: float,
+    ) -> answers.Made:
+        member = await self._roster.any(self._options.connect_timeout)
+
+        def order(number: int, begin_by: float) -> messages.Attempt:
+            return messages.Attempt(number, begin_by, url, texts, pictures, timeout)
+
+        outcome: messages.Outcome
+        try:
+            for copy in copies:
+                await member.has(copy.digest, partial(self._provide, copy))
+            outcome = await member.done(order, FRESH + timeout + _GRACE, upload.leaves, late)
+        except Lost as loss:
+            outcome = _lost(member.worker, loss, upload.sent_whole)
+        if isinstance(outcome, answers.Made):
+            return outcome
+        assert isinstance(outcome, errors.ChangeClothesError)  # noqa: S101 - an attempt's other end
+        raise outcome
+
+    async def _provide(self, copy: _Copy, member: Member) -> None:
+        """Bring a picture to an agent that has not got it."""
+        if copy.path and await member.ask(Agent.find, copy.digest, copy.path):
+            return
+        async with self._sending:
+            await member.ask(Agent.keep, copy.digest, await _data(copy.content))
+
+    def _forget_probe(self) -> None:
+        with contextlib.suppress(Exception):  # a store's many kinds of trouble; it is empty
+            (self._place.root / self._probe).unlink()
+
+    def _terms(self, worker: str) -> messages.Terms:
+        options, private = self._options, self._engine.is_private(worker)
+        if (options.headers or options.proxy) and not private:
+            raise errors.InvalidInput(
+                "headers= and proxy= may hold secrets, and are sent over TLS only.",
+                next_step="Give the cluster TLS (distributed.Security), or leave them out.",
+            )
+        confidential = messages.Secrets(
+            api_key=options.api_key.get_secret_value(),
+            headers=dict(options.headers),
+            proxy=options.proxy,
+        )
+        return messages.Terms(
+            version=metadata.version("changeclothes-async"),
+            base_url=options.base_url,
+            connect_timeout=options.connect_timeout,
+            max_result_bytes=options.max_result_bytes,
+            trust_env=options.trust_env,
+            place=self._place,
+            probe=self._probe,
+            is_child=self._engine.is_own,
+            secrets=confidential if private else None,
+        )
+
+
+def _errand(url: str, name: str, number: int, begin_by: float) -> messages.Errand:
+    del begin_by  # it costs nothing, however late
+    return messages.Errand(number, url, name)
+
+
+def _lost(worker: str, loss: Lost, sent: bool) -> errors.ChangeClothesError:
+    if sent:
+        return errors.Unsure(f"The worker {worker} was lost with this call in its hands: {loss}.")
+    return errors.NotSent(f"The worker {worker} was lost before it got this call: {loss}.")
+
+
+async def _data(content: images.Bytes | multipart.Stored) -> bytes:
+    if isinstance(content, images.Bytes):
+        return content.data
+    return b"".join([bytes(chunk) async for chunk in files.chunks(content)])

@@ -1,0 +1,104 @@
+"""What travels between a run's driver and its agents; nothing of it shows a picture or a key."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from changeclothes_async import errors
+from changeclothes_async.protocol import answers, images
+from changeclothes_async.transport import places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an agent works by; `secrets` is left out where it would travel in the open.
+
+    An agent that sees a file `probe` in the place may save pictures there. One whose worker
+    `is_child` of the driver gets the terminal's Ctrl-C too, which is not for it.
+    """
+
+    version: str
+    base_url: str
+    connect_timeout: float
+    max_result_bytes: int
+    trust_env: bool
+    place: places.Place
+    probe: str
+    is_child: bool
+    secrets: Secrets | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What may give access to something."""
+
+    api_key: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    proxy: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The order to make one attempt, not later than `begin_by` by the agent's own clock.
+
+    A picture stands as its digest; the agent was given it before.
+    """
+
+    number: int
+    begin_by: float
+    url: str
+    texts: tuple[tuple[str, str], ...] = field(repr=False)
+    pictures: tuple[tuple[str, images.Link | bytes], ...] = field(repr=False)
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """The order to fetch a result's picture and to save it under a name."""
+
+    number: int
+    url: str
+    name: str
+
+
+Order: TypeAlias = Attempt | Errand
+Outcome: TypeAlias = answers.Made | places.Saved | errors.ChangeClothesError
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an order ended."""
+
+    number: int
+    outcome: Outcome = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that an agent's method shall do."""
+
+    method: Callable[..., Awaitable[Any]]
+    arguments: tuple[Any, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hired:
+    """What an agent says of itself: its clock in seconds, and whether it may save pictures."""
+
+    now: float
+    saves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An agent's clock, the serial number of its newest report, and the reports."""
+
+    now: float
+    serial: int
+    reports: tuple[Report, ...] = field(repr=False)
+
+
+class NoAgent:
+    """The answer of a worker that has no agent of the run, or not any more."""
