@@ -83,4 +83,8 @@ GUARDS: dict[str, str] = {
     "pictures stay out of repr": "tests/protocol/test_images.py::test_bytes_stay_out_of_repr",
     "bodies stay out of repr": "tests/protocol/test_multipart.py::test_pictures_stay_out_of_repr",
     "dependencies have lower bounds": f"{HERE}test_every_dependency_has_a_lower_bound",
+    "dependencies are audited": "tests/test_audit.py::test_a_known_vulnerability_fails",
+    "silence is no audit": (
+        "tests/test_audit.py::test_a_service_that_cannot_tell_is_said[knows nothing]"
+    ),
 }

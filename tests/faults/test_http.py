@@ -81,6 +81,10 @@ CASES = [
         peers.answering_once(peers.envelope(10003, status=402)[:-3]),
         shown=f"{LOST}[a refusal cut off]",
     ),
+    unsure(
+        "Content-Length too short",
+        peers.answering_once(MADE.replace(b"Length: 68", b"Length: 60")),
+    ),
     damaged(
         "chunked without an end",
         b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"cod',

@@ -71,6 +71,13 @@ ROWS = [
     failed("rebinding: to the metadata address", f"{NAMES}[169.254.169.254]"),
     failed("redirect to a private address: of a call", f"{HOPS}[https://10.0.0.1/1.png]"),
     Row(
+        "a picture named HTML",
+        "the picture",
+        "spent",
+        "1",
+        f"{FETCHING}::test_a_pictures_type_need_not_be_known[text/html]",
+    ),
+    Row(
         "a decompression bomb",
         "DownloadFailed of pil(); save() keeps the bytes as they are",
         "spent",

@@ -16,6 +16,7 @@ from tests.soak import meters
 
 IN_FLIGHT = 1024
 _WARM = 0.25
+_STAY, _SETTLED = 8.0, 5
 _RESULT = re.compile(r"http://127\.0\.0\.1:9/(\d+)\.webp")
 
 
@@ -42,9 +43,9 @@ def jobs(numbers: Iterable[int]) -> Iterator[TryOn]:
         yield TryOn(model=url, garment="https://pics.example/g.jpg", category="dresses")
 
 
-def client(origin: str, slots: int = IN_FLIGHT) -> AsyncChangeClothes:
+def client(origin: str) -> AsyncChangeClothes:
     """Make a client whose pauses are short, so that faults do not only make it wait."""
-    made = AsyncChangeClothes("key-of-soak", origin, max_concurrency=slots)
+    made = AsyncChangeClothes("key-of-soak", origin, max_concurrency=IN_FLIGHT)
     made._options = replace(made._options, retry=replace(made._options.retry, base=0.01))
     return made
 
@@ -73,8 +74,8 @@ async def to_the_end(calls: int, seed: int) -> bool:
     print(f"the service: at most {told['most']} connections; faults: {told['faults']}")
     print(f"charges {sum(charges.values()):,}, lost {len(lost)}, twice {len(twice)}")
     print(f"after a quarter: {warm}; at the end: {last}; closed: {after}")
-    grown = last.memory - warm.memory > 30 or after.tasks > 1 or after.threads > warm.threads
-    return not lost and not twice and sum(ends.values()) == calls and not grown
+    whole = sum(ends.values()) == calls
+    return whole and not lost and not twice and not meters.grown(warm, last, after)
 
 
 async def with_leavers(calls: int, seed: int) -> bool:
@@ -93,26 +94,28 @@ async def with_leavers(calls: int, seed: int) -> bool:
             ends[type(outcome.error).__name__] += 1
 
     with meters.serving(seed, refusals=True) as origin:
-        async with client(origin, IN_FLIGHT // 8) as one:
-            warm = None
+        async with client(origin) as one:
+            started, warm = time.monotonic(), meters.held()
             while True:
                 task = asyncio.create_task(consume(one))
-                done, _ = await asyncio.wait({task}, timeout=dice.uniform(0, 2))
+                done, _ = await asyncio.wait({task}, timeout=dice.uniform(0, _STAY))
                 if done:
                     break
                 left += 1
                 task.cancel()
                 await asyncio.wait({task})
-                warm = warm or meters.held()
-            last = meters.held()
+                if left == _SETTLED:
+                    warm = meters.held()
+            seconds, last, stats = time.monotonic() - started, meters.held(), one.stats
         after = meters.held()
         told = await asyncio.to_thread(meters.told, origin)
     logging.getLogger("changeclothes_async").removeHandler(log)
-    charges, untold = told["charges"], set(told["untold"])
-    lost = [number for number in charges if number not in results | log.results | untold]
+    charges, known = told["charges"], results | log.results | set(told["untold"])
+    lost = [number for number in charges if number not in known]
     twice = [number for number, times in charges.items() if times > 1]
-    print(f"left {left} times; faults: {told['faults']}")
+    print(f"{calls:,} jobs in {seconds:.0f} s, {IN_FLIGHT} in flight, left {left} times, {stats}")
+    print(f"the service: at most {told['most']} connections; faults: {told['faults']}")
     print(f"{len(results):,} results taken, {len(log.results):,} logged")
     print(f"charges {sum(charges.values()):,}, lost {len(lost)}, twice {len(twice)}")
-    print(f"after the first: {warm}; at the end: {last}; closed: {after}")
-    return not lost and not twice and after.tasks == 1
+    print(f"left {_SETTLED} times: {warm}; at the end: {last}; closed: {after}")
+    return not lost and not twice and not meters.grown(warm, last, after)

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_ROOM = 30
+"""MB that allocators may take and keep."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -42,6 +45,12 @@ def held() -> Held:
         len(list(Path("/proc/self/fd").iterdir())),
         threading.active_count(),
     )
+
+
+def grown(warm: Held, last: Held, closed: Held) -> bool:
+    """Tell whether more is held at the end than at work, or anything once all is closed."""
+    left = closed.tasks > 1 or closed.files > warm.files or closed.threads > warm.threads
+    return left or last.memory - warm.memory > _ROOM
 
 
 @contextlib.contextmanager
