@@ -28,6 +28,9 @@ __all__ = ["Attempt", "Claim", "Entry", "Facts", "Ledger", "Picture"]
 
 T = TypeVar("T")
 
+# Nothing beside a call of seconds; with 32 calls in flight it nearly halves the commits.
+_MOMENT = 0.0005
+
 
 class Ledger:
     """A ledger's file, held by one run at a time and readable beside it; made by `open`.
@@ -78,7 +81,8 @@ class Ledger:
             try:
                 path = path.resolve()  # one ledger by two names is held once
                 if not read_only:
-                    writer = Worker(opening.for_writing(path, clock()), "BEGIN IMMEDIATE", blame)
+                    opened = opening.for_writing(path, clock())
+                    writer = Worker(opened, "BEGIN IMMEDIATE", blame, _MOMENT)
                     workers.callback(writer.stop)
                 reader = Worker(opening.for_reading(path), "BEGIN", blame)
                 workers.callback(reader.stop)

@@ -69,9 +69,11 @@ _FACTS = "http_status, body, code, msg, error, message, money, elapsed"
 _ATTEMPT = f"call, attempt, started_at, ended_at, event, {_FACTS}"
 _CALL = "calls.id, identity, endpoint, name, state, attempts, claimed_at, ended_at"
 _ENTRY = f"SELECT {_CALL}, {_FACTS} FROM calls LEFT JOIN attempts ON attempts.id = told"  # noqa: S608 (constants)
-_FIND = "SELECT id, state, attempts FROM calls WHERE identity = ?"
-_RECORD = f"INSERT INTO attempts ({_ATTEMPT}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 (constants)
-_MOVE = "UPDATE calls SET state = ?, told = coalesce(?, told) WHERE id = ?"
+_FIND = "SELECT state, attempts FROM calls WHERE identity = ?"
+_LINE = "SELECT id, ?,?,?,?,?,?,?,?,?,?,?,? FROM calls WHERE identity = ?"
+_RECORD = f"INSERT INTO attempts ({_ATTEMPT}) {_LINE}"
+_MOVE = "UPDATE calls SET state = ?, told = coalesce(?, told) WHERE identity = ?"
+_MOVE_HELD = f"{_MOVE} AND state = 'claimed' AND attempts = ?"
 _LARGEST = 2**63 - 1
 _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 
@@ -87,26 +89,34 @@ def claim(
     )
     if new.rowcount:
         return Claim(identity, 1, State.OPEN, now)
-    call, state, attempts = _find(db, identity)
+    state, attempts = _find(db, identity)
     if states.TRANSITIONS.get((state, event)) is not State.CLAIMED:
-        return next(_entries(db, "WHERE calls.id = ?", (call,)))[1]
+        return next(_entries(db, "WHERE identity = ?", (identity,)))[1]
     db.execute(
-        "UPDATE calls SET state = 'claimed', name = ?, attempts = ?, claimed_at = ? WHERE id = ?",
-        (name, attempts + 1, now, call),
+        "UPDATE calls SET state = 'claimed', name = ?, attempts = ?, claimed_at = ?"
+        " WHERE identity = ?",
+        (name, attempts + 1, now, identity),
     )
     return Claim(identity, attempts + 1, state, now)
 
 
 def settle(db: sqlite3.Connection, held: Claim, event: Event, facts: Facts, now: float) -> State:
     """Record how an attempt ended; its facts become the entry's when they moved the job."""
-    call, state, attempts = _find(db, held.identity)
+    # Nearly always the attempt is the one that the job is claimed for, which need not be read.
+    reached = states.settled(State.CLAIMED, event, before=held.before, latest=True)
+    line = (held.attempt, held.claimed_at, now, event.value, *_stored(facts), held.identity)
+    record = db.execute(_RECORD, line)
+    if not record.rowcount:
+        raise _unknown(held.identity)
+    # A job that is as its claim found it keeps the facts that made it so.
+    undone = event is Event.GIVE_BACK and held.before is not State.OPEN
+    told = None if undone else record.lastrowid
+    if db.execute(_MOVE_HELD, (reached.value, told, held.identity, held.attempt)).rowcount:
+        return reached
+    state, attempts = _find(db, held.identity)
     reached = states.settled(state, event, before=held.before, latest=held.attempt == attempts)
-    line = (call, held.attempt, held.claimed_at, now, event.value, *_stored(facts))
-    told = db.execute(_RECORD, line).lastrowid
     if reached is not state:
-        # A job that is as its claim found it keeps the facts that made it so.
-        undone = event is Event.GIVE_BACK and held.before is not State.OPEN
-        db.execute(_MOVE, (reached.value, None if undone else told, call))
+        db.execute(_MOVE, (reached.value, told, held.identity))
     return reached
 
 
@@ -133,12 +143,12 @@ def abandon(db: sqlite3.Connection, now: float) -> None:
         money="maybe spent",
     )
     held = db.execute(
-        "SELECT id, attempts, claimed_at FROM calls WHERE state = 'claimed'"
+        "SELECT identity, attempts, claimed_at FROM calls WHERE state = 'claimed'"
     ).fetchall()
-    for call, attempt, started_at in held:
-        line = (call, attempt, started_at, now, Event.LOSE.value, *_stored(lost))
+    for identity, attempt, started_at in held:
+        line = (attempt, started_at, now, Event.LOSE.value, *_stored(lost), identity)
         told = db.execute(_RECORD, line).lastrowid
-        db.execute(_MOVE, (State.UNSURE.value, told, call))
+        db.execute(_MOVE, (State.UNSURE.value, told, identity))
 
 
 def remember(db: sqlite3.Connection, key: str, value: str) -> None:
@@ -194,21 +204,25 @@ def counts(db: sqlite3.Connection) -> dict[State, int]:
     return {state: known.get(state, 0) for state in State}
 
 
-def _find(db: sqlite3.Connection, identity: bytes) -> tuple[int, State, int]:
+def _find(db: sqlite3.Connection, identity: bytes) -> tuple[State, int]:
     row = db.execute(_FIND, (identity,)).fetchone()
     if row is None:
-        raise errors.LedgerError(
-            f"The ledger knows no job {identity.hex()}.",
-            next_step="Claim a job before anything else is told of it; nothing was changed.",
-        )
-    return row[0], State(row[1]), row[2]
+        raise _unknown(identity)
+    return State(row[0]), row[1]
+
+
+def _unknown(identity: bytes) -> errors.LedgerError:
+    return errors.LedgerError(
+        f"The ledger knows no job {identity.hex()}.",
+        next_step="Claim a job before anything else is told of it; nothing was changed.",
+    )
 
 
 def _step(db: sqlite3.Connection, identity: bytes, event: Event) -> None:
-    call, state, _ = _find(db, identity)
+    state, _ = _find(db, identity)
     reached = states.after(state, event)
     if reached is not state:
-        db.execute(_MOVE, (reached.value, None, call))
+        db.execute(_MOVE, (reached.value, None, identity))
 
 
 def _entries(

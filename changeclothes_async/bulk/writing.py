@@ -1,6 +1,7 @@
 """A thread that owns one connection: what gathers while it commits goes into the next commit.
 
 * The event loop never waits: it puts work into a queue and awaits a future of its own.
+* A moment is waited for more work before a commit, where the disk is worth more than the moment.
 * A loop is woken once for a whole commit, however many of its callers it answers.
 * Work that refuses (a `LedgerError`) fails alone; any other error undoes the whole commit and
   is told to all whose work was in it, and the thread goes on to the next.
@@ -12,6 +13,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
@@ -32,11 +34,15 @@ class Worker:
     """The thread's handle; it may be used from any loop of any thread, one after another.
 
     `opened` is entered here and left by the thread at its end; `begin` opens a transaction;
-    `blame` puts an exception into words.
+    `blame` puts an exception into words; `moment` is how many seconds are waited for more work.
     """
 
     def __init__(
-        self, opened: AbstractContextManager[sqlite3.Connection], begin: str, blame: Blame
+        self,
+        opened: AbstractContextManager[sqlite3.Connection],
+        begin: str,
+        blame: Blame,
+        moment: float = 0.0,
     ) -> None:
         stack = ExitStack()
         connection = stack.enter_context(opened)
@@ -48,7 +54,7 @@ class Worker:
         # other threads before anything gets a chance to stop them.
         self._thread = threading.Thread(
             target=_serve,
-            args=(stack, connection, self._queue, begin, blame),
+            args=(stack, connection, self._queue, begin, blame, moment),
             name="changeclothes-ledger",
             daemon=True,
         )
@@ -86,15 +92,23 @@ class Worker:
 
 
 def _serve(
-    opened: ExitStack, connection: sqlite3.Connection, queue: _Queue, begin: str, blame: Blame
+    opened: ExitStack,
+    connection: sqlite3.Connection,
+    queue: _Queue,
+    begin: str,
+    blame: Blame,
+    moment: float,
 ) -> None:
     with opened:
-        while _turn(connection, queue, begin, blame):
+        while _turn(connection, queue, begin, blame, moment):
             pass  # a call a turn, so that no result is kept alive while the thread waits
 
 
-def _turn(connection: sqlite3.Connection, queue: _Queue, begin: str, blame: Blame) -> bool:
+def _turn(
+    connection: sqlite3.Connection, queue: _Queue, begin: str, blame: Blame, moment: float
+) -> bool:
     orders = [queue.get()]
+    time.sleep(moment)
     orders += [queue.get() for _ in range(queue.qsize())]
     batch = [order for order in orders if order is not None]
     if batch:

@@ -129,7 +129,7 @@ class Reader:
         with files.opened(path) as file:
             seen = os.fstat(file.fileno())
             small = seen.st_size <= SMALL
-            data = file.read(SMALL if small else images.HEAD)
+            data = file.read(seen.st_size if small else images.HEAD)
         kind = images.checked(data, path)
         if small:
             picture = multipart.Picture(images.Bytes(data), kind)

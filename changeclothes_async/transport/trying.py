@@ -18,18 +18,12 @@ async def tried(attempt: Callable[[], Awaitable[T]], **terms: Any) -> T:
     The first attempt is made without tenacity, which only takes over its failure: what succeeds
     at once, as nearly all does, so does not pay for the machinery (some 100 µs).
     """
+    failures = []
     try:
         return await attempt()
     except errors.ChangeClothesError as error:
-        failures = [error]
-    return await _again(failures, attempt, terms)
+        failures.append(error)
 
-
-async def _again(
-    failures: list[errors.ChangeClothesError],
-    attempt: Callable[[], Awaitable[T]],
-    terms: dict[str, Any],
-) -> T:
     async def further() -> T:
         if failures:
             raise failures.pop()

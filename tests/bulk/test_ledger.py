@@ -142,6 +142,16 @@ async def test_a_late_loss_overwrites_nothing(ledger: Ledger) -> None:
     assert told == [(1, Event.LOSE), (1, Event.FAIL), (2, Event.PAY), (1, Event.LOSE)]
 
 
+@pytest.mark.parametrize("event", [Event.FAIL, Event.LOSE, Event.DAMAGE, Event.GIVE_BACK])
+async def test_an_attempt_told_of_twice_takes_nothing_back(ledger: Ledger, event: Event) -> None:
+    """A second end of the attempt that was paid is recorded, and the result stays."""
+    held = await claimed(ledger)
+    await ledger.settle(held, Event.PAY, PAID)
+    assert await ledger.settle(held, event, LOST) is State.PAID
+    assert (await entry(ledger)).facts == PAID
+    assert [line.event for line in await ledger.attempts(DRESS)] == [Event.PAY, event]
+
+
 async def test_a_settle_needs_a_claim(ledger: Ledger) -> None:
     """What was never claimed cannot be settled, and nothing is written of it."""
     with pytest.raises(errors.LedgerError, match=DRESS.hex()):

@@ -202,8 +202,9 @@ async def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
     assert await grants(tmp_path / name) == 0
 
 
+# It imports first what is else imported when used: nobody may not read an interpreter of root's.
 NOBODY = """
-import asyncio, os, sys
+import asyncio, os, sys, urllib.parse
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import Ledger
 

@@ -18,13 +18,13 @@ from changeclothes_async.bulk.writing import Worker
 class Notes:
     """A table of notes behind a worker, with a gate that holds its thread where it is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, moment: float = 0.0) -> None:
         self.statements: list[str] = []
         self.gate = threading.Event()
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         db.execute("CREATE TABLE notes (note UNIQUE)")
         db.set_trace_callback(self.statements.append)
-        self.worker = Worker(closing(db), "BEGIN IMMEDIATE", self._blame)
+        self.worker = Worker(closing(db), "BEGIN IMMEDIATE", self._blame, moment)
 
     @staticmethod
     def _blame(error: Exception) -> errors.LedgerError:
@@ -74,6 +74,16 @@ async def test_sixty_four_callers_at_once(notes: Notes) -> None:
     for _ in range(4):
         await asyncio.gather(*(notes.add(None) for _ in range(64)))
     assert notes.commits() <= 32
+
+
+async def test_a_moment_is_waited_for_more(tmp_path: Path) -> None:
+    """Who comes a little later than the first, and within the moment, shares its commit."""
+    notes = Notes(tmp_path / "notes.db", moment=0.5)
+    first = notes.add("first")
+    await asyncio.sleep(0.05)  # long enough for a thread that does not wait to have begun
+    await asyncio.gather(first, notes.add("second"))
+    assert notes.commits() == 1
+    notes.worker.stop()
 
 
 async def test_a_refusal_is_its_own(notes: Notes) -> None:
