@@ -1,5 +1,6 @@
 # Each target sets up what it needs in .venv; a machine with Python 3.11 or later and make will do.
 PYTHON ?= python3
+PYTHONS ?=
 BIN := .venv/bin
 
 .PHONY: help demo test check audit format docs bench fuzz soak faults lowest package clean
@@ -69,8 +70,8 @@ lowest:  ## The tests of the single call with the lowest dependencies that are a
 	  aiohttp==3.14.3 anyio==4.10.0 pydantic==2.10.0 tenacity==9.0.0
 	.venv/lowest/bin/python -X dev -m pytest -q tests/protocol tests/transport tests/test_client.py
 
-package: .venv/check  ## Build, and install into clean environments on the Pythons of this machine
-	$(BIN)/python tests/packaging.py
+package: .venv/check  ## Build, and install into clean environments (PYTHONS="python3.11 python3.13 …")
+	$(BIN)/python tests/packaging.py $(PYTHONS)
 
 clean:  ## Remove what these targets made
 	rm -rf .venv benchmarks/.venv benchmarks/results demo site

@@ -9,7 +9,9 @@ the lowest versions of all extras. What fails is shown, and is the exit code.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -76,6 +78,11 @@ class Table:
             said = "FAILED"
             self.failures.append(f"{python}, {what}:\n{failure}")
         print(f"{python:<8} {what:<22} {said:<24} {time.monotonic() - began:5.0f} s", flush=True)
+
+
+def found(python: str) -> str:
+    """Give an interpreter's whole path, also for a name on PATH."""
+    return os.path.abspath(shutil.which(python) or python)  # noqa: PTH100 - keeps a venv's link
 
 
 def build(folder: Path) -> tuple[Path, Path]:
@@ -162,4 +169,4 @@ def main(pythons: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or [sys.executable]))
+    sys.exit(main([found(python) for python in sys.argv[1:]] or [sys.executable]))

@@ -57,7 +57,7 @@ class LineBar:
     def update(self, snapshot: Snapshot) -> None:
         """Say how far the run is, if it is time."""
         if self._pace.due(snapshot):
-            self._say(telling.line(snapshot, _aside(snapshot)))
+            self._say(telling.line(snapshot, _aside(snapshot, telling.STOPPING)))
 
     def close(self, snapshot: Snapshot) -> None:
         """Say how the run ended."""
@@ -84,7 +84,7 @@ class NotebookBar:
     def update(self, snapshot: Snapshot) -> None:
         """Draw anew, if it is time: each drawing is a message to the browser."""
         if self._pace.due(snapshot):
-            self._draw(snapshot, _aside(snapshot))
+            self._draw(snapshot, _aside(snapshot, telling.STOPPING_CELL))
 
     def close(self, snapshot: Snapshot) -> None:
         """Draw how the run ended."""
@@ -154,8 +154,8 @@ def _html(snapshot: Snapshot, aside: str) -> str:
     )
 
 
-def _aside(snapshot: Snapshot) -> str:
-    return telling.STOPPING if snapshot.stopping else telling.left(snapshot)
+def _aside(snapshot: Snapshot, stopping: str) -> str:
+    return stopping if snapshot.stopping else telling.left(snapshot)
 
 
 def _display() -> Callable[..., Any]:

@@ -18,7 +18,8 @@ def handled(first: Callable[[], None], second: Callable[[], None]) -> Iterator[N
     """Call `first` in the running loop at the first signal, `second` at each further one.
 
     Only where nobody else handles them (a web server does), and only in the main thread, the one
-    that gets signals. What was there before is put back.
+    that gets signals. What was there before is put back, unless somebody has taken over meanwhile:
+    a notebook's next cell does, while a run goes on in a task of its own.
     """
     loop, calls = asyncio.get_running_loop(), [first]
 
@@ -35,7 +36,8 @@ def handled(first: Callable[[], None], second: Callable[[], None]) -> Iterator[N
         yield
     finally:
         for number, handler in ours.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is caught:
+                signal.signal(number, handler)
 
 
 def _is_default(handler: Any) -> bool:

@@ -54,7 +54,9 @@ class Lookbook:
         )
 
     def __repr__(self) -> str:
-        return f"<Lookbook {data.size(self._cells)}: {data.tally(self.counts)}; {self.out}>"
+        stopped = f"; stopped: {_words(self.stopped)}" if self.stopped else ""
+        counts = data.tally(self.counts)
+        return f"<Lookbook {data.size(self._cells)}: {counts}{stopped}; {self.out}>"
 
     def _repr_html_(self) -> str:
         return preview.html(self._cells, repr(self).strip("<>"))
@@ -152,6 +154,10 @@ class Lookbook:
     @cached_property
     def _column_numbers(self) -> dict[str, int]:
         return {head.name: number for number, head in enumerate(self._cells.columns)}
+
+
+def _words(stopped: errors.ChangeClothesError | str) -> str:
+    return stopped if isinstance(stopped, str) else stopped.message
 
 
 def _number(numbers: dict[str, int], key: Key, what: str) -> int:

@@ -107,6 +107,11 @@ class Tally:
         self._walked[before] -= 1
         self.enters(after)
 
+    def recount(self, known: dict[State, int]) -> None:
+        """Count anew from the ledger, when a run was broken off and nobody heard how calls ended."""
+        self._known = Counter(known)
+        self._walked.clear()
+
     def snapshot(self) -> Snapshot:
         """Give the counts as they are now; those of a larger grid are cut to this one's size."""
         saved, paid, failed, unsure, damaged = (self._count(state) for state in _SHOWN)

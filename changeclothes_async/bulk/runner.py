@@ -89,6 +89,7 @@ class Run:
         self._heard_at: float | None = None
         self._tally = reporting.Tally(len(work.rows) * len(work.columns), known)
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
+        self._aborting = False
         self.problems: dict[str, errors.ChangeClothesError] = {}
 
     @property
@@ -111,6 +112,9 @@ class Run:
             for task in (ticking, *self._tasks):
                 task.cancel()
             await asyncio.gather(ticking, *self._tasks, return_exceptions=True)
+            if self._aborting:
+                await self._caller.aborted()
+                self._tally.recount(await self._book.counts())
             if self._terms.bar:
                 self._terms.bar.close(self._tally.snapshot())
         if self._permits.defect:
@@ -295,6 +299,7 @@ class Run:
         self._tally.stopping = True
 
     def _abort(self) -> None:
+        self._aborting = True
         self._caller.abort()
         for task in self._tasks:
             task.cancel()

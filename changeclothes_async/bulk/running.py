@@ -56,7 +56,6 @@ async def run(
         crew = await _crew(cluster, caller, options, site.place, ends)
         going = runner.Run(work, site.place, caller, options, book, terms, known, crew)
         await going.run()
-        await caller.aborted()
     except BaseException:
         # Attempts on the wire outlive whoever leaves; the ledger closes when they are settled.
         if closing := caller.adopt(ends.aclose()):

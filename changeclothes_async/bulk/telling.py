@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from changeclothes_async.bulk.progress import Snapshot
 
 STOPPING = "finishing what is paid for; Ctrl-C again stops now"
+STOPPING_CELL = "finishing what is paid for; interrupt again to stop now"
 
 
 def line(snapshot: Snapshot, aside: str) -> str:

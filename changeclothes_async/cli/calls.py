@@ -31,8 +31,8 @@ output = click.option(
         "changeclothes try-on model.jpg https://shop.example/tee.jpg --category upper_body --json",
     ),
 )
-@click.argument("model")
-@click.argument("garment")
+@click.argument("model", type=running.PICTURE)
+@click.argument("garment", type=running.PICTURE)
 @click.option(
     "--category",
     type=click.Choice(running.CATEGORIES),
@@ -58,7 +58,7 @@ def try_on(model: str, garment: str, category: str, desc: str | None, **options:
     cls=running.Command,
     examples=('changeclothes prompt model.jpg "a blue striped shirt" --seed 7 -o look.webp',),
 )
-@click.argument("model")
+@click.argument("model", type=running.PICTURE)
 @click.argument("text")
 @click.option(
     "--seed", type=int, metavar="N", help="0 to 2147483647; the same seed draws the same."

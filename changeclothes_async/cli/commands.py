@@ -19,14 +19,18 @@ _EXAMPLES = (
     "changeclothes try-on model.jpg dress.jpg --category dresses -o look.webp",
     "changeclothes grid --models photos/models --garments photos/garments --out lookbook",
 )
-_COMPLETION = ('eval "$(_CHANGECLOTHES_COMPLETE=bash_source changeclothes)"     # or zsh, fish',)
+_COMPLETION = (
+    'eval "$(_CHANGECLOTHES_COMPLETE=bash_source changeclothes)"   # ~/.bashrc',
+    'eval "$(_CHANGECLOTHES_COMPLETE=zsh_source changeclothes)"    # ~/.zshrc, after compinit',
+    "_CHANGECLOTHES_COMPLETE=fish_source changeclothes | source    # ~/.config/fish/config.fish",
+)
 
 
 class _Group(click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         running.lines(formatter, "Examples", _EXAMPLES)
         running.lines(formatter, "Exit codes", _EXIT_CODES)
-        running.lines(formatter, "Completion in the shell", _COMPLETION)
+        running.lines(formatter, "Completion by Tab, a line in the shell's own file", _COMPLETION)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         return list(self.commands)

@@ -88,7 +88,7 @@ async def story(sandbox: Sandbox, out: Path) -> Lookbook:
         f"{len(grid.rows)} models and {len(grid.columns)} garments are drawn: {len(grid)} pictures "
         "to make, each a call that would cost.",
         "",
-        f"1. The grid runs, and is interrupted, as by Ctrl-C, after {INTERRUPTED_AFTER} pictures:",
+        f"1. The grid runs, and is interrupted as by Ctrl-C after {INTERRUPTED_AFTER} paid calls:",
     )
     async with AsyncChangeClothes(sandbox.api_key, sandbox.url, max_concurrency=4) as client:
         first = await client.run_grid(
@@ -110,13 +110,13 @@ async def story(sandbox: Sandbox, out: Path) -> Lookbook:
 
 
 def _interrupting() -> Callable[[Event], None]:
-    """Press Ctrl-C, as it were, once a few pictures are saved."""
-    saved = 0
+    """Press Ctrl-C, as it were, once a few pictures are paid: a slow disk may save them later."""
+    paid = 0
 
     def watch(event: Event) -> None:
-        nonlocal saved
-        saved += event.kind == "saved"
-        if event.kind == "saved" and saved == INTERRUPTED_AFTER:
+        nonlocal paid
+        paid += event.kind == "paid"
+        if event.kind == "paid" and paid == INTERRUPTED_AFTER:
             signal.raise_signal(signal.SIGINT)
 
     return watch

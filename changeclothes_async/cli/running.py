@@ -14,6 +14,8 @@ from changeclothes_async.cli import INTERRUPTED, printing
 F = TypeVar("F", bound=Callable[..., Any])
 
 CATEGORIES = ("upper_body", "lower_body", "dresses")
+# A picture may be a URL too and is checked later; as a path its name is completed by the shell.
+PICTURE = click.Path(readable=False)
 
 _EXITS: tuple[tuple[type[errors.ChangeClothesError], int], ...] = (
     (errors.InvalidInput, 2),

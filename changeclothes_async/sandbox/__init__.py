@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .faults import Fault, RandomFaults
-    from .records import Call, Picture
-    from .server import Sandbox
+    from changeclothes_async.sandbox.faults import Fault, RandomFaults
+    from changeclothes_async.sandbox.records import Call, Picture
+    from changeclothes_async.sandbox.server import Sandbox
 
 __all__ = ["Call", "Fault", "Picture", "RandomFaults", "Sandbox"]
 

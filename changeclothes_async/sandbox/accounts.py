@@ -6,7 +6,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 
-from . import envelopes
+from changeclothes_async.sandbox import envelopes
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import struct
 
 from aiohttp import web
 
-from .faults import Fault, When
+from changeclothes_async.sandbox.faults import Fault, When
 
 _LOOK = 0.25
 """Seconds between two looks at whether a caller in a stall has gone; nobody announces it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from . import envelopes
-from .forms import Form
-from .records import Picture
+from changeclothes_async.sandbox import envelopes
+from changeclothes_async.sandbox.forms import Form
+from changeclothes_async.sandbox.records import Picture
 
 CATEGORIES = ("upper_body", "lower_body", "dresses")
 HARMFUL_WORDS = re.compile(r"\b(nude|naked)\b", re.IGNORECASE)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from . import envelopes
+from changeclothes_async.sandbox import envelopes
 
 When: TypeAlias = Literal["before_read", "in_upload", "after_request", "in_answer"]
 Kind: TypeAlias = Literal["none", "code", "status", "html", "garbage", "cut", "stall", "slow"]

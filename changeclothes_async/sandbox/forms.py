@@ -12,8 +12,8 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from . import envelopes, formats
-from .records import Picture
+from changeclothes_async.sandbox import envelopes, formats
+from changeclothes_async.sandbox.records import Picture
 
 HARMFUL_MARK = b"sandbox:harmful"
 """A picture that ends with these bytes is refused as harmful (10005)."""

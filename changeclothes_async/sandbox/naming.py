@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .checks import TryOn
+from changeclothes_async.sandbox.checks import TryOn
 
 _EXAMPLES = "https://persistent.changeclothesai.online/change-clothes-ai/assets/examples/"
 

@@ -8,7 +8,7 @@ from importlib import resources
 
 from aiohttp import web
 
-from . import endpoints, formats
+from changeclothes_async.sandbox import endpoints, formats
 
 _POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' blob: data:; "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .server import Sandbox
+    from changeclothes_async.sandbox.server import Sandbox
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,7 +27,8 @@ def changeclothes_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     It serves from a thread, so any test may use it: sync, pytest-asyncio, anyio.
     Options come with `@pytest.mark.changeclothes(credits=3, faults=["20001"])`.
     """
-    from .server import Sandbox  # this module loads in everybody's test runs
+    # This module loads in everybody's test runs, and so without the server.
+    from changeclothes_async.sandbox.server import Sandbox
 
     marker = request.node.get_closest_marker("changeclothes")
     options = {"draw": False, **(marker.kwargs if marker else {})}

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from . import accounts, endpoints, page, studio, tiny
-from .background import Background
-from .faults import Script, scripted
-from .records import Call
+from changeclothes_async.sandbox import accounts, endpoints, page, studio, tiny
+from changeclothes_async.sandbox.background import Background
+from changeclothes_async.sandbox.faults import Script, scripted
+from changeclothes_async.sandbox.records import Call
 
 _PATIENCE = 0.1
 """Seconds that open connections are given at the end."""

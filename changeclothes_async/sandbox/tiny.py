@@ -7,8 +7,8 @@ import struct
 import zlib
 from typing import Any
 
-from . import naming
-from .checks import ChangeByPrompt, TryOn
+from changeclothes_async.sandbox import naming
+from changeclothes_async.sandbox.checks import ChangeByPrompt, TryOn
 
 _WIDTH, _HEIGHT = 8, 12
 _PATH = re.compile(r"/results/([0-9]{1,19})(-mask)?\.png")

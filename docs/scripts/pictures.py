@@ -27,11 +27,11 @@ LARGEST_SHEET = 300_000
 
 # Rich's own frame, without the fonts that it would fetch.
 _FRAME = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 12 {width} {height}">
 <style>.{unique_id}-matrix {{ font: {char_height}px ui-monospace, Menlo, Consolas, monospace }}
 {styles}</style>
 <defs>{lines}</defs>
-<rect width="{width}" height="{height}" rx="10" fill="#1b1f27"/>
+<rect y="12" width="{width}" height="{height}" rx="10" fill="#1b1f27"/>
 <g transform="translate({terminal_x}, {terminal_y})">{backgrounds}
 <g class="{unique_id}-matrix">{matrix}</g></g>
 </svg>
@@ -48,12 +48,15 @@ async def sheet(demo: Path) -> None:
 
 
 async def gallery(demo: Path) -> None:
-    """Take the gallery on a desk, on a phone, and with a cell in large."""
+    """Take the gallery on a desk, light and dark, on a phone, and with a cell in large."""
     address = (demo / "lookbook" / "index.html").as_uri()
     async with chromium.page() as page:
         await page.open(address, 1280, 900)
-        await _shown(page)
-        await _shoot(page, "gallery")
+        for theme, name in (("dark", "gallery-dark"), ("light", "gallery")):
+            scheme = {"name": "prefers-color-scheme", "value": theme}
+            await page.send("Emulation.setEmulatedMedia", features=[scheme])
+            await _shown(page)
+            await _shoot(page, name)
         await page.click(".cell")
         await _shown(page)
         await _shoot(page, "gallery-large")

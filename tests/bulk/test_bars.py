@@ -166,6 +166,14 @@ def test_the_notebook_s_output_is_drawn_once_and_then_updated_at_its_pace() -> N
     assert output.drawn[-1]["text/plain"].endswith("in 1:06:40")
 
 
+def test_the_notebook_says_how_to_stop_at_once_in_its_own_words() -> None:
+    """There is no Ctrl-C in a notebook."""
+    output = Output()
+    bars.NotebookBar(output.show).update(replace(GOING, stopping=True))
+    assert "interrupt again" in output.drawn[0]["text/plain"]
+    assert "Ctrl-C" not in output.drawn[0]["text/html"]
+
+
 def test_the_notebook_s_output_stands_alone() -> None:
     """An export keeps it: no script, no style sheet, and words for who cannot see the strip."""
     output = Output()

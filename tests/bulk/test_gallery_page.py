@@ -147,7 +147,11 @@ async def test_a_lost_file_is_said(page: chromium.Page, address: str, tmp_path: 
     """A picture that is gone from the folder is no blank."""
     (tmp_path / "model-0__garment-0.webp").unlink()
     await page.open(address)
-    await page.until("document.querySelector('.cell').innerText.includes('picture missing')")
+    await page.until("document.querySelector('.cell').innerText.includes('missing')")
+    cells = await page.value(
+        "[...document.querySelectorAll('.cell')].map((cell) => cell.innerText)"
+    )
+    assert ["picture missing" in cell for cell in cells] == [True] + 19 * [False]
 
 
 async def test_a_file_name_need_not_be_text(page: chromium.Page, tmp_path: Path) -> None:

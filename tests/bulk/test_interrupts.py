@@ -13,6 +13,7 @@ import pytest
 
 from changeclothes_async import AsyncChangeClothes, Event, Grid
 from changeclothes_async.bulk import interrupts
+from changeclothes_async.bulk.progress import Snapshot
 from changeclothes_async.protocol import requests
 from tests import peers
 from tests.bulk import service as services
@@ -44,6 +45,17 @@ async def test_the_first_signal_lets_what_is_paid_for_arrive(
     assert len(service.charges) == 100
 
 
+class Kept:
+    """A bar that keeps what it was shown last."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show nothing."""
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Keep how it ended."""
+        self.last = snapshot
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_the_second_signal_stops_now_and_names(
     service: Service, quick: Quick, out: Path, number: signal.Signals
@@ -59,8 +71,11 @@ async def test_the_second_signal_stops_now_and_names(
         await silence.wait()
 
     service.reply = reply
-    lookbook = await quick(max_concurrency=3).run_grid(grid(10, 10), out)
+    bar = Kept()
+    lookbook = await quick(max_concurrency=3).run_grid(grid(10, 10), out, progress=bar)
     assert lookbook.stopped == "interrupted"
+    assert "stopped: interrupted" in repr(lookbook)
+    assert (bar.last.unsure, bar.last.open, bar.last.in_flight) == (3, 97, 0)
     assert len(lookbook.unsure) == 3
     assert sorted(cell.name for cell in lookbook.unsure) == sorted(service.charges)
     assert await states(out) == {"unsure": 3}
@@ -186,6 +201,17 @@ async def test_a_servers_own_handlers_are_left_alone() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert heard == ["own"]
+
+
+async def test_a_handler_that_came_meanwhile_is_left_alone() -> None:
+    """A run that outlives its notebook cell takes nothing from the cell that runs now."""
+
+    def next_cell(*_: object) -> None:
+        """Stands for what a kernel puts in place for its next cell."""
+
+    with interrupts.handled(lambda: None, lambda: None):
+        signal.signal(signal.SIGINT, next_cell)
+    assert signal.getsignal(signal.SIGINT) is next_cell
 
 
 async def test_the_first_signal_drains_and_each_further_one_stops() -> None:

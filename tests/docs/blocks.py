@@ -53,18 +53,18 @@ def found(page: Path) -> Iterator[Block]:
         yield Block(match["kind"], match["title"], match["text"], line, match["reason"])
 
 
-def run(page: Path) -> None:
-    """Run all blocks of a page in the working folder."""
+def run(page: Path) -> list[Block]:
+    """Run the blocks of a page in the working folder; give those that were run."""
     with asyncio.Runner() as runner:
         client = AsyncChangeClothes()
         namespace: dict[str, Any] = {"__name__": "__main__", "client": client}
-        for block in found(page):
-            if block.reason is None:
-                _run(block, page, namespace, runner)
+        can = [block for block in found(page) if block.reason is None]
+        ran = [block for block in can if _run(block, page, namespace, runner)]
         runner.run(client.aclose())
+    return ran
 
 
-def _run(block: Block, page: Path, namespace: dict[str, Any], runner: asyncio.Runner) -> None:
+def _run(block: Block, page: Path, namespace: dict[str, Any], runner: asyncio.Runner) -> bool:
     if block.title:
         _write(block.title, block.text)
     elif block.kind == "python":
@@ -72,6 +72,9 @@ def _run(block: Block, page: Path, namespace: dict[str, Any], runner: asyncio.Ru
     elif block.kind == "bash":
         for line in block.text.replace("\\\n", " ").splitlines():
             _command(line, page)
+    else:
+        return False
+    return True
 
 
 def _write(title: str, text: str) -> None:

@@ -231,13 +231,19 @@ async def test_a_stall_gives_no_answer(when: str, charged: int) -> None:
 async def test_a_stall_ends_with_its_caller() -> None:
     """Nothing stays behind when the caller of a stalled call goes away."""
     async with Sandbox(draw=False, faults=["stall"]) as sandbox:
+        before = len(asyncio.all_tasks())
         _, writer = await _connect(sandbox)
         writer.write(_request(sandbox))
         while not sandbox._tasks:  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0)
         writer.close()
-        while sandbox._tasks:  # noqa: ASYNC110 - nothing signals it
-            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110 - nothing signals it
+                await asyncio.sleep(0)
+        assert not sandbox._tasks
+        assert [(call.fault, call.http_status) for call in sandbox.calls] == [
+            ("stall:after_request", None)
+        ]
 
 
 async def test_a_stall_in_the_answer_sends_half() -> None:

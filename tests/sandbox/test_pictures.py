@@ -143,12 +143,16 @@ def odd_pictures() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", odd_pictures())
 def test_any_picture_gives_a_picture(name: str) -> None:
-    """Whatever can be decoded is taken, as a model and as a garment, for every category."""
+    """Whatever can be decoded is taken as model and as garment, and the model's size is kept."""
     odd = odd_pictures()[name]
-    pixels(pictures.try_on(odd, flat_garment("dresses"), "dresses").mask)
-    pixels(pictures.try_on(odd, odd, "upper_body").result)
-    pixels(pictures.try_on(odd, odd, "lower_body").result)
-    pixels(pictures.change_by_prompt(odd, "a red dress", seed=1).result)
+    width, height = Image.open(io.BytesIO(odd)).size
+    for made in (
+        pictures.try_on(odd, flat_garment("dresses"), "dresses").mask,
+        pictures.try_on(odd, odd, "upper_body").result,
+        pictures.try_on(odd, odd, "lower_body").result,
+        pictures.change_by_prompt(odd, "a red dress", seed=1).result,
+    ):
+        assert pixels(made).shape == (height, width, 3)
 
 
 @pytest.mark.parametrize(
