@@ -7,8 +7,8 @@ import importlib
 
 from benchmarks import report
 
-QUESTIONS = ("upload", "one_call", "concurrency", "ledger", "grid", "makespan", "loop_latency",
-             "importing")  # fmt: skip
+QUESTIONS = ("upload", "one_call", "concurrency", "ledger", "grid", "cluster", "makespan",
+             "loop_latency", "importing")  # fmt: skip
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not w
     from changeclothes_async.transport.sender import Sender
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
-Carrier = Callable[["requests.Job", Ready, Sequence[bytes]], "sending.Post"]
+Carrier = Callable[["paying.Page", "requests.Job", Ready, Sequence[bytes]], "sending.Post"]
 """Gives what carries a job's attempts to the wire, for its pictures and their digests."""
 
 
@@ -153,7 +153,7 @@ class Caller:
 
         async def send(page: paying.Page) -> paying.Paid:
             journal = watched(page) if watched else page
-            post = carrier(job, pictures, digests) if carrier else None
+            post = carrier(page, job, pictures, digests) if carrier else None
             return await self._sent(job.endpoint, framed, options, journal, called, post)
 
         wishes = {"again": again} if again else {}

@@ -133,6 +133,8 @@ class Page:
     wanted: bool = True
     stands: ledger.Entry | None = None
     """What the ledger answered instead of a claim."""
+    claimed: ledger.Claim | None = None
+    """The latest attempt's claim, also when it is settled: its end may be heard of again."""
     _claim: ledger.Claim | None = None
 
     @property
@@ -151,7 +153,7 @@ class Page:
         if isinstance(granted, ledger.Entry):
             self.stands = granted
             raise _refused(granted)
-        self._claim = granted
+        self._claim = self.claimed = granted
 
     def sent(self, size: int, whole: bool) -> None:
         """Write nothing: what was handed over is known by how the attempt ends."""

@@ -108,7 +108,7 @@ class Tally:
         self.enters(after)
 
     def recount(self, known: dict[State, int]) -> None:
-        """Count anew from the ledger, when a run was broken off and nobody heard how calls ended."""
+        """Count anew from the ledger: in a run that was broken off nobody heard how calls ended."""
         self._known = Counter(known)
         self._walked.clear()
 

@@ -12,7 +12,6 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -24,8 +23,9 @@ from changeclothes_async.bulk import (
     calls,
     grid,
     interrupts,
+    keeping,
     ledger,
-    looking,
+    patience,
     paying,
     permits,
     planning,
@@ -38,11 +38,7 @@ from changeclothes_async.transport import places, sending
 if TYPE_CHECKING:  # an extra
     from changeclothes_async.bulk.cluster.crew import Crew
 
-_log = logging.getLogger("changeclothes_async")
-
-_DOWNLOADS = 16
 _BACKLOG = 256
-_PATIENCE = 600.0
 _LONGEST_PAUSE = 30.0
 _REFRESH = 0.1
 _STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
@@ -79,14 +75,13 @@ class Run:
         self._options = options.changed(deadline=None, max_waiting=None)
         self._book, self._terms, self._crew = book, terms, crew
         self._payments = paying.Payments(book)
-        self._fetcher = results.Fetcher(options.fetching, caller.downloads)
+        fetcher = results.Fetcher(options.fetching, caller.downloads)
+        self._keeper = keeping.Keeper(place, fetcher, book, crew, masks=terms.masks)
         # Twice the limit, so that a free slot always finds a cell that waits for it.
         self._ahead = asyncio.Semaphore(2 * options.max_concurrency)
         self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
-        # A crew's workers keep to the limit each for itself.
-        self._downloads = asyncio.Semaphore(_BACKLOG if crew else _DOWNLOADS)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._heard_at: float | None = None
+        self._patience = patience.Patience()
         self._tally = reporting.Tally(len(work.rows) * len(work.columns), known)
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._aborting = False
@@ -119,6 +114,13 @@ class Run:
                 self._terms.bar.close(self._tally.snapshot())
         if self._permits.defect:
             raise self._permits.defect
+
+    async def close(self) -> None:
+        """Dismiss the crew, and write down what it reports until then."""
+        if self._crew:
+            await self._crew.close()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _feed(self) -> None:
         reader, wishes = self._caller.reader(self._options), self._terms.wishes
@@ -187,11 +189,11 @@ class Run:
             try:
                 made, _ = await self._pay(planned)
             except errors.ChangeClothesError as error:
-                if not self._may_pass(error):
+                if not self._patience.helps(error) or self.stopped is not None:
                     raise
                 self._permits.tell("waiting", planned.name, error=error)
             else:
-                self._heard_at = _now()
+                self._patience.heard()
                 return made
             await asyncio.sleep(random.random() * pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
@@ -206,37 +208,27 @@ class Run:
             expected=planned.identity,
             watched=lambda page: permits.Permitted(page, self._permits, planned.name),
             called=f"{planned.job.kind} {planned.name}",
-            carrier=partial(self._crew.carrier, partial(self._late, planned))
-            if self._crew
-            else None,
+            carrier=partial(self._carrier, self._crew, planned) if self._crew else None,
         )
 
-    def _late(self, planned: planning.Planned, outcome: sending.Outcome) -> None:
-        """Write down how an attempt ended that was given up as unsure."""
-        self._start(self._corrected(planned, outcome))
+    def _carrier(
+        self, crew: Crew, planned: planning.Planned, page: paying.Page, *what: Any
+    ) -> sending.Post:
+        def late(outcome: sending.Outcome) -> None:
+            """Write down how an attempt ended that was given up as unsure."""
+            if page.claimed:
+                self._start(self._corrected(planned, page.claimed, outcome))
 
-    async def _corrected(self, planned: planning.Planned, outcome: sending.Outcome) -> None:
-        entry = (await self._book.entries([planned.identity]))[planned.identity]
-        claim = ledger.Claim(entry.identity, entry.attempts, planned.state, entry.claimed_at)
+        return crew.carrier(late, *what)
+
+    async def _corrected(
+        self, planned: planning.Planned, claim: ledger.Claim, outcome: sending.Outcome
+    ) -> None:
         event, facts = paying.event_of(outcome), paying.facts_of(outcome)
-        self._tally.moves(entry.state, await self._book.settle(claim, event, facts))
+        self._tally.moves(State.UNSURE, await self._book.settle(claim, event, facts))
         if isinstance(outcome, answers.Made):
             self._permits.tell("paid", planned.name)
             await self._saved(planned, outcome)
-
-    def _may_pass(self, error: errors.ChangeClothesError) -> bool:
-        """Tell whether waiting may help: the service was heard in this run, not too long ago."""
-        if isinstance(error, errors.Refused) and self._heard_at is None:
-            self._heard_at = _now()
-        away = isinstance(error, errors.NotSent | errors.Refused) and not error.final
-        if not away:
-            self._heard_at = _now()
-        return (
-            away
-            and self.stopped is None
-            and self._heard_at is not None
-            and _now() - self._heard_at < _PATIENCE
-        )
 
     def _failed(self, planned: planning.Planned, error: errors.ChangeClothesError) -> None:
         state = _STATES.get(paying.event_of(error), planned.state)
@@ -254,11 +246,8 @@ class Run:
 
     async def _saved(self, planned: planning.Planned, made: answers.Made) -> None:
         try:
-            async with self._downloads:
-                saved = await self._fetched(made.result_img_url, planned.name)
-                self._permits.tell("placed", planned.name)
-                await self._save_mask(planned, made)
-                await self._note(planned.name, planned.identity, saved)
+            placed = partial(self._permits.tell, "placed", planned.name)
+            await self._keeper.keep(planned.name, planned.identity, made, placed)
         except errors.ChangeClothesError as error:
             self.problems[planned.name] = error
             self._permits.tell("failed", planned.name, error=error)
@@ -267,32 +256,6 @@ class Run:
             return
         self._tally.moves(State.PAID, State.SAVED)
         self._permits.tell("saved", planned.name)
-
-    async def _save_mask(self, planned: planning.Planned, made: answers.Made) -> None:
-        """Save the mask beside; it is an extra, and no reason to call a cell unsaved."""
-        if self._terms.masks and made.mask_img_url:
-            name = looking.mask(planned.name)
-            try:
-                saved = await self._fetched(made.mask_img_url, name)
-            except errors.ChangeClothesError as error:
-                _log.info("The mask of %s was not saved: %s", planned.name, error)
-            else:
-                await self._note(name, planned.identity, saved)
-
-    async def _fetched(self, url: str, name: str) -> places.Saved:
-        if self._crew and (saved := await self._crew.saved(url, name)):
-            return saved
-        return await self._fetcher(url, lambda chunks: self._place.save(chunks, name))
-
-    async def _note(self, name: str, identity: bytes, saved: places.Saved) -> None:
-        await self._book.save(
-            name,
-            identity,
-            file=saved.file,
-            size=saved.size,
-            mtime_ns=saved.stamp,
-            digest=saved.digest,
-        )
 
     def _interrupted(self) -> None:
         self._permits.stop("interrupted")
@@ -314,7 +277,3 @@ def _known(planned: planning.Planned) -> answers.Made | None:
     """Give the result that was paid for before."""
     outcome = paying.outcome_of(planned.entry) if planned.entry else None
     return outcome if isinstance(outcome, answers.Made) else None
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

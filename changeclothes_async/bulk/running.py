@@ -53,8 +53,9 @@ async def run(
         if isinstance(site.place, places.Folder):
             await asyncio.to_thread(saving.sweep, site.place.root)
         known = await book.counts()
-        crew = await _crew(cluster, caller, options, site.place, ends)
+        crew = await _crew(cluster, caller, options, site.place)
         going = runner.Run(work, site.place, caller, options, book, terms, known, crew)
+        ends.push_async_callback(going.close)
         await going.run()
     except BaseException:
         # Attempts on the wire outlive whoever leaves; the ledger closes when they are settled.
@@ -78,7 +79,6 @@ async def _crew(
     caller: calls.Caller,
     options: settings.Settings,
     place: places.Place,
-    ends: AsyncExitStack,
 ) -> Crew | None:
     if cluster is None:
         return None
@@ -86,9 +86,7 @@ async def _crew(
     from changeclothes_async.bulk.cluster.engine import Engine
 
     caller.check_can_travel(options)
-    crew = await Crew.hired(await Engine.open(cluster), options, place)
-    ends.push_async_callback(crew.close)
-    return crew
+    return await Crew.hired(await Engine.open(cluster), options, place)
 
 
 async def plan(

@@ -19,13 +19,13 @@ import tenacity
 
 from changeclothes_async import errors, settings
 from changeclothes_async.protocol import answers, multipart, retries
-from changeclothes_async.transport import limits, logs, session, trying
+from changeclothes_async.transport import limits, logs, trying, uploads
 from changeclothes_async.transport.sender import Sender
 
 _MONEY: list[errors.Money] = ["not spent", "maybe spent", "spent"]
 
 Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
-Post: TypeAlias = Callable[[str, session.Upload, float], Awaitable[answers.Made]]
+Post: TypeAlias = Callable[[str, uploads.Upload, float], Awaitable[answers.Made]]
 """What carries one attempt to the wire: to a URL, in so many seconds; `Session.post` does."""
 
 
@@ -157,7 +157,7 @@ class Call:
         """Make one attempt and write down how it ended; runs in a task of the sender's."""
         assert self._body  # noqa: S101 - prepared while queueing
         journal, sender = self._journal, self._sender
-        upload = session.Upload(self._body, journal.sent if journal else None)
+        upload = uploads.Upload(self._body, journal.sent if journal else None)
         number, began = self.attempts, self._loop.time()
         try:
             if journal:
@@ -179,7 +179,7 @@ class Call:
             return outcome
         raise outcome
 
-    async def _outcome(self, upload: session.Upload) -> Outcome:
+    async def _outcome(self, upload: uploads.Upload) -> Outcome:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout
         try:
             return await self._post(self._url, upload, min(left, self._options.timeout))
@@ -203,7 +203,7 @@ class Call:
             shared.went_well()
 
 
-def interrupted(upload: session.Upload) -> errors.ChangeClothesError:
+def interrupted(upload: uploads.Upload) -> errors.ChangeClothesError:
     """Give the end of an attempt that was stopped."""
     if upload.sent_whole:
         return errors.Unsure("The call was stopped after its request was sent whole.")

@@ -5,9 +5,8 @@ Rules of this file:
 * aiohttp's exceptions stay inside: they carry the request's headers, so the key, and cannot be
   pickled. They are turned into values in the `except` block and raised after it, so that not
   even `__context__` leads to them.
-* What a failure means is decided by phase, never by its type: aiohttp raises the same types before
-  and after a request was whole. `Upload.sent_whole` is set just before the closing boundary is
-  handed over; while it is down, no server has a whole request.
+* What a failure means is decided by phase (`Upload.sent_whole`), never by its type: aiohttp raises
+  the same types before and after a request was whole.
 * The key goes into each request's own headers: a session's defaults would go to every host.
 """
 
@@ -26,11 +25,10 @@ from typing import Any, TypeAlias
 
 import aiohttp
 import yarl
-from aiohttp import abc, payload
 
 from changeclothes_async import errors, settings
-from changeclothes_async.protocol import addresses, answers, multipart
-from changeclothes_async.transport import files
+from changeclothes_async.protocol import addresses, answers
+from changeclothes_async.transport import uploads
 
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again.
@@ -38,7 +36,6 @@ _IDLE = 2.0
 _STALLED, _LONGEST = 60.0, 600.0
 # What `_guard` refuses with: the number survives where several addresses' errors become one.
 _NOT_PUBLIC = errno.EACCES
-_SLICE = 128 * 2**10
 # Beyond aiohttp's own 8 kB and 128 lines, since an answer that is not read is lost and paid.
 _ROOM = {"max_line_size": 2**16, "max_field_size": 2**16, "max_headers": 1024}
 _BLOT = "***"
@@ -46,55 +43,6 @@ _BLOT = "***"
 _WHOLE = re.compile(r"https?://(?:[\w.~!$&'()*+,;=:@/?#\[\]-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 
 Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
-
-
-class Upload(payload.Payload):
-    """A body on its way out; tells whether its closing boundary was handed to the socket."""
-
-    _autoclose = True
-
-    def __init__(
-        self, body: multipart.Body, on_bytes: Callable[[int, bool], None] | None = None
-    ) -> None:
-        super().__init__(body, content_type=body.content_type)
-        self._size = body.length
-        self._on_bytes = on_bytes
-        self.sent_whole = False
-        self.failure: errors.NotAnImage | None = None
-
-    async def write_with_length(
-        self, writer: abc.AbstractStreamWriter, content_length: int | None
-    ) -> None:
-        """Write every frame, raise the flag, and write the closing boundary."""
-        del content_length  # our own, which `size` has announced
-        body: multipart.Body = self._value
-        try:
-            async for chunk in _chunks(body.frames):
-                await writer.write(chunk)
-                if self._on_bytes:
-                    self._on_bytes(len(chunk), False)
-        except errors.NotAnImage as failure:
-            self.failure = failure
-            raise
-        self.sent_whole = True
-        await writer.write(body.tail)
-        if self._on_bytes:
-            self._on_bytes(len(body.tail), True)
-
-    def leaves(self) -> None:
-        """Take note that another machine sends it, and when is not known here."""
-        self.sent_whole = True
-        if self._on_bytes:
-            self._on_bytes(self._size or 0, True)
-
-    async def write(self, writer: abc.AbstractStreamWriter) -> None:
-        """Write the whole body; an older form that aiohttp's base class asks for."""
-        await self.write_with_length(writer, None)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Refuse: a body is never turned into text, nor shown."""
-        del encoding, errors
-        raise TypeError("an upload is not text")
 
 
 class Session:
@@ -124,7 +72,7 @@ class Session:
         if not self._given:
             await self._http.close()
 
-    async def post(self, url: str, upload: Upload, timeout: float) -> answers.Made:
+    async def post(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Made:
         """Make one attempt of at most `timeout` seconds.
 
         Raises a ChangeClothesError for anything but a result.
@@ -135,7 +83,7 @@ class Session:
             return outcome
         raise outcome
 
-    async def _answered(self, url: str, upload: Upload, timeout: float) -> Outcome:
+    async def _answered(self, url: str, upload: uploads.Upload, timeout: float) -> Outcome:
         try:
             async with self._http.post(
                 url,
@@ -244,30 +192,6 @@ def _words(error: Exception) -> str:
     words = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
     words = " ".join(words.split())[:300]
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
-
-
-async def _chunks(
-    frames: Iterable[bytes | multipart.Stored],
-) -> AsyncIterator[bytes | memoryview]:
-    """Walk over frames piece by piece; small neighbours go together, for fewer packets."""
-    held: list[bytes] = []
-    room = _SLICE
-    for frame in frames:
-        if held and (not isinstance(frame, bytes) or len(frame) > room):
-            yield b"".join(held)
-            held, room = [], _SLICE
-        if not isinstance(frame, bytes):
-            async for chunk in files.chunks(frame):
-                yield chunk
-        elif len(frame) <= room:
-            held.append(frame)
-            room -= len(frame)
-        else:
-            view = memoryview(frame)
-            for start in range(0, len(frame), _SLICE):
-                yield view[start : start + _SLICE]
-    if held:
-        yield b"".join(held)
 
 
 async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:

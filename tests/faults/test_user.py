@@ -131,14 +131,73 @@ ROWS = [
     ),
 ]
 
+CREW = "tests/bulk/cluster/test_crew.py::"
+DISASTER = "tests/bulk/cluster/test_disaster.py::"
+
 CLUSTER = [
-    Row(fault, "not built yet", "–", "–", "")
-    for fault in (
+    Row(
         "worker killed",
+        "Unsure for what it had in its hands; the others go on",
+        "maybe spent",
+        "1 at most",
+        f"{CREW}test_a_worker_killed_in_a_run",
+    ),
+    Row(
+        "worker killed: before an order left",
+        "made by another worker",
+        "not spent",
+        "0",
+        f"{CREW}test_what_a_lost_worker_means_is_told_by_whether_the_order_left",
+    ),
+    Row(
         "scheduler killed",
+        "the run stops; what was under way is unsure, the rest made by the next run",
+        "maybe spent",
+        "1 at most",
+        f"{CREW}test_a_scheduler_killed_in_a_run",
+    ),
+    Row(
+        "worker and scheduler killed, and a worker frozen: as processes",
+        "each charge saved or named unsure; the limit is kept",
+        "spent or maybe spent",
+        "1 at most",
+        f"{DISASTER}test_workers_and_scheduler_die_in_a_run",
+    ),
+    Row(
+        "driver killed",
+        "each charge saved or named unsure",
+        "spent or maybe spent",
+        "1 at most",
+        f"{DISASTER}test_the_driver_dies_in_a_run",
+    ),
+    Row(
         "worker cut off and back",
-        "a batch run twice",
-    )
+        "unsure, and paid and saved when it is heard again",
+        "spent",
+        "1",
+        f"{CREW}test_a_worker_cut_off_and_back",
+    ),
+    Row(
+        "worker cut off and back: with an order that it had not read",
+        "not begun any more; sent by the next run",
+        "not spent",
+        "0",
+        f"{CREW}test_a_worker_frozen_before_it_read_its_order",
+    ),
+    Row(
+        "a batch run twice: orders that come twice",
+        "each is obeyed once",
+        "spent",
+        "1",
+        "tests/bulk/cluster/test_agent.py::test_an_order_that_comes_twice_is_one_request",
+    ),
+    Row(
+        "a batch run twice: by a second driver",
+        "LedgerBusy, nothing leaves",
+        "not spent",
+        "0",
+        f"{CREW}test_a_second_driver_is_refused",
+    ),
 ]
 
 

@@ -17,7 +17,7 @@ import trustme
 from changeclothes_async import client as clients
 from changeclothes_async import errors
 from changeclothes_async.protocol import images, multipart
-from changeclothes_async.transport import reading, session
+from changeclothes_async.transport import reading, uploads
 from tests import peers
 from tests.samples import JPEG, LOOK, PNG, png
 
@@ -80,7 +80,7 @@ async def test_the_flag_is_up_before_the_closing_boundary_is_handed_over(tmp_pat
         ("garmentImg", await reader.ready(images.Bytes(png(2**20)))),
     ]
     body = multipart.body([("category", "dresses")], pictures)
-    upload = session.Upload(body)
+    upload = uploads.Upload(body)
     writer = Writer(upload)
     await upload.write_with_length(writer, body.length)
     *pieces, last = writer.seen
@@ -96,7 +96,7 @@ async def test_small_frames_go_out_together_and_in_their_order():
         for name, size in [("one", 90_000), ("two", 90_000), ("three", 200_000), ("four", 9)]
     ]
     body = multipart.body([("category", "dresses")], pictures)
-    upload = session.Upload(body)
+    upload = uploads.Upload(body)
     writer = Writer(upload)
     await upload.write_with_length(writer, body.length)
     pieces = [piece for piece, _ in writer.seen]

@@ -5,7 +5,6 @@ Rules of this file:
 * An order is obeyed once: one that comes again, or too late, is not begun.
 * Nothing is tried again here, and nothing is decided about money; every end is reported, and kept
   until the driver is known to have heard of it.
-* No function here raises, since dask would log its arguments: what goes wrong is given back.
 * A driver that is not heard of any more is dead: its agent lets what is under way arrive, and goes.
 """
 
@@ -13,34 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
-import os
-import signal
 import tempfile
-import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import SecretStr
+from typing import Any
 
 from changeclothes_async import errors, results, settings
 from changeclothes_async.bulk.cluster import messages
 from changeclothes_async.protocol import answers, images, multipart
-from changeclothes_async.transport import files, places, reading, sending, session
+from changeclothes_async.transport import files, places, reading, sending, uploads
 from changeclothes_async.transport.sender import Sender
-
-E = TypeVar("E", bound=Exception)
 
 _DOWNLOADS = 16
 _GATHERED = 0.03  # seconds in which reports gather, so that many travel together
 _LISTENING = 1.0
 _PULSE, _PATIENCE = 10.0, 30
-
-_agents: dict[str, Agent] = {}
 
 
 class Agent:
@@ -144,7 +131,7 @@ class Agent:
             else:
                 outcome = await self._sender.start(self._made(order))
         except errors.ChangeClothesError as error:
-            outcome = _bare(error)
+            outcome = messages.bare(error)
         except Exception as defect:
             outcome = _failed(order, f"A worker failed at this ({type(defect).__name__}).")
         self._serial += 1
@@ -153,7 +140,7 @@ class Agent:
 
     async def _made(self, order: messages.Attempt) -> answers.Made:
         pictures = [(name, await self._ready(picture)) for name, picture in order.pictures]
-        upload = session.Upload(multipart.body(order.texts, pictures))
+        upload = uploads.Upload(multipart.body(order.texts, pictures))
         if _now() > order.begin_by:
             raise errors.NotSent("The order reached its worker too late, and was not begun.")
         try:
@@ -180,66 +167,6 @@ class Agent:
             )
 
 
-async def hire_agent(name: str, terms: messages.Terms) -> messages.Hired | Exception:
-    """Make this worker's agent for a run, if there is none yet."""
-    try:
-        if terms.version != _version():
-            raise errors.ClusterFailed(
-                f"it has changeclothes-async {_version()}, and the driver has {terms.version}.",
-                next_step="Install the same version on both.",
-            )
-        if name not in _agents:
-            logging.getLogger("distributed.worker").addFilter(_is_news)
-            if terms.is_child and threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
-            agent = Agent(_settled(terms), terms.place, partial(_agents.pop, name, None))
-            _agents[name] = agent
-            await agent.open()
-        return messages.Hired(_now(), saves=await asyncio.to_thread(_reaches, terms))
-    except Exception as error:
-        return _bare(error)
-
-
-async def ask_agent(name: str, request: messages.Request) -> Any:
-    """Let a run's agent do what is requested, and give the answer, or what went wrong."""
-    agent = _agents.get(name)
-    try:
-        return await request.method(agent, *request.arguments) if agent else messages.NoAgent()
-    except Exception as error:
-        return _bare(error)
-
-
-def _reaches(terms: messages.Terms) -> bool:
-    try:
-        return (terms.place.root / terms.probe).exists()
-    except Exception:  # an object store's many ways to let nobody in
-        return False
-
-
-def _version() -> str:
-    return metadata.version("changeclothes-async")
-
-
-def _settled(terms: messages.Terms) -> settings.Settings:
-    secrets = terms.secrets
-    key = secrets.api_key if secrets else os.environ.get(settings.KEY_VARIABLE, "")
-    if not key:
-        raise errors.MissingKey(
-            f"This worker has no {settings.KEY_VARIABLE}.",
-            next_step=f"Set {settings.KEY_VARIABLE} where the workers start, or give the cluster "
-            "TLS: the key is sent over TLS only.",
-        )
-    return settings.Settings(
-        api_key=SecretStr(key),
-        base_url=terms.base_url,
-        connect_timeout=terms.connect_timeout,
-        max_result_bytes=terms.max_result_bytes,
-        trust_env=terms.trust_env,
-        headers=secrets.headers if secrets else {},
-        proxy=secrets.proxy if secrets else None,
-    )
-
-
 def _digested(path: str) -> bytes | None:
     try:
         with files.opened(path) as file:
@@ -252,17 +179,6 @@ def _failed(order: messages.Order, words: str) -> errors.ChangeClothesError:
     if isinstance(order, messages.Errand):
         return errors.DownloadFailed(words, url=order.url)
     return errors.Unsure(words)
-
-
-def _bare(error: E) -> E:
-    """Give an error without the frames that led to it: they hold pictures, and are not pickled."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Tell whether a line of the worker's log is more than one of our many exchanges."""
-    return record.args != (ask_agent.__name__,)
 
 
 def _now() -> float:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from secrets import token_hex
 
 from changeclothes_async import errors, settings
 from changeclothes_async.bulk.cluster import messages
@@ -23,11 +23,12 @@ from changeclothes_async.bulk.cluster.agent import Agent
 from changeclothes_async.bulk.cluster.engine import Engine
 from changeclothes_async.bulk.cluster.member import FRESH, Late, Lost, Member
 from changeclothes_async.bulk.cluster.roster import Roster
+from changeclothes_async.bulk.cluster.worker import meet_agent
 from changeclothes_async.protocol import answers, images, multipart, requests
-from changeclothes_async.transport import files, places, sending, session
+from changeclothes_async.transport import files, places, sending, uploads
 
 _GRACE = 5.0
-_DOWNLOAD = 900.0
+_DOWNLOAD = 180.0
 _SENT_AT_ONCE = 4
 _TRIES = 3
 
@@ -46,7 +47,7 @@ class Crew:
 
     def __init__(self, on: Engine, options: settings.Settings, place: places.Place) -> None:
         self._engine, self._options, self._place = on, options, place
-        self._probe = f".{secrets.token_hex(8)}"
+        self._probe = f".{token_hex(8)}"
         self._roster = Roster(on, self._terms)
         self._sending = asyncio.Semaphore(_SENT_AT_ONCE)
 
@@ -115,7 +116,7 @@ class Crew:
         copies: Sequence[_Copy],
         late: Late,
         url: str,
-        upload: session.Upload,
+        upload: uploads.Upload,
         timeout: float,
     ) -> answers.Made:
         member = await self._roster.any(self._options.connect_timeout)
@@ -146,14 +147,14 @@ class Crew:
         with contextlib.suppress(Exception):  # a store's many kinds of trouble; it is empty
             (self._place.root / self._probe).unlink()
 
-    def _terms(self, worker: str) -> messages.Terms:
+    async def _terms(self, worker: str, name: str) -> messages.Terms:
         options, private = self._options, self._engine.is_private(worker)
         if (options.headers or options.proxy) and not private:
             raise errors.InvalidInput(
                 "headers= and proxy= may hold secrets, and are sent over TLS only.",
                 next_step="Give the cluster TLS (distributed.Security), or leave them out.",
             )
-        confidential = messages.Secrets(
+        secrets = messages.Secrets(
             api_key=options.api_key.get_secret_value(),
             headers=dict(options.headers),
             proxy=options.proxy,
@@ -167,7 +168,9 @@ class Crew:
             place=self._place,
             probe=self._probe,
             is_child=self._engine.is_own,
-            secrets=confidential if private else None,
+            secrets=secrets.sealed(await self._engine.run(worker, meet_agent, name))
+            if private
+            else None,
         )
 
 

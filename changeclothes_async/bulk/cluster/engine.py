@@ -110,7 +110,7 @@ def _local(distributed: Any, count: int) -> Any:
         memory_limit=0,  # a worker that is restarted for its memory leaves paid calls unanswered
         protocol="tls://",  # the key is sent over TLS only
         security=distributed.Security.temporary(),
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # its own port 8787 may be taken, and open to all
         silence_logs=logging.ERROR,
         asynchronous=True,
     )

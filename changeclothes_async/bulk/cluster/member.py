@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.cluster import messages
-from changeclothes_async.bulk.cluster.agent import Agent, ask_agent
+from changeclothes_async.bulk.cluster.agent import Agent
 from changeclothes_async.bulk.cluster.engine import Engine
+from changeclothes_async.bulk.cluster.worker import ask_agent
 from changeclothes_async.transport import places, sending
 
 Late: TypeAlias = Callable[[sending.Outcome], None]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self, TypeAlias, TypeVar
 
 from changeclothes_async import errors
+from changeclothes_async.bulk.cluster import sealing
 from changeclothes_async.protocol import answers, images
 from changeclothes_async.transport import places
+
+E = TypeVar("E", bound=Exception)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,16 +31,28 @@ class Terms:
     place: places.Place
     probe: str
     is_child: bool
-    secrets: Secrets | None = field(default=None, repr=False)
+    secrets: sealing.Sealed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What may give access to something."""
+    """What may give access to something; it travels sealed."""
 
     api_key: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     proxy: str | None = field(repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("secrets are not pickled; seal them")
+
+    def sealed(self, public: bytes) -> sealing.Sealed:
+        """Seal them for the lock with this public half."""
+        return sealing.sealed(json.dumps(asdict(self)).encode(), public)
+
+    @classmethod
+    def opened(cls, sealed: sealing.Sealed, lock: sealing.Lock) -> Self:
+        """Open them again."""
+        return cls(**json.loads(lock.opened(sealed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +118,9 @@ class Heard:
 
 class NoAgent:
     """The answer of a worker that has no agent of the run, or not any more."""
+
+
+def bare(error: E) -> E:
+    """Give an error without the frames that led to it: they hold pictures, and are not pickled."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

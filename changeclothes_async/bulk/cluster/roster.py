@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.cluster import messages
-from changeclothes_async.bulk.cluster.agent import hire_agent
 from changeclothes_async.bulk.cluster.engine import Engine
 from changeclothes_async.bulk.cluster.member import Member
+from changeclothes_async.bulk.cluster.worker import hire_agent
 
 _log = logging.getLogger("changeclothes_async")
 
@@ -28,9 +28,11 @@ _GONE = 20.0
 
 
 class Roster:
-    """The agents of one run; `terms` gives what a worker is hired with."""
+    """The agents of one run; `terms` gives what a worker is hired with, by an agent's name."""
 
-    def __init__(self, engine: Engine, terms: Callable[[str], messages.Terms]) -> None:
+    def __init__(
+        self, engine: Engine, terms: Callable[[str, str], Awaitable[messages.Terms]]
+    ) -> None:
         self._engine, self._terms = engine, terms
         self._members: dict[str, Member] = {}
         self._hiring: dict[str, asyncio.Task[None]] = {}
@@ -134,7 +136,8 @@ class Roster:
         name = f"changeclothes-{secrets.token_hex(8)}"
         try:
             async with asyncio.timeout(_HIRING):
-                hired = await self._engine.run(worker, hire_agent, name, self._terms(worker))
+                terms = await self._terms(worker, name)
+                hired = await self._engine.run(worker, hire_agent, name, terms)
         except OSError as error:  # also TimeoutError: busy, frozen or just gone; asked again soon
             _log.info("The worker %s did not answer (%r).", worker, error)
             return
