@@ -13,14 +13,13 @@ from changeclothes_async.protocol import requests
 from changeclothes_async.transport import logs, preparing
 
 if TYPE_CHECKING:  # the engines of grids load with the first grid
-    from upath import UPath
-
+    from changeclothes_async.bulk import placing
     from changeclothes_async.bulk.grid import Work
     from changeclothes_async.bulk.lookbook import Lookbook
     from changeclothes_async.bulk.planning import Plan
     from changeclothes_async.bulk.progress import Bar, OnEvent
 
-Out: TypeAlias = "str | os.PathLike[str] | UPath"
+Out: TypeAlias = "str | os.PathLike[str] | placing.Address"
 BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
 
 

@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.request import url2pathname
 
 from changeclothes_async import errors
@@ -16,11 +16,18 @@ from changeclothes_async.transport import places
 from changeclothes_async.transport.places import Spot
 
 if TYPE_CHECKING:  # fsspec is an extra
-    from upath import UPath
-
     from changeclothes_async.transport.remote import Remote
 
-Out: TypeAlias = "str | os.PathLike[str] | UPath"
+
+class Address(Protocol):
+    """An address as an object, such as a `UPath`."""
+
+    def as_uri(self) -> str:
+        """Give it as a text."""
+        ...
+
+
+Out: TypeAlias = str | os.PathLike[str] | Address
 
 LEDGER = "ledger.db"
 _LONGEST = 80

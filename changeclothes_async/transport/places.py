@@ -9,17 +9,17 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from changeclothes_async.transport import saving
 
-if TYPE_CHECKING:
-    from upath import UPath
-
 _PIECE = 2**20
 
-Spot: TypeAlias = "Path | UPath"
-"""A file's path, on this machine or elsewhere."""
+Spot: TypeAlias = Path
+"""A file's path: on this machine, or a `UPath` elsewhere, which is no `Path` but used like one.
+
+Where that extra is not installed a checker would not know the name, in every signature with it.
+"""
 
 
 @dataclass(frozen=True, slots=True)

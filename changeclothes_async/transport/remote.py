@@ -44,7 +44,8 @@ class Remote:
     """A place elsewhere; see `places.Place`. Made by `place`, and pickled without connections."""
 
     url: str
-    root: UPath
+    root: Any
+    """A `UPath`."""
 
     async def save(self, chunks: AsyncIterator[bytes], name: str) -> places.Saved:
         """Put a picture in place; until it is whole it is in a temporary folder of this machine."""
@@ -60,7 +61,7 @@ class Remote:
             whole = list(_threads.map(self._is_whole, saved.values()))
         return {name for name, is_whole in zip(saved, whole, strict=True) if is_whole}
 
-    def write(self, name: str, data: bytes) -> UPath:
+    def write(self, name: str, data: bytes) -> Any:
         """Put a small file in place."""
         target = self.root / name
         with self._words(f"{target} could not be written"), _local(name, data) as here:
