@@ -1,4 +1,11 @@
-"""Ctrl-C and SIGTERM during a run: the first lets what is paid for arrive, the second stops now."""
+"""Ctrl-C and SIGTERM during a run: the first lets what is paid for arrive, the second stops now.
+
+Rules of this file:
+
+* A signal is heard through the loop, which it wakes. A handler of Python's own would run only when
+  the loop wakes by itself, if the signal comes just before it begins to wait.
+* Where somebody else handles a signal (a web server does), it stays with them.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +15,81 @@ import functools
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
+
+Hear: TypeAlias = Callable[[], None]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def handled(first: Callable[[], None], second: Callable[[], None]) -> Iterator[None]:
+def handled(first: Hear, second: Hear) -> Iterator[None]:
     """Call `first` in the running loop at the first signal, `second` at each further one.
 
-    Only where nobody else handles them (a web server does), and only in the main thread, the one
-    that gets signals. What was there before is put back, unless somebody has taken over meanwhile:
-    a notebook's next cell does, while a run goes on in a task of its own.
+    Only in the main thread, the one that gets signals. Runs that go on side by side all hear.
     """
-    loop, calls = asyncio.get_running_loop(), [first]
+    calls = [first]
 
-    def caught(*_: object) -> None:
-        loop.call_soon_threadsafe(calls.pop() if calls else second)
+    def hear() -> None:
+        (calls.pop() if calls else second)()
 
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
-    ours = {number: handler for number, handler in before.items() if _is_default(handler)}
-    for number in ours:
-        signal.signal(number, caught)
+    with contextlib.ExitStack() as heard:
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                heard.enter_context(_heard(number, hear))
+        yield
+
+
+@contextlib.contextmanager
+def _heard(number: signal.Signals, hear: Hear) -> Iterator[None]:
+    if number not in _ears and _is_default(signal.getsignal(number)):
+        _ears[number] = _Ear(number)
+    if (ear := _ears.get(number)) is None:
+        yield
+        return
+    ear.hearers.append(hear)
     try:
         yield
     finally:
-        for number, handler in ours.items():
-            if signal.getsignal(number) is caught:
-                signal.signal(number, handler)
+        ear.hearers.remove(hear)
+        if not ear.hearers:
+            del _ears[number]
+            ear.close()
+
+
+class _Ear:
+    """One signal's handler, as long as there is a run to be told."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.hearers: list[Hear] = []
+        self._number = number
+        self._loop = asyncio.get_running_loop()
+        self._before = signal.getsignal(number)
+        try:
+            self._loop.add_signal_handler(number, self._hear)
+        except (NotImplementedError, RuntimeError):  # on Windows, where any signal wakes the loop
+            signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(self._hear))
+        self._ours = signal.getsignal(number)
+
+    def close(self) -> None:
+        """Put back what was there before, unless somebody has taken over meanwhile.
+
+        A notebook's next cell does, while a run goes on in a task of its own.
+        """
+        after = self._before if self._is_in_place() else signal.getsignal(self._number)
+        with contextlib.suppress(NotImplementedError):
+            self._loop.remove_signal_handler(self._number)
+        signal.signal(self._number, after)
+
+    def _is_in_place(self) -> bool:
+        return signal.getsignal(self._number) is self._ours
+
+    def _hear(self) -> None:
+        for hear in list(self.hearers) if self._is_in_place() else ():
+            hear()
+
+
+_ears: dict[signal.Signals, _Ear] = {}
 
 
 def _is_default(handler: Any) -> bool:

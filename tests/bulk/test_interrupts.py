@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import itertools
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -216,12 +219,41 @@ async def test_a_handler_that_came_meanwhile_is_left_alone() -> None:
 
 async def test_the_first_signal_drains_and_each_further_one_stops() -> None:
     """Three signals: the first callback once, the second one twice, in this order."""
-    heard: list[str] = []
-    with interrupts.handled(lambda: heard.append("first"), lambda: heard.append("second")):
+    heard = Heard()
+    with interrupts.handled(*heard.both("first", "second")):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
             signal.raise_signal(number)
-        await asyncio.sleep(0)
-    assert heard == ["first", "second", "second"]
+        await heard.so_many(3)
+    assert heard.words == ["first", "second", "second"]
+
+
+async def test_a_signal_wakes_a_loop_that_has_nothing_else_to_do() -> None:
+    """One that does not interrupt the loop's waiting, as it came just before it, is heard."""
+
+    def elsewhere() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    heard = Heard()
+    with interrupts.handled(*heard.both("first", "second")):
+        threading.Timer(0.05, elsewhere).start()  # nothing tells that the loop waits by now
+        await heard.so_many(1)
+    assert heard.words == ["first"]
+
+
+async def test_runs_side_by_side_all_hear() -> None:
+    """Ctrl-C means the program: each run drains, also the one that outlives the first to begin."""
+    before = signal.getsignal(signal.SIGINT)
+    heard = Heard()
+    begun = contextlib.ExitStack()
+    begun.enter_context(interrupts.handled(*heard.both("first", "second")))
+    with interrupts.handled(*heard.both("other's first", "other's second")):
+        signal.raise_signal(signal.SIGINT)
+        await heard.so_many(2)
+        begun.close()
+        signal.raise_signal(signal.SIGINT)
+        await heard.so_many(3)
+    assert heard.words == ["first", "other's first", "other's second"]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 async def test_in_another_thread_nothing_is_handled() -> None:
@@ -233,6 +265,28 @@ async def test_in_another_thread_nothing_is_handled() -> None:
 
     inside = await asyncio.to_thread(asyncio.run, elsewhere())
     assert inside == [signal.getsignal(signal.SIGINT)]
+
+
+class Heard:
+    """What was called, in its order."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self._more = asyncio.Event()
+
+    def both(self, *words: str) -> Iterator[Callable[[], None]]:
+        """Give a callback for each word, which takes note of it."""
+        return (functools.partial(self._hear, word) for word in words)
+
+    def _hear(self, word: str) -> None:
+        self.words.append(word)
+        self._more.set()
+
+    async def so_many(self, count: int) -> None:
+        """Wait for this many, without ever waking the loop."""
+        while len(self.words) < count:
+            self._more.clear()
+            await self._more.wait()
 
 
 def _interrupt_twice() -> None:
