@@ -9,15 +9,16 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors, settings
 from changeclothes_async.bulk import hearing
-from changeclothes_async.protocol import answers, images, multipart, requests
+from changeclothes_async.protocol import images, multipart, requests
 
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
     from changeclothes_async.bulk import paying, progress
-    from changeclothes_async.transport import reading, sending, session
+    from changeclothes_async.transport import flights, reading, sending, session
     from changeclothes_async.transport.sender import Sender
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
@@ -88,7 +89,7 @@ class Caller:
         reader = self.reader(options)
         return [(name, await reader.ready(image)) for name, image in job.pictures()]
 
-    async def make(self, job: requests.Job, options: settings.Settings) -> tuple[answers.Made, int]:
+    async def make(self, job: requests.Job, options: settings.Settings) -> paying.Paid:
         """Make a call, through the client's ledger where it has one: the result, the attempts.
 
         Raises TooManyWaiting at once where the queue is full.
@@ -111,12 +112,17 @@ class Caller:
 
     async def _unwritten(
         self, job: requests.Job, options: settings.Settings, name: str
-    ) -> tuple[answers.Made, int]:
+    ) -> paying.Paid:
+        from changeclothes_async.transport import flights, logs
+
         async def framed() -> multipart.Body:
             return multipart.body(job.texts(), await self.ready(job, options))
 
+        flight: flights.Flight[paying.Paid] = flights.Flight(partial(logs.left, name))
         journal = self.listener.journal(name, None)
-        return await self._sent(job.endpoint, framed, options, journal, name)
+        return await flight.begin(
+            self._sent(flight, job.endpoint, framed, options, journal, name)
+        ).joined()
 
     async def pay(
         self,
@@ -154,7 +160,9 @@ class Caller:
         async def send(page: paying.Page) -> paying.Paid:
             journal = watched(page) if watched else page
             post = carrier(page, job, pictures, digests) if carrier else None
-            return await self._sent(job.endpoint, framed, options, journal, called, post)
+            return await self._sent(
+                page.flight, job.endpoint, framed, options, journal, called, post
+            )
 
         wishes = {"again": again} if again else {}
         return await payments.pay(identity, job.endpoint, send, name=name, look=look, **wishes)
@@ -184,16 +192,17 @@ class Caller:
 
     async def _sent(
         self,
+        flight: flights.Flight[Any],
         path: str,
         framed: Any,
         options: settings.Settings,
         journal: sending.Journal | None,
         name: str,
         post: sending.Post | None = None,
-    ) -> tuple[answers.Made, int]:
+    ) -> paying.Paid:
         from changeclothes_async.transport import sending
 
-        call = sending.Call(await self.sender(), path, framed, options, journal, name, post)
+        call = sending.Call(await self.sender(), flight, path, framed, options, journal, name, post)
         return await call.made(), call.attempts
 
     def stats(self) -> Stats:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import ledger, placing, states
 from changeclothes_async.protocol import answers
-from changeclothes_async.transport import sending
+from changeclothes_async.transport import flights, sending
 
 Paid: TypeAlias = tuple[answers.Made, int]
 Again: TypeAlias = Callable[[ledger.Entry], bool]
@@ -34,7 +34,7 @@ class Payments:
 
     def __init__(self, book: ledger.Ledger) -> None:
         self._book = book
-        self._under_way: dict[bytes, _Shared] = {}
+        self._under_way: dict[bytes, flights.Flight[Paid]] = {}
 
     async def pay(
         self,
@@ -52,14 +52,15 @@ class Payments:
         end is no reason not to send it; for an unsure one only a person can say so. Without `look`
         the claim finds out what is known: cheaper, where a slot is free for it.
         """
-        shared = self._under_way.get(identity)
-        if shared is None or shared.loop is not asyncio.get_running_loop():
-            page = Page(self._book, identity, endpoint, name)
-            shared = self._under_way[identity] = _Shared(page, self._paid(page, send, again, look))
+        flight = self._under_way.get(identity)
+        if flight is None or flight.loop is not asyncio.get_running_loop():
+            flight = self._under_way[identity] = flights.Flight()
+            page = Page(self._book, flight, identity, endpoint, name)
+            flight.begin(self._paid(page, send, again, look))
         try:
-            return await shared.joined()
+            return await flight.joined()
         finally:
-            if shared.is_over() and self._under_way.get(identity) is shared:
+            if flight.is_over and self._under_way.get(identity) is flight:
                 del self._under_way[identity]
 
     async def _paid(self, page: Page, send: Send, again: Again, look: bool) -> Paid:
@@ -85,68 +86,25 @@ async def opened(path: str | os.PathLike[str]) -> Payments:
     return Payments(await ledger.Ledger.open(placing.named(path)))
 
 
-class _Shared:
-    """One call that several may wait for.
-
-    When the last one who waits leaves, an attempt on the wire still arrives, and whoever asks
-    meanwhile joins it; a further attempt is not made for nobody.
-    """
-
-    def __init__(self, page: Page, paying: Coroutine[Any, Any, Paid]) -> None:
-        self.loop = asyncio.get_running_loop()
-        self._page = page
-        self._task = self.loop.create_task(paying)
-        self._task.add_done_callback(_retrieved)
-        self._waiting = 0
-
-    def is_over(self) -> bool:
-        """Tell whether there is nothing to join any more."""
-        return self._task.done() or not (self._waiting or self._page.on_wire)
-
-    async def joined(self) -> Paid:
-        """Wait for the call."""
-        self._waiting += 1
-        self._page.wanted = True
-        try:
-            return await asyncio.shield(self._task)
-        finally:
-            self._waiting -= 1
-            self._page.wanted = bool(self._waiting)
-            if self.is_over():
-                self._task.cancel()
-
-
-def _retrieved(task: asyncio.Task[Paid]) -> None:
-    if not task.cancelled():
-        task.exception()  # nobody may be left to look at it; the ledger has it
-
-
 @dataclass
 class Page:
     """The ledger's page of one job: its attempts, each claimed and settled."""
 
     book: ledger.Ledger
+    flight: flights.Flight[Paid]
     identity: bytes
     endpoint: str
     name: str
     event: states.Event = states.Event.CLAIM
-    wanted: bool = True
     stands: ledger.Entry | None = None
     """What the ledger answered instead of a claim."""
     claimed: ledger.Claim | None = None
     """The latest attempt's claim, also when it is settled: its end may be heard of again."""
     _claim: ledger.Claim | None = None
 
-    @property
-    def on_wire(self) -> bool:
-        """Whether an attempt is claimed and not settled."""
-        return self._claim is not None
-
     async def claim(self, attempt: int) -> None:
         """Write the claim down; raises what stands against it."""
         del attempt  # the ledger counts over all runs
-        if not self.wanted:
-            raise errors.BatchStopped("Nobody waits for this call any more.")
         granted = await self.book.claim(
             self.identity, endpoint=self.endpoint, name=self.name, event=self.event
         )

@@ -57,7 +57,7 @@ def call_ended(
     seconds: float,
     outcome: answers.Made | errors.ChangeClothesError | None,
 ) -> None:
-    """Log how a call ended, and what all of its attempts cost; None where its caller has gone."""
+    """Log how a call ended, and what all of its attempts cost; None where it was given up."""
     # What a ledger has already needs no call; asking it is not one.
     level = logging.DEBUG if isinstance(outcome, errors.LedgerBusy) else logging.INFO
     if _log.isEnabledFor(level):
@@ -65,21 +65,25 @@ def call_ended(
         _log.log(level, "%s: %s; attempts %d, %.2f s", call, words, attempts, seconds)
 
 
-def left_alone_ended(attempt: asyncio.Task[answers.Made]) -> None:
-    """Log how a call ended whose caller had gone: its result is paid, and must not be lost."""
-    if attempt.cancelled():
+def left(call: str, flight: asyncio.Task[tuple[answers.Made, int]]) -> None:
+    """Log that a call was left on the wire, and how it ends: a paid result must not be lost."""
+    _log.info("%s: left by its caller; what is on the wire arrives", call)
+    flight.add_done_callback(_left_alone_ended)
+
+
+def _left_alone_ended(flight: asyncio.Task[tuple[answers.Made, int]]) -> None:
+    if flight.cancelled():
         return
-    if error := attempt.exception():
+    if error := flight.exception():
         _log.warning("A call whose caller had gone ended: %s", error)
     else:
-        _log.warning(
-            "A call whose caller had gone was paid; its result: %s", attempt.result().result_img_url
-        )
+        made, _ = flight.result()
+        _log.warning("A call whose caller had gone was paid; its result: %s", made.result_img_url)
 
 
 def _words(outcome: answers.Made | errors.ChangeClothesError | None) -> str:
     if outcome is None:
-        return "left by its caller; what is on the wire arrives"
+        return "given up, since its caller has gone"
     if isinstance(outcome, answers.Made):
         return "paid, spent"
     numbers = {"HTTP": outcome.http_status, "code": outcome.code}

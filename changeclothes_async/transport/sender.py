@@ -40,7 +40,7 @@ class Sender:
         self.downloads = session.Downloads(options.fetching)
         self.limits = limits.Limits(options)
         self.counts = Counts()
-        self.attempts: set[asyncio.Task[answers.Made]] = set()
+        self.attempts: set[asyncio.Task[Any]] = set()
         self._chores: set[asyncio.Task[None]] = set()
         self.aborting = False
         self.closing = False

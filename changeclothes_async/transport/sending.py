@@ -2,24 +2,22 @@
 
 Rules of this file:
 
-* An attempt runs in a task that the sender owns: a caller that goes away leaves it to arrive.
-  (A shield alone does not stop a native `task.cancel()` of the task it runs in.)
-* The waiting, the pauses and the decision to try again stay in the caller's task: when the caller
-  goes away, no further attempt is made.
-* A slot is taken in the caller's task and given back in the attempt's.
+* A call is on the wire from the claim of an attempt until that attempt is settled: callers that
+  go away leave it to arrive (see `flights`), and no further attempt is made for nobody.
+* A slot is held only while on the wire, neither in a pause nor while its end is written down.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import tenacity
 
 from changeclothes_async import errors, settings
 from changeclothes_async.protocol import answers, multipart, retries
-from changeclothes_async.transport import limits, logs, trying, uploads
+from changeclothes_async.transport import flights, limits, logs, trying, uploads
 from changeclothes_async.transport.sender import Sender
 
 _MONEY: list[errors.Money] = ["not spent", "maybe spent", "spent"]
@@ -49,12 +47,13 @@ class Journal(Protocol):
 class Call:
     """One body on its way: the attempts, their number, and the time they took.
 
-    `name` is what the log calls it.
+    It is made in the task of its `flight`; `name` is what the log calls it.
     """
 
     def __init__(
         self,
         sender: Sender,
+        flight: flights.Flight[Any],
         path: str,
         prepare: Callable[[], Awaitable[multipart.Body]],
         options: settings.Settings,
@@ -63,6 +62,7 @@ class Call:
         post: Post | None = None,
     ) -> None:
         self._sender = sender
+        self._flight = flight
         self._post = post or sender.session.post
         self._name = name
         self._loop = asyncio.get_running_loop()
@@ -108,7 +108,7 @@ class Call:
     def _is_safe_again(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
         is_safe = retries.is_safe(self._options.retry, error, state.attempt_number)
-        if self._sender.closing or not is_safe:
+        if self._sender.closing or not self._flight.is_wanted or not is_safe:
             return False
         self._next_pause = retries.pause(self._options.retry, error, state.attempt_number)
         return self._ends is None or self._loop.time() + self._next_pause < self._ends
@@ -120,25 +120,18 @@ class Call:
         return 0.0 if isinstance(error, errors.Refused) else self._next_pause
 
     async def _attempt(self) -> answers.Made:
-        """Queue for a slot, and follow the attempt that is made with it."""
+        """Queue for a slot, and make an attempt with it."""
         slot = await self._queue()
         if self._sender.closing:
             self._sender.limits.give_back(slot)
             raise self._last or errors.ClientClosed("The client was closed before this was sent.")
         self.attempts += 1
-        attempt = self._sender.start(self._carried(slot))
-        # Also where it is cancelled before its first step, and no `finally` runs.
-        attempt.add_done_callback(lambda _: self._sender.limits.give_back(slot))
-        try:
-            return await asyncio.shield(attempt)
-        except asyncio.CancelledError:
-            if self._journal is None:  # a journal has it written down
-                attempt.add_done_callback(logs.left_alone_ended)
-            raise
-        except errors.ChangeClothesError as error:
-            self._last = error
-            self._money = max(error.money, self._money, key=_MONEY.index)
-            raise
+        outcome = await self._carried(slot)
+        if isinstance(outcome, answers.Made):
+            return outcome
+        self._last = outcome
+        self._money = max(outcome.money, self._money, key=_MONEY.index)
+        raise outcome
 
     async def _queue(self) -> limits.Slot:
         try:
@@ -153,8 +146,21 @@ class Call:
             late.final = True
         raise late
 
-    async def _carried(self, slot: limits.Slot) -> answers.Made:
-        """Make one attempt and write down how it ended; runs in a task of the sender's."""
+    async def _carried(self, slot: limits.Slot) -> Outcome:
+        """Make one attempt and write down how it ended."""
+        flight, attempts = self._flight, self._sender.attempts
+        flight.on_wire = True
+        attempts.add(flight.task)
+        try:
+            outcome = await self._ended(slot)
+            await self._settle(outcome)
+            return outcome
+        finally:
+            flight.on_wire = False
+            attempts.discard(flight.task)
+
+    async def _ended(self, slot: limits.Slot) -> Outcome:
+        """Make one attempt, with its claim before it, and give its end."""
         assert self._body  # noqa: S101 - prepared while queueing
         journal, sender = self._journal, self._sender
         upload = uploads.Upload(self._body, journal.sent if journal else None)
@@ -174,10 +180,7 @@ class Call:
             sender.limits.give_back(slot)
         logs.attempt_ended(self._name, number, self._loop.time() - began, outcome)
         self._count(slot, outcome)
-        await self._settle(outcome)
-        if isinstance(outcome, answers.Made):
-            return outcome
-        raise outcome
+        return outcome
 
     async def _outcome(self, upload: uploads.Upload) -> Outcome:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout

@@ -14,7 +14,7 @@ from changeclothes_async.bulk import paying
 from changeclothes_async.bulk.ledger import Entry, Facts, Ledger
 from changeclothes_async.bulk.states import Event, State
 from changeclothes_async.protocol import answers
-from changeclothes_async.transport import sending
+from changeclothes_async.transport import flights, sending
 
 JOB, OTHER = b"j" * 32, b"o" * 32
 BODY = b'{"code": 200, "data": {"resultImgUrl": "https://r.example/1.webp", "seed": 7}}'
@@ -44,11 +44,13 @@ class Sending:
 
     async def __call__(self, page: paying.Page) -> paying.Paid:
         self.calls += 1
+        page.flight.on_wire = True
         await page.claim(1)
         self.started.set()
         await self.gate.wait()
         outcome = self.outcomes.pop(0)
         await page.settle(outcome)
+        page.flight.on_wire = False
         if isinstance(outcome, errors.ChangeClothesError):
             raise outcome
         return outcome, 1
@@ -159,7 +161,7 @@ async def test_what_may_be_paid_is_raised_again(
 @pytest.mark.parametrize("number", ["first", "second"])
 async def test_a_claim_that_was_cancelled_needs_no_settling(book: Ledger, number: str) -> None:
     """An attempt that ends before its claim was received leaves the job as it was."""
-    page = paying.Page(book, JOB, "/e", "cell")
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
     if number == "second":
         await page.claim(1)
         await page.settle(errors.TryOnException("failed"))
@@ -187,7 +189,7 @@ class FullBook(Ledger):
 
 async def test_a_result_that_cannot_be_written_down_is_said(book: Ledger) -> None:
     """Where not even the ledger takes it, the error holds the paid result's address."""
-    page = paying.Page(book, JOB, "/e", "cell")
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
     await page.claim(1)
     page.book = FullBook()
     with pytest.raises(errors.LedgerError, match=r"https://r\.example/1\.webp") as caught:
@@ -227,7 +229,7 @@ async def test_an_end_is_given_again_as_it_was(book: Ledger) -> None:
     raw = answers.Raw(500, {}, b'{"code": 20001, "msg": "no face found"}')
     error = answers.decode(raw)
     assert isinstance(error, errors.TryOnException)
-    page = paying.Page(book, JOB, "/e", "cell")
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
     await page.claim(1)
     await page.settle(error)
     (entry,) = (await book.entries([JOB])).values()

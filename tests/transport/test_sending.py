@@ -14,8 +14,8 @@ import pytest
 
 from changeclothes_async import errors, settings
 from changeclothes_async.protocol import images, multipart
+from changeclothes_async.transport import flights, sending
 from changeclothes_async.transport import sender as senders
-from changeclothes_async.transport import sending
 from tests import peers
 from tests.samples import LOOK, png
 
@@ -405,11 +405,12 @@ async def framed():
 
 @contextlib.asynccontextmanager
 async def sending_to(peer, book, prepare=framed):
-    """Open a sender to a peer, and a call on it that is written down."""
+    """Open a sender to a peer, and a call to it that is written down."""
     chosen = settings.settle(peers.KEY, peer.url, 2)
-    sender = senders.Sender(chosen)
+    sender, flight = senders.Sender(chosen), flights.Flight()
     await sender.open()
-    yield sender, sending.Call(sender, "/x", prepare, chosen, book)
+    flight.begin(sending.Call(sender, flight, "/x", prepare, chosen, book).made())
+    yield sender, flight
     await sender.close()
 
 
@@ -418,9 +419,9 @@ async def test_every_attempt_is_claimed_and_settled():
     book = Book()
     async with (
         peers.serve(peers.answering(FAILED, LIMITED, OK)) as peer,
-        sending_to(peer, book) as (_, call),
+        sending_to(peer, book) as (_, flight),
     ):
-        await call.made()
+        await flight.joined()
     assert book.lines == [
         *("claim 1", "settle TryOnException"),
         *("claim 2", "settle Refused"),
@@ -434,10 +435,10 @@ async def test_without_a_claim_nothing_is_sent():
     """A ledger that cannot write forbids the attempt; its slot is free again."""
     async with (
         peers.serve(peers.answering(OK)) as peer,
-        sending_to(peer, Book(forbidden=True)) as (sender, call),
+        sending_to(peer, Book(forbidden=True)) as (sender, flight),
     ):
         with pytest.raises(errors.LedgerError):
-            await call.made()
+            await flight.joined()
         assert sender.limits.in_flight == 0
     assert peer.connections == 0
 
@@ -457,8 +458,8 @@ async def test_an_aborted_attempt_is_settled(script, kind):
         picture = multipart.Picture(images.Bytes(png(16 * 2**20)), images.kind(png()))
         return multipart.body([], [("modelImg", picture)] if kind is errors.NotSent else [])
 
-    async with peers.serve(watched) as peer, sending_to(peer, book, large) as (sender, call):
-        task = asyncio.create_task(call.made())
+    async with peers.serve(watched) as peer, sending_to(peer, book, large) as (sender, flight):
+        task = asyncio.create_task(flight.joined())
         await begun.wait()
         await asyncio.sleep(1)
         await sender.abort()
