@@ -47,13 +47,14 @@ class Ledger:
         clock: Callable[[], float],
         reader: Worker,
         writer: Worker | None,
+        watch: opening.Watch,
         workers: ExitStack,
     ) -> None:
         self.path = path
         self._clock = clock
         self._reader = reader
         self._writer = writer
-        self._inode = path.stat().st_ino
+        self._watch = watch
         # Runs when the ledger is closed, collected or, at the latest, when Python exits.
         self._shut = weakref.finalize(self, workers.close)
 
@@ -80,13 +81,14 @@ class Ledger:
         with ExitStack() as workers:  # the writer, which clears the log away, is stopped last
             try:
                 path = path.resolve()  # one ledger by two names is held once
+                watch = opening.Watch(path)
                 if not read_only:
-                    opened = opening.for_writing(path, clock())
-                    writer = Worker(opened, "BEGIN IMMEDIATE", blame, _MOMENT)
+                    writer = Worker(opening.for_writing(path, clock()), watch.begin, blame, _MOMENT)
                     workers.callback(writer.stop)
-                reader = Worker(opening.for_reading(path), "BEGIN", blame)
+                reader = Worker(opening.for_reading(path), opening.begin, blame)
                 workers.callback(reader.stop)
-                return cls(path, clock, reader, writer, workers.pop_all())
+                watch.start()
+                return cls(path, clock, reader, writer, watch, workers.pop_all())
             except errors.LedgerError:
                 raise
             except Exception as error:
@@ -104,11 +106,11 @@ class Ledger:
         A claim is settled by whoever receives it. `event` is `Event.RESEND` where a person
         accepted that an unsure or damaged job may be paid twice.
         """
-        path, inode, now = self.path, self._inode, self._clock()
+        watch, now = self._watch, self._clock()
         answers: list[Claim | Entry] = []
 
         def ask(db: sqlite3.Connection) -> Claim | Entry:
-            opening.in_place(path, inode)
+            watch.check()
             answers.append(tables.claim(db, identity, endpoint, name, event, now))
             return answers[0]
 

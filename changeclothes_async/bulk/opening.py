@@ -80,20 +80,42 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def in_place(path: Path, inode: int) -> None:
-    """Raise `LedgerError` unless `path` is still the file that was opened.
+def begin(db: sqlite3.Connection) -> None:
+    """Begin to read."""
+    db.execute("BEGIN")
+
+
+class Watch:
+    """Whether a ledger's path is still the file that was opened, looked at once a commit.
 
     SQLite writes on into a file that was deleted, and what it wrote is gone with it.
     """
-    try:
-        there = path.stat().st_ino == inode
-    except OSError:
-        there = False
-    if not there:
-        raise errors.LedgerError(
-            f"The ledger {path} was moved, deleted or replaced while a run was using it.",
-            next_step="Put it back if you have it, then run it again; nothing more was sent.",
-        )
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def start(self) -> None:
+        """Take note of the file that is there now."""
+        self._inode = self._seen()
+
+    def begin(self, db: sqlite3.Connection) -> None:
+        """Look, and begin to write."""
+        self._now = self._seen()
+        db.execute("BEGIN IMMEDIATE")
+
+    def check(self) -> None:
+        """Raise `LedgerError` unless it was still there when this commit began."""
+        if self._now is None or self._now != self._inode:
+            raise errors.LedgerError(
+                f"The ledger {self._path} was moved, deleted or replaced while a run was using it.",
+                next_step="Put it back if you have it, then run it again; nothing more was sent.",
+            )
+
+    def _seen(self) -> int | None:
+        try:
+            return os.stat(self._path).st_ino  # noqa: PTH116 - Path's takes twice as long
+        except OSError:
+            return None
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from changeclothes_async import errors
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
+Begin: TypeAlias = Callable[[sqlite3.Connection], object]
 Blame: TypeAlias = Callable[[Exception], errors.LedgerError]
 _Order: TypeAlias = tuple[Work[Any], "asyncio.Future[Any]"]
 _Answer: TypeAlias = tuple["asyncio.Future[Any]", Any, errors.LedgerError | None]
@@ -40,7 +41,7 @@ class Worker:
     def __init__(
         self,
         opened: AbstractContextManager[sqlite3.Connection],
-        begin: str,
+        begin: Begin,
         blame: Blame,
         moment: float = 0.0,
     ) -> None:
@@ -95,7 +96,7 @@ def _serve(
     opened: ExitStack,
     connection: sqlite3.Connection,
     queue: _Queue,
-    begin: str,
+    begin: Begin,
     blame: Blame,
     moment: float,
 ) -> None:
@@ -105,7 +106,7 @@ def _serve(
 
 
 def _turn(
-    connection: sqlite3.Connection, queue: _Queue, begin: str, blame: Blame, moment: float
+    connection: sqlite3.Connection, queue: _Queue, begin: Begin, blame: Blame, moment: float
 ) -> bool:
     orders = [queue.get()]
     time.sleep(moment)
@@ -117,10 +118,10 @@ def _turn(
 
 
 def _commit(
-    connection: sqlite3.Connection, batch: list[_Order], begin: str, blame: Blame
+    connection: sqlite3.Connection, batch: list[_Order], begin: Begin, blame: Blame
 ) -> list[_Answer]:
     try:
-        connection.execute(begin)
+        begin(connection)
         answers = [_do(connection, work, future) for work, future in batch]
         connection.execute("COMMIT")
     except Exception as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from changeclothes_async import errors
+from changeclothes_async.bulk import opening
 from changeclothes_async.bulk.writing import Worker
 
 
@@ -24,7 +25,7 @@ class Notes:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         db.execute("CREATE TABLE notes (note UNIQUE)")
         db.set_trace_callback(self.statements.append)
-        self.worker = Worker(closing(db), "BEGIN IMMEDIATE", self._blame, moment)
+        self.worker = Worker(closing(db), opening.begin, self._blame, moment)
 
     @staticmethod
     def _blame(error: Exception) -> errors.LedgerError:
