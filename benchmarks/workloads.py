@@ -63,9 +63,9 @@ class Workload:
 
 
 _ALL = [
-    Workload("url", 0, in_flight=32, calls=800),
+    Workload("url", 0, in_flight=32, calls=3200),
     Workload("tiny", 1_000, in_flight=4, calls=8),
-    Workload("small", 100_000, in_flight=32, calls=480),
+    Workload("small", 100_000, in_flight=32, calls=1600),
     Workload("small, distinct", 100_000, in_flight=32, calls=480, pairs=480),
     Workload("large", 8_000_000, in_flight=8, calls=32),
     Workload("large, distinct", 8_000_000, in_flight=8, calls=32, pairs=32),
