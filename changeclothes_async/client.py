@@ -69,6 +69,7 @@ class AsyncChangeClothes:
         prepare: bool | int = False,
     ) -> None:
         logs.follow_environment()
+        _check_session(session)
         self._options = settings.settle(
             api_key,
             base_url,
@@ -287,6 +288,15 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk import batches
 
         return await self.run_grid(batches.batch(jobs), out, **options)
+
+
+def _check_session(session: Any) -> None:
+    if getattr(session, "_middlewares", ()):
+        raise errors.InvalidInput(
+            "The session has middlewares, and one of them could send a paid request again.",
+            next_step="Give a session without any; retries=…, headers=… and on_event=… do the "
+            "same and know what may be sent twice.",
+        )
 
 
 def _traced(trace_configs: Sequence[Any], session: Any) -> Sequence[Any]:

@@ -109,17 +109,21 @@ async def test_nothing_is_left_unclosed(code):
 
 
 async def test_a_run_that_ends_in_a_call_leaves_nothing_unclosed():
-    """A loop that ends with a call under way says nothing either; the request was made once."""
+    """A loop that ends with a call under way says that it may be paid, and nothing else."""
     code = """
         async def main():
-            task = asyncio.create_task(call())
-            while not client.stats.in_flight:
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.2)
+            sent = asyncio.Event()
+            client = AsyncChangeClothes(
+                "a-key", sys.argv[1], on_event=lambda event: event.kind == "sent" and sent.set()
+            )
+            task = asyncio.create_task(client.try_on(**look))
+            await sent.wait()
         asyncio.run(main())
     """
     async with peers.serve(peers.silent) as peer:
-        assert await run(code, peer.url) == (0, "", "")
+        code, output, complaints = await run(code, peer.url)
+    said = "try_on-1: broken off after it was sent whole; it may be paid"
+    assert (code, output, complaints) == (0, "", said)
     assert len(peer.charges) == 1
 
 

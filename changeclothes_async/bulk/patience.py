@@ -21,8 +21,10 @@ class Patience:
 
     def helps(self, error: errors.ChangeClothesError) -> bool:
         """Tell whether waiting may help: it is away, and was heard in this run, not long ago."""
-        away = isinstance(error, errors.NotSent | errors.Refused) and not error.final
-        if not away or (isinstance(error, errors.Refused) and self._heard_at is None):
+        refused = isinstance(error, errors.Refused)
+        away = (refused or isinstance(error, errors.NotSent)) and not error.final
+        # A refusal tells that it is there the first time; those that go on for ever do not.
+        if error.http_status is not None and (not away or self._heard_at is None):
             self.heard()
         return away and self._heard_at is not None and _now() - self._heard_at < _PATIENCE
 

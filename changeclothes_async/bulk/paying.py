@@ -7,9 +7,11 @@ call itself belongs to nobody in particular; it is given up only when all who as
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from changeclothes_async import errors
@@ -17,12 +19,16 @@ from changeclothes_async.bulk import ledger, placing, states
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import flights, sending
 
+_log = logging.getLogger("changeclothes_async")
+
 Paid: TypeAlias = tuple[answers.Made, int]
 Again: TypeAlias = Callable[[ledger.Entry], bool]
 Send: TypeAlias = Callable[["Page"], Awaitable[Paid]]
 
 _LARGEST_KEPT = 2**20
-_GIVEN = {states.State.CLAIMED, states.State.PAID, states.State.SAVED}
+_UNKNOWN = {states.State.OPEN, states.State.CLAIMED}
+"""Of these the claim finds out more: one that nobody received is just being given back."""
+_GIVEN = {states.State.PAID, states.State.SAVED}
 
 
 def _failed(entry: ledger.Entry) -> bool:
@@ -54,18 +60,25 @@ class Payments:
         """
         flight = self._under_way.get(identity)
         if flight is None or flight.loop is not asyncio.get_running_loop():
-            flight = self._under_way[identity] = flights.Flight()
+            flight = self._under_way[identity] = flights.Flight(partial(self._left, identity))
             page = Page(self._book, flight, identity, endpoint, name)
             flight.begin(self._paid(page, send, again, look))
         try:
             return await flight.joined()
         finally:
-            if flight.is_over and self._under_way.get(identity) is flight:
-                del self._under_way[identity]
+            if flight.is_over:
+                self._forget(identity, flight.task)
+
+    def _left(self, identity: bytes, task: asyncio.Task[Paid]) -> None:
+        task.add_done_callback(partial(self._forget, identity))
+
+    def _forget(self, identity: bytes, task: asyncio.Task[Paid]) -> None:
+        if identity in self._under_way and self._under_way[identity].task is task:
+            del self._under_way[identity]
 
     async def _paid(self, page: Page, send: Send, again: Again, look: bool) -> Paid:
         entry = (await self._book.entries([page.identity])).get(page.identity) if look else None
-        if entry and entry.state is not states.State.OPEN:
+        if entry and entry.state not in _UNKNOWN:
             if entry.state in _GIVEN or not again(entry):
                 return _given(entry)
             page.event = states.Event.RESEND
@@ -125,8 +138,10 @@ class Page:
         except errors.LedgerError as error:
             if not isinstance(outcome, answers.Made):
                 raise
+            words = f"{error.message} The paid result is at {outcome.result_img_url}."
+            _log.error("%s", words)  # perhaps nobody waits for it any more
             lost = errors.LedgerError(
-                f"{error.message} The paid result is at {outcome.result_img_url}.",
+                words,
                 money="spent",
                 raw=outcome.raw,
                 next_step="Note the result's address; mend the disk before you go on.",

@@ -235,6 +235,10 @@ class Run:
         if isinstance(error, errors.NotAnImage):
             self.problems[planned.name] = error
             state = State.FAILED
+        elif isinstance(error, errors.LedgerError) and error.money == "spent":
+            self.problems[planned.name] = error  # it names the result that is nowhere else
+            state = State.UNSURE
+            self._permits.stop(error)
         elif isinstance(error, errors.BatchStopped):
             if error.money != "not spent":
                 state = State.FAILED  # an earlier attempt of it did

@@ -6,11 +6,12 @@ Nothing that could block for ever is opened: regular files only.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import multipart
@@ -68,10 +69,22 @@ def _read(file: io.FileIO, offset: int) -> memoryview:
 
 def digested(content: multipart.Stored) -> bytes:
     """Give a stored picture's SHA-256; raises NotAnImage when it has changed."""
-    with opened(content.path) as file:
+    with read(content.path) as file:
         digest = hashlib.file_digest(file, "sha256").digest()
         _check_unchanged(file, content)
     return digest
+
+
+@contextlib.contextmanager
+def read(path: str) -> Iterator[io.FileIO]:
+    """Read a regular file; raises NotAnImage where it cannot be opened or read."""
+    with opened(path) as file:
+        try:
+            yield file
+            return
+        except OSError as error:
+            failure = _unusable(path, f"cannot be read ({error.strerror})")
+    raise failure
 
 
 def opened(path: str) -> io.FileIO:
@@ -85,7 +98,11 @@ def opened(path: str) -> io.FileIO:
         problem = "does not exist"
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
-    raise errors.NotAnImage(
+    raise _unusable(path, problem)
+
+
+def _unusable(path: str, problem: str) -> errors.NotAnImage:
+    return errors.NotAnImage(
         f"{path} {problem}.", next_step="Give the path of a picture file, or a whole http(s) URL."
     )
 

@@ -19,7 +19,8 @@ T = TypeVar("T")
 class Flight(Generic[T]):
     """One call under way; `on_wire` is said by whoever makes it.
 
-    `left` is called with its task when the last one who waits leaves it on the wire.
+    `left` is called with its task when the last one who waits leaves it on the wire, or leaves
+    without its result.
     """
 
     def __init__(self, left: Callable[[asyncio.Task[T]], object] | None = None) -> None:
@@ -55,15 +56,17 @@ class Flight(Generic[T]):
         self._waiters.append(waiter)
         try:
             await waiter
+        except asyncio.CancelledError:
+            if self._waiters == [waiter]:
+                self._leave()
+            raise
         finally:
             self._waiters.remove(waiter)
-            if not self._waiters and not self.task.done():
-                self._leave()
 
     def _leave(self) -> None:
-        if not self.on_wire:
+        if not (self.on_wire or self.task.done()):
             self.task.cancel()
-        elif self._left:
+        elif self._left:  # also when it has just ended, and whoever waited did not get its result
             self._left(self.task)
 
     def _landed(self, task: asyncio.Task[T]) -> None:

@@ -51,6 +51,12 @@ def attempt_ended(
         _log.debug("%s: attempt %d ended after %.2f s, %s", call, number, seconds, _words(outcome))
 
 
+def broken_off(call: str, outcome: errors.ChangeClothesError) -> None:
+    """Log that a call's task was cancelled on the wire, as at the end of its loop."""
+    if isinstance(outcome, errors.Unsure):
+        _log.warning("%s: broken off after it was sent whole; it may be paid", call)
+
+
 def call_ended(
     call: str,
     attempts: int,

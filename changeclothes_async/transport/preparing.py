@@ -61,13 +61,7 @@ def prepared(picture: multipart.Picture, longest: int) -> multipart.Picture:
             data = _encoded(image, longest)
     except UnidentifiedImageError:
         return picture
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+    except Exception as error:  # Pillow's codecs raise whatever they like
         broken = errors.NotAnImage(
             f"The picture cannot be prepared ({error}).",
             next_step="Give a whole one, or leave out prepare=….",

@@ -126,7 +126,7 @@ class Reader:
             return self._known(path) or self._open(path)
 
     def _open(self, path: str) -> multipart.Picture:
-        with files.opened(path) as file:
+        with files.read(path) as file:
             seen = os.fstat(file.fileno())
             small = seen.st_size <= SMALL
             data = file.read(seen.st_size if small else images.HEAD)

@@ -22,9 +22,17 @@ from typing import IO, TypeVar
 from changeclothes_async import errors
 from changeclothes_async.protocol import images
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 _PIECE = 2**20
 _PARTS = f".{'[0-9a-f]' * 16}.part"
 _ABANDONED = 3600.0  # no picture takes as long
+_TO_THE_DISK = getattr(fcntl, "F_FULLFSYNC", None)
+_HELD = {5, 32}  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 T = TypeVar("T")
 
@@ -65,7 +73,7 @@ def placed(target: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield part
-        part.replace(target)
+        _replace(part, target)
     except OSError as error:
         raise errors.SaveFailed(
             f"{target} could not be written ({error.strerror or error}).",
@@ -143,13 +151,13 @@ class _Work:
         file = self._file
         assert file is not None  # noqa: S101 - opened by the write
         file.flush()
-        os.fsync(file.fileno())
+        _sync(file.fileno())
         seen = os.fstat(file.fileno())
         place = self._target
         if not place.suffix:
             place = place.with_suffix(_suffix(self._head))
         file.close()
-        self._part.replace(place)
+        _replace(self._part, place)
         self._file = None
         _sync_folder(place.parent)
         return Saved(place, self._size, seen.st_mtime_ns, self._digest.digest())
@@ -162,15 +170,36 @@ class _Work:
             self._part.unlink(missing_ok=True)
 
 
+def _sync(descriptor: int) -> None:
+    """Make what was written durable; on macOS a plain sync stops at the drive's cache."""
+    if _TO_THE_DISK is not None:
+        with contextlib.suppress(OSError):  # a network's drive does not know it
+            fcntl.fcntl(descriptor, _TO_THE_DISK)
+            return
+    os.fsync(descriptor)
+
+
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system lets a folder be opened."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make the rename itself durable, where the system can: the picture is in place anyway."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _replace(part: Path, target: Path) -> None:
+    """Rename; on Windows wait a moment for a viewer or scanner that holds the target open."""
+    for pause in _PAUSES:
+        try:
+            part.replace(target)
+            return
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _HELD:
+                raise
+        time.sleep(pause)
+    part.replace(target)
 
 
 def _suffix(head: bytes) -> str:

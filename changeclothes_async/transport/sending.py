@@ -149,7 +149,6 @@ class Call:
     async def _carried(self, slot: limits.Slot) -> Outcome:
         """Make one attempt and write down how it ended."""
         flight, attempts = self._flight, self._sender.attempts
-        flight.on_wire = True
         attempts.add(flight.task)
         try:
             outcome = await self._ended(slot)
@@ -168,12 +167,14 @@ class Call:
         try:
             if journal:
                 await journal.claim(number)
+            self._flight.on_wire = True
             sender.counts.sent += 1
             logs.attempt_begins(self._name, number, self._body.length)
             outcome = await self._outcome(upload)
         except asyncio.CancelledError:
             outcome = interrupted(upload)
             if not sender.aborting:
+                logs.broken_off(self._name, outcome)
                 await self._settle(outcome)
                 raise
         finally:

@@ -12,6 +12,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import functools
@@ -58,7 +59,13 @@ class Session:
             "Accept-Encoding": "identity",
             **options.headers,
         }
-        self._route: dict[str, Any] = {"proxy": options.proxy, "ssl": options.ssl, **_ROOM}
+        self._route: dict[str, Any] = {
+            "proxy": options.proxy,
+            "ssl": options.ssl,
+            "allow_redirects": False,  # a 307 would post photographs and key to another host
+            "middlewares": (),  # one of a user's own session could send a paid request again
+            **_ROOM,
+        }
         self._connect = options.connect_timeout
         self._given = given is not None
         self._http = given or _http(
@@ -93,8 +100,6 @@ class Session:
                     "Authorization": f"Bearer {self._key.get_secret_value()}",
                 },
                 timeout=aiohttp.ClientTimeout(total=max(timeout, 0.001), connect=self._connect),
-                # A 307 would post photographs and key to another host.
-                allow_redirects=False,
                 raise_for_status=False,  # a session of the user's own may have another habit
                 **self._route,
             ) as response:
@@ -133,6 +138,9 @@ class Downloads:
 
     def __init__(self, options: settings.Fetching) -> None:
         self._options = options
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         # Behind a proxy the proxy resolves names, and the guard would only see the proxy.
         in_environment = options.trust_env and {"https", "all"} & urllib.request.getproxies().keys()
         proxied = options.proxy or in_environment
@@ -143,7 +151,8 @@ class Downloads:
         )
 
     async def close(self) -> None:
-        """Close it."""
+        """Close it when the downloads under way have ended: what they fetch was paid for."""
+        await self._idle.wait()
         await self._http.close()
 
     @contextlib.asynccontextmanager
@@ -154,6 +163,8 @@ class Downloads:
 
         Raises DownloadFailed for any failure of the network.
         """
+        self._under_way += 1
+        self._idle.clear()
         try:
             async with self._http.get(
                 _spelled(url),
@@ -169,11 +180,15 @@ class Downloads:
                 return
         except errors.ChangeClothesError:
             raise
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except Exception as error:
             refused = isinstance(error, OSError) and error.errno == _NOT_PUBLIC
             failure = errors.DownloadFailed(
                 f"The result's download failed ({_words(error)}).", url=url, final=refused
             )
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
         raise failure
 
 

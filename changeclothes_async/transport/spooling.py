@@ -28,7 +28,7 @@ def encoded(image: Any) -> multipart.Picture:
     try:
         # PNG has modes for all that PIL can hold but CMYK and the like.
         (image if image.mode in _PNG_MODES else image.convert("RGB")).save(file, "PNG")
-    except (OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # Pillow's codecs raise whatever they like
         broken = errors.NotAnImage(
             f"The PIL image cannot be encoded ({error}).", next_step="Load it whole first."
         )
@@ -100,7 +100,7 @@ async def _next(handle: Any) -> bytes:
         else:
             chunk = await asyncio.to_thread(read, _CHUNK)
             chunk = await chunk if inspect.isawaitable(chunk) else chunk
-    except (OSError, ValueError) as error:
+    except Exception as error:  # it is anybody's object; a cut gzip file raises EOFError
         failure = errors.NotAnImage(
             f"The open file cannot be read ({error}).", next_step="Open it again and call again."
         )

@@ -117,10 +117,11 @@ async def test_the_next_one_who_asks_joins_a_call_whose_caller_left(
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    again = asyncio.create_task(client.run(job()))
-    await asyncio.sleep(0.05)
+    again = [asyncio.create_task(client.run(job())) for _ in range(2)]
+    await asyncio.sleep(0)
     gate.open.set()
-    assert (await again).result_img_url
+    first, second = await asyncio.gather(*again)
+    assert first.made is second.made
     assert service.charges == ["m0__g0"]
 
 
@@ -142,6 +143,40 @@ async def test_no_further_attempt_is_made_for_nobody(
     gate.open.set()
     await client.aclose()
     assert len(service.calls) == 1
+
+
+async def test_the_next_one_who_asks_is_not_told_an_old_error(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """A call that failed after its callers had left is over: whoever asks now makes a new one."""
+    gate, client = Gate(service), quick(ledger=book)
+    asking = asyncio.create_task(client.run(job()))
+    await gate.arrived.wait()
+    asking.cancel()
+    await asyncio.wait([asking])
+    (left,) = client._caller._opening.result()._under_way.values()
+    await service.stop()
+    await asyncio.wait([left.task])
+    await service.start()
+    service.reply = failing({})
+    with pytest.raises(Unsure):  # as the ledger knows, and not as that task ended
+        await client.run(job())
+    assert not client._caller._opening.result()._under_way
+
+
+async def test_a_call_left_before_its_claim_is_received_is_not_sent(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """The claim is given back: nothing is paid for nobody, and the next one who asks is served."""
+    client = quick(ledger=book)
+    await client.run(job(1))
+    asking = asyncio.create_task(client.run(job()))
+    while not client.stats.in_flight:  # noqa: ASYNC110 - it has its slot, and asks for its claim
+        await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert await client.run(job())
+    assert service.calls == ["m1__g0", "m0__g0"]
 
 
 async def test_two_clients_cannot_hold_one_ledger(

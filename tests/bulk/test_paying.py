@@ -187,14 +187,17 @@ class FullBook(Ledger):
         raise errors.LedgerError("The disk is full.")
 
 
-async def test_a_result_that_cannot_be_written_down_is_said(book: Ledger) -> None:
-    """Where not even the ledger takes it, the error holds the paid result's address."""
+async def test_a_result_that_cannot_be_written_down_is_said(
+    book: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where not even the ledger takes it, error and log hold the paid result's address."""
     page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
     await page.claim(1)
     page.book = FullBook()
     with pytest.raises(errors.LedgerError, match=r"https://r\.example/1\.webp") as caught:
         await page.settle(made())
     assert caught.value.money == "spent"
+    assert "https://r.example/1.webp" in caplog.text  # perhaps nobody waits for it any more
 
 
 @pytest.mark.parametrize(
