@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from changeclothes_async import errors, results
-from changeclothes_async.bulk import ledger, looking
+from changeclothes_async.bulk import ledger, names
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import places
 
@@ -53,7 +53,7 @@ class Keeper:
 
     async def _keep_mask(self, cell: str, identity: bytes, url: str) -> None:
         """Keep a mask too; it is an extra, and no reason to call a cell unsaved."""
-        name = looking.mask(cell)
+        name = names.mask(cell)
         try:
             saved = await self._fetched(url, name)
         except errors.ChangeClothesError as error:

@@ -7,17 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import cells, grid, opening, paying, placing, records, tables
+from changeclothes_async.bulk import cells, grid, names, opening, outcomes, placing, records, tables
 from changeclothes_async.bulk.states import State
 from changeclothes_async.protocol import answers, images
 from changeclothes_async.transport.places import Spot
 
 _AT_ONCE = 256
-
-
-def mask(name: str) -> str:
-    """Name the mask of the cell `name`; also its file, without the suffix."""
-    return f"masks/{name}"
 
 
 class LedgerCells:
@@ -51,12 +46,12 @@ class LedgerCells:
     def _read(self, walk: Iterator[tuple[int, int]]) -> Iterator[cells.Cell]:
         while some := list(islice(walk, _AT_ONCE)):
             identities = [self._identity(*place) for place in some]
-            names = [grid.cell_name(self._work, *place) for place in some]
+            cell_names = [grid.cell_name(self._work, *place) for place in some]
             # Opened for each page, so that a lookbook keeps no file open while nobody looks.
             with opening.for_reading(self._site.ledger) as db:
                 entries = tables.entries(db, identities)
-                pictures = tables.pictures(db, [*names, *map(mask, names)])
-            for place, name, identity in zip(some, names, identities, strict=True):
+                pictures = tables.pictures(db, [*cell_names, *map(names.mask, cell_names)])
+            for place, name, identity in zip(some, cell_names, identities, strict=True):
                 yield self._cell(place, name, entries.get(identity), pictures)
 
     def _cell(
@@ -66,11 +61,11 @@ class LedgerCells:
         entry: records.Entry | None,
         pictures: Mapping[str, records.Picture],
     ) -> cells.Cell:
-        outcome = paying.outcome_of(entry) if entry and entry.facts else None
+        outcome = outcomes.outcome_of(entry) if entry and entry.facts else None
         made = outcome if isinstance(outcome, answers.Made) else None
         error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
         problem = self._problems.get(name)
-        path, shadow = (self._own(entry, pictures.get(each)) for each in (name, mask(name)))
+        path, shadow = (self._own(entry, pictures.get(each)) for each in (name, names.mask(name)))
         state = entry.state if entry else State.OPEN
         if state in {State.PAID, State.SAVED}:
             # The same may be saved under another cell's name, and not yet under this one.

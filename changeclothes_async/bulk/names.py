@@ -49,3 +49,8 @@ def distinct(names: Iterable[tuple[str, str]]) -> list[str]:
 def cell(row: str, column: str) -> str:
     """Name the cell where a row and a column meet; also its file, without the suffix."""
     return f"{row}__{column}" if column else row
+
+
+def mask(cell: str) -> str:
+    """Name the mask of a cell; also its file, without the suffix."""
+    return f"masks/{cell}"

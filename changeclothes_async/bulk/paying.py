@@ -10,12 +10,12 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import ledger, placing, states
+from changeclothes_async.bulk import ledger, outcomes, placing, states
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import flights, sending
 
@@ -25,7 +25,6 @@ Paid: TypeAlias = tuple[answers.Made, int]
 Again: TypeAlias = Callable[[ledger.Entry], bool]
 Send: TypeAlias = Callable[["Page"], Awaitable[Paid]]
 
-_LARGEST_KEPT = 2**20
 _UNKNOWN = {states.State.OPEN, states.State.CLAIMED}
 """Of these the claim finds out more: one that nobody received is just being given back."""
 _GIVEN = {states.State.PAID, states.State.SAVED}
@@ -123,7 +122,7 @@ class Page:
         )
         if isinstance(granted, ledger.Entry):
             self.stands = granted
-            raise _refused(granted)
+            raise outcomes.refused(granted)
         self._claim = self.claimed = granted
 
     def sent(self, size: int, whole: bool) -> None:
@@ -134,7 +133,7 @@ class Page:
         if self._claim is None:
             return  # stopped while it was claimed: the ledger gives back what nobody received
         try:
-            await self.book.settle(self._claim, event_of(outcome), facts_of(outcome))
+            await self.book.settle(self._claim, outcomes.event_of(outcome), outcomes.facts_of(outcome))
         except errors.LedgerError as error:
             if not isinstance(outcome, answers.Made):
                 raise
@@ -153,68 +152,8 @@ class Page:
         raise lost
 
 
-def event_of(outcome: sending.Outcome) -> states.Event:
-    """Tell which event of the table an attempt's end is."""
-    if isinstance(outcome, answers.Made):
-        return states.Event.PAY
-    if isinstance(outcome, errors.Unsure):
-        return states.Event.LOSE
-    if isinstance(outcome, errors.Damaged):
-        return states.Event.DAMAGE
-    refused_for_good = isinstance(outcome, errors.Refused) and outcome.final
-    if isinstance(outcome, errors.ServiceFailed | errors.JobError) or refused_for_good:
-        return states.Event.FAIL
-    return states.Event.GIVE_BACK
-
-
-def facts_of(outcome: sending.Outcome) -> ledger.Facts:
-    """Give what the ledger keeps of an attempt's end; enough to give it again."""
-    if isinstance(outcome, answers.Made):
-        return ledger.Facts(
-            http_status=outcome.raw.status, body=outcome.raw.body, code=200, money="spent"
-        )
-    return ledger.Facts(
-        http_status=outcome.http_status,
-        body=outcome.raw.body[:_LARGEST_KEPT] if outcome.raw else b"",
-        code=outcome.code,
-        msg=outcome.msg,
-        error=type(outcome).__name__,
-        message=outcome.message,
-        money=outcome.money,
-        elapsed=outcome.elapsed,
-    )
-
-
-def outcome_of(entry: ledger.Entry) -> sending.Outcome:
-    """Give again what a job ended with, out of its entry: a result, or an error."""
-    facts = entry.facts
-    if entry.state is states.State.CLAIMED or facts is None:
-        return _refused(entry)
-    raw = answers.Raw(facts.http_status or 0, {}, facts.body) if facts.body else None
-    if raw and entry.state in {states.State.PAID, states.State.SAVED}:
-        return answers.decode(replace(raw, status=200))
-    kind = getattr(errors, facts.error or "", errors.Unsure)
-    error: errors.ChangeClothesError = kind(
-        facts.message or "",
-        code=facts.code,
-        msg=facts.msg,
-        http_status=facts.http_status,
-        attempts=entry.attempts,
-        elapsed=facts.elapsed,
-        raw=raw,
-    )
-    return error
-
-
 def _given(entry: ledger.Entry) -> Paid:
-    known = outcome_of(entry)
+    known = outcomes.outcome_of(entry)
     if isinstance(known, answers.Made):
         return known, entry.attempts
     raise known
-
-
-def _refused(entry: ledger.Entry) -> errors.ChangeClothesError:
-    return errors.LedgerBusy(
-        f"The ledger does not allow this call: the job is {entry.state.value}.",
-        next_step="Look at it with `changeclothes ledger`, or wait until the other call has ended.",
-    )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import paying, progress
+from changeclothes_async.bulk import outcomes, paying, progress
 from changeclothes_async.bulk.states import Event
 from changeclothes_async.transport import sending
 
@@ -128,6 +128,6 @@ class Permitted:
         self.permits.answered()
         self.permits.tell("answered", self.cell, error=error, attempt=self.attempt)
         await self.page.settle(outcome)
-        if paying.event_of(outcome) is Event.GIVE_BACK:
+        if outcomes.event_of(outcome) is Event.GIVE_BACK:
             self.permits.put_back()
             self.permits.waits(self.cell, self.task)

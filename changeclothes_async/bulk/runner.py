@@ -25,6 +25,7 @@ from changeclothes_async.bulk import (
     interrupts,
     keeping,
     ledger,
+    outcomes,
     patience,
     paying,
     permits,
@@ -224,14 +225,14 @@ class Run:
     async def _corrected(
         self, planned: planning.Planned, claim: ledger.Claim, outcome: sending.Outcome
     ) -> None:
-        event, facts = paying.event_of(outcome), paying.facts_of(outcome)
+        event, facts = outcomes.event_of(outcome), outcomes.facts_of(outcome)
         self._tally.moves(State.UNSURE, await self._book.settle(claim, event, facts))
         if isinstance(outcome, answers.Made):
             self._permits.tell("paid", planned.name)
             await self._saved(planned, outcome)
 
     def _failed(self, planned: planning.Planned, error: errors.ChangeClothesError) -> None:
-        state = _STATES.get(paying.event_of(error), planned.state)
+        state = _STATES.get(outcomes.event_of(error), planned.state)
         if isinstance(error, errors.NotAnImage):
             self.problems[planned.name] = error
             state = State.FAILED
@@ -279,5 +280,5 @@ class Run:
 
 def _known(planned: planning.Planned) -> answers.Made | None:
     """Give the result that was paid for before."""
-    outcome = paying.outcome_of(planned.entry) if planned.entry else None
+    outcome = outcomes.outcome_of(planned.entry) if planned.entry else None
     return outcome if isinstance(outcome, answers.Made) else None

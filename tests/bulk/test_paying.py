@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import paying
+from changeclothes_async.bulk import outcomes, paying
 from changeclothes_async.bulk.ledger import Entry, Facts, Ledger
 from changeclothes_async.bulk.states import Event, State
 from changeclothes_async.protocol import answers
@@ -222,7 +222,7 @@ async def test_a_result_that_cannot_be_written_down_is_said(
 )
 def test_each_end_is_one_event(outcome: errors.ChangeClothesError, event: Event) -> None:
     """What is provably not spent is given back; what may be spent never is."""
-    assert paying.event_of(outcome) is event
+    assert outcomes.event_of(outcome) is event
     if event is Event.GIVE_BACK:
         assert outcome.money == "not spent"
 
@@ -236,7 +236,7 @@ async def test_an_end_is_given_again_as_it_was(book: Ledger) -> None:
     await page.claim(1)
     await page.settle(error)
     (entry,) = (await book.entries([JOB])).values()
-    again = paying.outcome_of(entry)
+    again = outcomes.outcome_of(entry)
     assert isinstance(again, errors.TryOnException)
     assert str(again) == str(error)
     assert (again.code, again.msg, again.http_status) == (20001, "no face found", 500)
@@ -250,7 +250,7 @@ def test_an_end_of_another_version_is_unsure(kind: str | None) -> None:
     """An error's name that this version does not know is the one that never spends twice."""
     facts = Facts(error=kind, message="something new", money="maybe spent")
     entry = Entry(JOB, "/e", "cell", State.UNSURE, 1, 0.0, 1.0, facts)
-    assert isinstance(paying.outcome_of(entry), errors.Unsure)
+    assert isinstance(outcomes.outcome_of(entry), errors.Unsure)
 
 
 async def test_a_job_that_somebody_else_claimed_is_refused(book: Ledger) -> None:
