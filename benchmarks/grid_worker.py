@@ -16,7 +16,7 @@ from benchmarks.harness import Found
 from benchmarks.peers import KEY
 from benchmarks.workloads import CATEGORY, JPEG
 from changeclothes_async import AsyncChangeClothes, Grid, TryOn
-from changeclothes_async.bulk import pool
+from changeclothes_async.bulk.calls import pool
 
 
 def _grid(folder: Path, models: int, garments: int) -> Grid:

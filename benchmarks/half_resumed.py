@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from changeclothes_async import AsyncChangeClothes, Grid
-from changeclothes_async.bulk import ledger, opening, planning, tables
-from changeclothes_async.bulk.states import Event
+from changeclothes_async.bulk.ledger import ledger, opening, tables
+from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.bulk.run import planning
 from changeclothes_async.transport import reading
 
 SIDE = 1000

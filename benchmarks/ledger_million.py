@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks import meters
-from changeclothes_async.bulk import opening, tables
-from changeclothes_async.bulk.ledger import Claim, Facts, Ledger, Picture
-from changeclothes_async.bulk.states import Event, State
+from changeclothes_async.bulk.ledger import opening, tables
+from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger, Picture
+from changeclothes_async.bulk.ledger.states import Event, State
 
 T = TypeVar("T")
 _BATCH = 500

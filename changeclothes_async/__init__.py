@@ -40,11 +40,11 @@ from changeclothes_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from changeclothes_async.bulk.cells import Cell
-    from changeclothes_async.bulk.grid import Grid
-    from changeclothes_async.bulk.lookbook import Lookbook
-    from changeclothes_async.bulk.planning import Plan
-    from changeclothes_async.bulk.progress import Event, Snapshot
+    from changeclothes_async.bulk.lookbook.cells import Cell
+    from changeclothes_async.bulk.lookbook.lookbook import Lookbook
+    from changeclothes_async.bulk.progress.progress import Event, Snapshot
+    from changeclothes_async.bulk.run.planning import Plan
+    from changeclothes_async.bulk.work.grid import Grid
     from changeclothes_async.client import AsyncChangeClothes
     from changeclothes_async.protocol.requests import Category, ChangeByPrompt, TryOn
     from changeclothes_async.results import Look, Outcome, Picture
@@ -53,16 +53,16 @@ if TYPE_CHECKING:
 _LATER = {
     "AsyncChangeClothes": "client",
     "Category": "protocol.requests",
-    "Cell": "bulk.cells",
+    "Cell": "bulk.lookbook.cells",
     "ChangeByPrompt": "protocol.requests",
-    "Event": "bulk.progress",
-    "Grid": "bulk.grid",
+    "Event": "bulk.progress.progress",
+    "Grid": "bulk.work.grid",
     "Look": "results",
-    "Lookbook": "bulk.lookbook",
+    "Lookbook": "bulk.lookbook.lookbook",
     "Outcome": "results",
     "Picture": "results",
-    "Plan": "bulk.planning",
-    "Snapshot": "bulk.progress",
+    "Plan": "bulk.run.planning",
+    "Snapshot": "bulk.progress.progress",
     "TryOn": "protocol.requests",
 }
 

@@ -8,16 +8,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from changeclothes_async import errors, results, settings
-from changeclothes_async.bulk import calls, pool
+from changeclothes_async.bulk.calls import calls, pool
 from changeclothes_async.protocol import requests
 from changeclothes_async.transport import logs, preparing
 
 if TYPE_CHECKING:  # the engines of grids load with the first grid
     from changeclothes_async.bulk import placing
-    from changeclothes_async.bulk.grid import Work
-    from changeclothes_async.bulk.lookbook import Lookbook
-    from changeclothes_async.bulk.planning import Plan
-    from changeclothes_async.bulk.progress import Bar, OnEvent
+    from changeclothes_async.bulk.lookbook.lookbook import Lookbook
+    from changeclothes_async.bulk.progress.progress import Bar, OnEvent
+    from changeclothes_async.bulk.run.planning import Plan
+    from changeclothes_async.bulk.work.grid import Work
 
 Out: TypeAlias = "str | os.PathLike[str] | placing.Address"
 BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
@@ -220,10 +220,10 @@ class AsyncChangeClothes:
         resend_unsure: bool = False,
     ) -> Plan:
         """Tell what `run_grid` would send, fetch and leave; nothing is sent or changed."""
-        from changeclothes_async.bulk import planning, running
+        from changeclothes_async.bulk.run import making, planning
 
         wishes = planning.Wishes(retry_failed, resend_unsure)
-        return await running.plan(grid, out, self._caller, self._options, wishes)
+        return await making.plan(grid, out, self._caller, self._options, wishes)
 
     async def run_grid(
         self,
@@ -259,7 +259,8 @@ class AsyncChangeClothes:
         Raises NotAnImage, MissingExtra, LedgerError, ClusterFailed, and SaveFailed where `out`
         cannot be used, all before anything is sent.
         """
-        from changeclothes_async.bulk import bars, planning, runner, running
+        from changeclothes_async.bulk.progress import bars
+        from changeclothes_async.bulk.run import making, planning, runner
 
         terms = runner.Terms(
             wishes=planning.Wishes(retry_failed, resend_unsure),
@@ -268,13 +269,13 @@ class AsyncChangeClothes:
             on_event=self._caller.listener.beside(on_event),
             bar=bars.bar_for(progress),
         )
-        return await running.run(
+        return await making.run(
             grid, out, self._caller, self._options, terms, gallery=gallery, cluster=cluster
         )
 
     async def plan_batch(self, jobs: BatchJobs, out: Out, **wishes: bool) -> Plan:
         """Tell what `run_batch` would do, as `plan_grid` does for a grid."""
-        from changeclothes_async.bulk import batches
+        from changeclothes_async.bulk.work import batches
 
         return await self.plan_grid(batches.batch(jobs), out, **wishes)
 
@@ -285,7 +286,7 @@ class AsyncChangeClothes:
         relative paths are relative to the file. Takes the options of `run_grid`. Raises
         InvalidInput naming every bad row before anything is sent.
         """
-        from changeclothes_async.bulk import batches
+        from changeclothes_async.bulk.work import batches
 
         return await self.run_grid(batches.batch(jobs), out, **options)
 

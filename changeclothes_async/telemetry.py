@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import progress
+from changeclothes_async.bulk.progress import progress
 
 _NAME = "changeclothes_async"
 _ENDS = {"failed", "unsure"}

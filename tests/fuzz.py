@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import batches, names
-from changeclothes_async.bulk.ledger import Claim, Facts, Ledger
-from changeclothes_async.bulk.states import Event
+from changeclothes_async.bulk import names
+from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
+from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.bulk.work import batches
 from changeclothes_async.protocol import answers, images, retries
 from tests import samples
 

@@ -10,9 +10,9 @@ from typing import Any
 from PIL import Image
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.cells import Cell, Head
-from changeclothes_async.bulk.lookbook import Lookbook
-from changeclothes_async.bulk.states import State
+from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.bulk.lookbook.cells import Cell, Head
+from changeclothes_async.bulk.lookbook.lookbook import Lookbook
 
 HARMFUL = errors.HarmfulContent("The service found it harmful.", code=10005, http_status=200)
 LOST = errors.Unsure("No answer came.")

@@ -20,8 +20,21 @@ from changeclothes_async import sandbox as sandboxes
 from changeclothes_async.telemetry import Telemetry
 
 PICTURES = all(find_spec(name) for name in ("PIL", "numpy", "cv2"))
-WITHOUT_EXTRAS = ("cli", "client", "bulk.running", "bulk.lookbook", "results", "telemetry")
-DATA = ("py.typed", "bulk/gallery.html", "bulk/gallery.css", "bulk/gallery.js", "sandbox/page.html")
+WITHOUT_EXTRAS = (
+    "cli",
+    "client",
+    "bulk.run.making",
+    "bulk.lookbook.lookbook",
+    "results",
+    "telemetry",
+)
+DATA = (
+    "py.typed",
+    "bulk/lookbook/gallery.html",
+    "bulk/lookbook/gallery.css",
+    "bulk/lookbook/gallery.js",
+    "sandbox/page.html",
+)
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c4944415478da63f8cfc00000030101009d3b5cd80000000049454e44ae426082"

@@ -9,7 +9,7 @@ import pytest
 
 ENGINES = {"aiohttp", "anyio", "tenacity", "sqlite3"}
 EXTRAS = {"PIL", "numpy", "cv2", "rich", "click", "distributed", "IPython"}
-OURS = {"changeclothes_async.bulk.ledger", "changeclothes_async.sandbox.server"}
+OURS = {"changeclothes_async.bulk.ledger.ledger", "changeclothes_async.sandbox.server"}
 
 MAKING = "from changeclothes_async import AsyncChangeClothes; AsyncChangeClothes('key-of-tests')"
 HELPING = (

@@ -12,7 +12,7 @@ import click
 from changeclothes_async.cli import printing, running, runs
 
 if TYPE_CHECKING:
-    from changeclothes_async.bulk.ledger import Attempt, Entry
+    from changeclothes_async.bulk.ledger.ledger import Attempt, Entry
 
 _WORDS = {
     "saved": "paid, the picture in place",
@@ -52,8 +52,8 @@ def ledger(file: str, resend_unsure: bool, as_json: bool) -> Any:
 
 
 async def _show(path: Path, as_json: bool) -> None:
-    from changeclothes_async.bulk.ledger import Ledger
-    from changeclothes_async.bulk.states import State
+    from changeclothes_async.bulk.ledger.ledger import Ledger
+    from changeclothes_async.bulk.ledger.states import State
 
     book = await Ledger.open(path, read_only=True)
     try:
@@ -92,8 +92,8 @@ def _line(entry: Entry) -> str:
 
 
 async def _give_free(path: Path) -> None:
-    from changeclothes_async.bulk.ledger import Ledger
-    from changeclothes_async.bulk.states import State
+    from changeclothes_async.bulk.ledger.ledger import Ledger
+    from changeclothes_async.bulk.ledger.states import State
 
     book = await Ledger.open(path)
     try:

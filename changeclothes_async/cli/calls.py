@@ -107,7 +107,7 @@ async def _call(
 ) -> int:
     import asyncio
 
-    from changeclothes_async.bulk import interrupts
+    from changeclothes_async.bulk.run import interrupts
     from changeclothes_async.client import AsyncChangeClothes
 
     interrupted = False

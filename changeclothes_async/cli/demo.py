@@ -14,8 +14,8 @@ from changeclothes_async import errors
 from changeclothes_async.cli import printing, running
 
 if TYPE_CHECKING:
-    from changeclothes_async.bulk.lookbook import Lookbook
-    from changeclothes_async.bulk.progress import Event
+    from changeclothes_async.bulk.lookbook.lookbook import Lookbook
+    from changeclothes_async.bulk.progress.progress import Event
     from changeclothes_async.sandbox import Sandbox
 
 MODELS = ("ana", "kofi", "mei", "noor")
@@ -79,7 +79,7 @@ async def demo(out: Path, open_: bool) -> int:
 
 async def story(sandbox: Sandbox, out: Path) -> Lookbook:
     """Run a grid of the pictures in `out`, interrupt it, resume it, and tell what was paid."""
-    from changeclothes_async.bulk.grid import Grid
+    from changeclothes_async.bulk.work.grid import Grid
     from changeclothes_async.client import AsyncChangeClothes
 
     grid = Grid(models=out / "pictures" / "models", garments=out / "pictures" / "garments")
@@ -125,17 +125,17 @@ def _interrupting() -> Callable[[Event], None]:
 def _draw(folder: Path) -> None:
     """Write the drawn pictures as anyone would keep photographs: a folder for each category."""
     try:
-        from changeclothes_async.sandbox import drawing
+        from changeclothes_async.sandbox.drawing import examples
     except ImportError:
         raise errors.MissingExtra(
             "The demo draws its pictures: pip install 'changeclothes-async[cli]'."
         ) from None
     with printing.waiting("Drawing models and garments"):
         for name in MODELS:
-            _write(folder / "models" / name, drawing.model(name))
+            _write(folder / "models" / name, examples.model(name))
         for category, names in GARMENTS.items():
             for name in names:
-                _write(folder / "garments" / category / name, drawing.garment(category, name))
+                _write(folder / "garments" / category / name, examples.garment(category, name))
 
 
 def _write(path: Path, content: bytes) -> None:

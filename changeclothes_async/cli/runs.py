@@ -12,8 +12,8 @@ from changeclothes_async import errors
 from changeclothes_async.cli import INTERRUPTED, printing, running, summing
 
 if TYPE_CHECKING:
-    from changeclothes_async.bulk.lookbook import Lookbook
-    from changeclothes_async.bulk.progress import Snapshot
+    from changeclothes_async.bulk.lookbook.lookbook import Lookbook
+    from changeclothes_async.bulk.progress.progress import Snapshot
 
 
 class Place(click.Path):
@@ -140,7 +140,7 @@ def grid(
     Run the same line again and only what is missing is sent: what was paid is never paid again.
     Ctrl-C lets what is paid for arrive; a second one stops now.
     """
-    from changeclothes_async.bulk.grid import Grid
+    from changeclothes_async.bulk.work.grid import Grid
 
     work = Grid(
         _one_or_many(models),
@@ -227,7 +227,7 @@ class Counting:
     """The bar that suits this place, which also keeps how many calls were spent."""
 
     def __init__(self) -> None:
-        from changeclothes_async.bulk import bars
+        from changeclothes_async.bulk.progress import bars
 
         self._bar = bars.bar_for(True)
         self.calls = 0

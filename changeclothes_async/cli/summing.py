@@ -11,9 +11,9 @@ from changeclothes_async import errors
 from changeclothes_async.cli import printing
 
 if TYPE_CHECKING:
-    from changeclothes_async.bulk.cells import Cell
-    from changeclothes_async.bulk.lookbook import Lookbook
-    from changeclothes_async.bulk.planning import Plan
+    from changeclothes_async.bulk.lookbook.cells import Cell
+    from changeclothes_async.bulk.lookbook.lookbook import Lookbook
+    from changeclothes_async.bulk.run.planning import Plan
 
 _SHOWN = 5
 
@@ -39,7 +39,7 @@ def plan(planned: Plan) -> Iterator[str]:
 
 def run(lookbook: Lookbook, calls: int, *, gallery: bool) -> Iterator[str]:
     """Say what came out, what to do about the rest, and where it is."""
-    from changeclothes_async.bulk import cells
+    from changeclothes_async.bulk.lookbook import cells
 
     spent = "1 call" if calls == 1 else f"{calls:,} calls"
     yield f"{cells.tally(lookbook.counts)}; {spent} spent in this run."
@@ -64,7 +64,7 @@ def run(lookbook: Lookbook, calls: int, *, gallery: bool) -> Iterator[str]:
 
 def run_facts(lookbook: Lookbook, calls: int, *, gallery: bool) -> dict[str, Any]:
     """Give the same as data; cells as `Lookbook.to_dicts` gives them."""
-    from changeclothes_async.bulk import cells
+    from changeclothes_async.bulk.lookbook import cells
 
     stopped = lookbook.stopped
     told = printing.told(stopped) if isinstance(stopped, errors.ChangeClothesError) else stopped

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
 from changeclothes_async import errors
@@ -60,6 +60,10 @@ class Made:
     raw: Raw
 
 
+Outcome: TypeAlias = Made | errors.ChangeClothesError
+"""How an attempt ended."""
+
+
 def received(status: int, headers: Mapping[str, str], body: bytes, secret: str = "") -> Raw:
     """Take an answer in: unpacked where it came packed, the `secret` blotted out of it.
 
@@ -86,7 +90,7 @@ def _blotted(raw: Raw, secret: str) -> Raw:
     return Raw(raw.status, headers, body)
 
 
-def decode(raw: Raw, *, whole: bool = True) -> Made | errors.ChangeClothesError:
+def decode(raw: Raw, *, whole: bool = True) -> Outcome:
     """Tell what an answer means; `whole` is False when the connection ended inside its body.
 
     Follows "响应码说明" and "响应 JSON 格式" of both APIs. Never raises.

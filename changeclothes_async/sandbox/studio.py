@@ -34,9 +34,9 @@ class Studio:
 
     def __init__(self, is_own: Callable[[str], bool]) -> None:
         try:
-            from changeclothes_async.sandbox import (
-                pictures,
-            )  # an extra, which tiny results do without
+            from changeclothes_async.sandbox.drawing import (
+                pictures,  # an extra, which tiny results do without
+            )
         except ImportError as error:
             raise RuntimeError(
                 f"The sandbox cannot draw without {error.name}: "
@@ -69,9 +69,9 @@ class Studio:
 
     async def drawn(self) -> dict[str, Any]:
         """Return the names of the drawn pictures: `models`, and `garments` by category."""
-        from changeclothes_async.sandbox import drawing
+        from changeclothes_async.sandbox.drawing import examples
 
-        return {"models": list(drawing.MODELS), "garments": drawing.GARMENTS}
+        return {"models": list(examples.MODELS), "garments": examples.GARMENTS}
 
     def close(self) -> None:
         """Let the threads end."""
@@ -123,23 +123,25 @@ class Studio:
 
 def _stand_in(url: str, category: str | None) -> bytes:
     """Draw a model, or a garment of a category, in the place of what a URL leads to."""
-    from changeclothes_async.sandbox import drawing
+    from changeclothes_async.sandbox.drawing import examples
 
     number = zlib.crc32(url.encode())
     if category is None:
-        return drawing.model(drawing.MODELS[number % len(drawing.MODELS)])
-    names = drawing.GARMENTS[category]
-    return drawing.garment(category, names[number % len(names)])
+        return examples.model(examples.MODELS[number % len(examples.MODELS)])
+    names = examples.GARMENTS[category]
+    return examples.garment(category, names[number % len(names)])
 
 
 def _find_drawn(path: str) -> bytes | None:
-    from changeclothes_async.sandbox import drawing
+    from changeclothes_async.sandbox.drawing import examples
 
     match unquote(path).strip("/").split("/"):
-        case ["pictures", "models", name] if name in drawing.MODELS:
-            return drawing.model(name)
-        case ["pictures", "garments", category, name] if name in drawing.GARMENTS.get(category, ()):
-            return drawing.garment(category, name)
+        case ["pictures", "models", name] if name in examples.MODELS:
+            return examples.model(name)
+        case ["pictures", "garments", category, name] if name in examples.GARMENTS.get(
+            category, ()
+        ):
+            return examples.garment(category, name)
     return None
 
 

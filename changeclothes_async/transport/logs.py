@@ -43,9 +43,7 @@ def attempt_begins(call: str, number: int, size: int) -> None:
     _log.debug("%s: attempt %d, %d bytes to send", call, number, size)
 
 
-def attempt_ended(
-    call: str, number: int, seconds: float, outcome: answers.Made | errors.ChangeClothesError
-) -> None:
+def attempt_ended(call: str, number: int, seconds: float, outcome: answers.Outcome) -> None:
     """Log how an attempt ended, and what it cost."""
     if _log.isEnabledFor(logging.DEBUG):
         _log.debug("%s: attempt %d ended after %.2f s, %s", call, number, seconds, _words(outcome))
@@ -61,7 +59,7 @@ def call_ended(
     call: str,
     attempts: int,
     seconds: float,
-    outcome: answers.Made | errors.ChangeClothesError | None,
+    outcome: answers.Outcome | None,
 ) -> None:
     """Log how a call ended, and what all of its attempts cost; None where it was given up."""
     # What a ledger has already needs no call; asking it is not one.
@@ -87,7 +85,7 @@ def _left_alone_ended(flight: asyncio.Task[tuple[answers.Made, int]]) -> None:
         _log.warning("A call whose caller had gone was paid; its result: %s", made.result_img_url)
 
 
-def _words(outcome: answers.Made | errors.ChangeClothesError | None) -> str:
+def _words(outcome: answers.Outcome | None) -> str:
     if outcome is None:
         return "given up, since its caller has gone"
     if isinstance(outcome, answers.Made):

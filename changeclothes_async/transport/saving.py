@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -22,15 +23,9 @@ from typing import IO, TypeVar
 from changeclothes_async import errors
 from changeclothes_async.protocol import images
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 _PIECE = 2**20
 _PARTS = f".{'[0-9a-f]' * 16}.part"
 _ABANDONED = 3600.0  # no picture takes as long
-_TO_THE_DISK = getattr(fcntl, "F_FULLFSYNC", None)
 _HELD = {5, 32}  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
@@ -171,10 +166,12 @@ class _Work:
 
 
 def _sync(descriptor: int) -> None:
-    """Make what was written durable; on macOS a plain sync stops at the drive's cache."""
-    if _TO_THE_DISK is not None:
+    """Make what was written durable."""
+    if sys.platform == "darwin":  # where a plain sync stops at the drive's cache
+        import fcntl
+
         with contextlib.suppress(OSError):  # a network's drive does not know it
-            fcntl.fcntl(descriptor, _TO_THE_DISK)
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
     os.fsync(descriptor)
 

@@ -22,7 +22,6 @@ from changeclothes_async.transport.sender import Sender
 
 _MONEY: list[errors.Money] = ["not spent", "maybe spent", "spent"]
 
-Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
 Post: TypeAlias = Callable[[str, uploads.Upload, float], Awaitable[answers.Made]]
 """What carries one attempt to the wire: to a URL, in so many seconds; `Session.post` does."""
 
@@ -40,7 +39,7 @@ class Journal(Protocol):
     def sent(self, size: int, whole: bool) -> None:
         """Take note of bytes handed to the socket; `whole` with the last of a request."""
 
-    async def settle(self, outcome: Outcome) -> None:
+    async def settle(self, outcome: answers.Outcome) -> None:
         """Write down how the attempt ended."""
 
 
@@ -146,7 +145,7 @@ class Call:
             late.final = True
         raise late
 
-    async def _carried(self, slot: limits.Slot) -> Outcome:
+    async def _carried(self, slot: limits.Slot) -> answers.Outcome:
         """Make one attempt and write down how it ended."""
         flight, attempts = self._flight, self._sender.attempts
         attempts.add(flight.task)
@@ -158,7 +157,7 @@ class Call:
             flight.on_wire = False
             attempts.discard(flight.task)
 
-    async def _ended(self, slot: limits.Slot) -> Outcome:
+    async def _ended(self, slot: limits.Slot) -> answers.Outcome:
         """Make one attempt, with its claim before it, and give its end."""
         assert self._body  # noqa: S101 - prepared while queueing
         journal, sender = self._journal, self._sender
@@ -183,18 +182,18 @@ class Call:
         self._count(slot, outcome)
         return outcome
 
-    async def _outcome(self, upload: uploads.Upload) -> Outcome:
+    async def _outcome(self, upload: uploads.Upload) -> answers.Outcome:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout
         try:
             return await self._post(self._url, upload, min(left, self._options.timeout))
         except errors.ChangeClothesError as error:
             return error
 
-    async def _settle(self, outcome: Outcome) -> None:
+    async def _settle(self, outcome: answers.Outcome) -> None:
         if self._journal:
             await self._journal.settle(outcome)
 
-    def _count(self, slot: limits.Slot, outcome: Outcome) -> None:
+    def _count(self, slot: limits.Slot, outcome: answers.Outcome) -> None:
         counts, shared = self._sender.counts, self._sender.limits
         if isinstance(outcome, answers.Made):
             counts.paid += 1

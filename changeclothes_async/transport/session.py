@@ -22,7 +22,7 @@ import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterable
 from importlib import metadata
-from typing import Any, TypeAlias
+from typing import Any
 
 import aiohttp
 import yarl
@@ -42,8 +42,6 @@ _ROOM = {"max_line_size": 2**16, "max_field_size": 2**16, "max_headers": 1024}
 _BLOT = "***"
 # Letters of RFC 3986, and no percent sign without its two digits.
 _WHOLE = re.compile(r"https?://(?:[\w.~!$&'()*+,;=:@/?#\[\]-]|%[0-9A-Fa-f]{2})+", re.ASCII)
-
-Outcome: TypeAlias = answers.Made | errors.ChangeClothesError
 
 
 class Session:
@@ -90,7 +88,7 @@ class Session:
             return outcome
         raise outcome
 
-    async def _answered(self, url: str, upload: uploads.Upload, timeout: float) -> Outcome:
+    async def _answered(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Outcome:
         try:
             async with self._http.post(
                 url,
@@ -110,7 +108,7 @@ class Session:
         except Exception as error:  # whatever it is, the phase tells what it costs
             return upload.failure or self._failure(error, upload.sent_whole)
 
-    async def _understood(self, response: aiohttp.ClientResponse) -> Outcome:
+    async def _understood(self, response: aiohttp.ClientResponse) -> answers.Outcome:
         body, whole = await _body(response)
         key = self._key.get_secret_value()
         raw = answers.received(response.status, _headers(response), body, key)

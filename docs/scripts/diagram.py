@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from changeclothes_async.bulk import states
-from changeclothes_async.bulk.states import Event, State
+from changeclothes_async.bulk.ledger import states
+from changeclothes_async.bulk.ledger.states import Event, State
 
 # A column and a row each; "claimed" is as high as all rows, so that every way is a straight one.
 _PLACES = {

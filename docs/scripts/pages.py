@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import states
+from changeclothes_async.bulk.ledger import states
 from changeclothes_async.cli import commands
 from changeclothes_async.protocol import answers, retries
 from docs.scripts import diagram

@@ -17,7 +17,8 @@ from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
-from changeclothes_async.sandbox import RandomFaults, Sandbox, drawing
+from changeclothes_async.sandbox import RandomFaults, Sandbox
+from changeclothes_async.sandbox.drawing import examples
 from docs.scripts import notebook
 from tests import chromium
 from tests.docs import apps
@@ -104,7 +105,7 @@ async def web_app(demo: Path) -> None:
         await page.open(address, 760, 1000)
         await page.until("document.querySelectorAll('#garments img').length === 5")
         photograph = demo / "me.png"
-        photograph.write_bytes(drawing.model("noor"))
+        photograph.write_bytes(examples.model("noor"))
         await apps.choose(page, "[name=photograph]", photograph)
         await page.click("[name=one]")
         await page.until("document.querySelector('#look').naturalWidth > 100")

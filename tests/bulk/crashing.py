@@ -77,12 +77,13 @@ def stop(process: Popen[str]) -> None:
 def main() -> None:
     """Fork a child for each round."""
     from changeclothes_async import transport
-    from changeclothes_async.bulk import bars, runner, running
+    from changeclothes_async.bulk.progress import bars
+    from changeclothes_async.bulk.run import making, runner
     from changeclothes_async.transport import fetching, sending
     from tests.bulk import service
 
     # Imported for the children, which begin where this ends.
-    del transport, bars, runner, running, fetching, sending, service
+    del transport, bars, runner, making, fetching, sending, service
     for line in sys.stdin:
         print(_round(**json.loads(line)), flush=True)
 

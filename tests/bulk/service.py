@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from changeclothes_async import AsyncChangeClothes, Grid
-from changeclothes_async.bulk.ledger import Ledger
+from changeclothes_async.bulk.ledger.ledger import Ledger
 from tests import peers, samples
 
 PICS = "https://pics.example/"

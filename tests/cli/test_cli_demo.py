@@ -15,7 +15,7 @@ from tests import samples
 pytest.importorskip("PIL", reason="the drawn pictures need Pillow")
 pytest.importorskip("numpy", reason="the drawn pictures need NumPy")
 
-from changeclothes_async.sandbox import drawn_garments, drawn_people
+from changeclothes_async.sandbox.drawing import drawn_garments, drawn_people
 
 
 def test_the_story_pays_for_every_picture_once(

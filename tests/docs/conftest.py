@@ -24,7 +24,9 @@ FILES = {
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a working folder with drawn photographs."""
-    drawing = pytest.importorskip("changeclothes_async.sandbox.drawing", reason="needs `pictures`")
+    drawing = pytest.importorskip(
+        "changeclothes_async.sandbox.drawing.examples", reason="needs `pictures`"
+    )
     for name, drawn in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import pytest
 
 import changeclothes_async
 from changeclothes_async import AsyncChangeClothes, errors, sandbox, settings
-from changeclothes_async.bulk.lookbook import Lookbook
+from changeclothes_async.bulk.lookbook.lookbook import Lookbook
 from changeclothes_async.cli import commands
 from changeclothes_async.sandbox import Sandbox
 from tests.docs.blocks import PAGES, ROOT

@@ -60,7 +60,7 @@ GUARDS: dict[str, str] = {
     "results are fetched without the key": f"{HERE}test_results_are_fetched_without_the_key",
     "no cookies": f"{HERE}test_cookies_are_not_kept",
     "output names are made safe": (
-        "tests/bulk/test_running.py::test_hostile_names_stay_in_the_folder"
+        "tests/bulk/run/test_making.py::test_hostile_names_stay_in_the_folder"
     ),
     "device names": "tests/bulk/test_names.py::test_a_name_is_readable_and_safe[con-con-]",
     "no server names a file": (
@@ -72,7 +72,7 @@ GUARDS: dict[str, str] = {
     "no header is injected": f"{SETTINGS}test_a_header_that_is_ours_or_none_is_refused[headers5]",
     "the ledger is its owner's": f"{HERE}test_everything_of_a_run_is_its_owners",
     "the gallery runs its own script alone": (
-        "tests/bulk/test_gallery.py::test_the_page_may_run_only_its_own_script_and_ask_for_nothing"
+        "tests/bulk/lookbook/test_gallery.py::test_the_page_may_run_only_its_own_script_and_ask_for_nothing"
     ),
     "the sandbox binds loopback only": f"{SANDBOX}test_binds_loopback_only[0.0.0.0]",
     "the sandbox refuses foreign hosts": f"{SANDBOX}test_a_foreign_host_is_refused[evil.example]",

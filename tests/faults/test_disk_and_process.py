@@ -26,13 +26,13 @@ from tests.bulk.service import Service
 from tests.faults.cases import Row
 from tests.faults.rules import Client
 
-RUNNING = "tests/bulk/test_running.py::"
-LEDGER = "tests/bulk/test_ledger.py::"
-OPENING = "tests/bulk/test_opening.py::"
-CRASH = "tests/bulk/test_crash.py::"
+RUNNING = "tests/bulk/run/test_making.py::"
+LEDGER = "tests/bulk/ledger/test_ledger.py::"
+OPENING = "tests/bulk/ledger/test_opening.py::"
+CRASH = "tests/bulk/run/test_crash.py::"
 SAVING = "tests/transport/test_saving.py::"
 PLACE = SAVING + "test_a_place_that_cannot_be_is_refused_in_words"
-INTERRUPTS = "tests/bulk/test_interrupts.py::"
+INTERRUPTS = "tests/bulk/run/test_interrupts.py::"
 PROCESSES = "tests/test_processes.py::"
 HERE = "tests/faults/test_disk_and_process.py::"
 
@@ -58,7 +58,7 @@ ROWS = [
         "LedgerError with the result's address",
         "spent",
         "1",
-        "tests/bulk/test_paying.py::test_a_result_that_cannot_be_written_down_is_said",
+        "tests/bulk/calls/test_paying.py::test_a_result_that_cannot_be_written_down_is_said",
     ),
     Row(
         "disk full on a picture",
@@ -240,7 +240,7 @@ ROWS = [
         "written down all the same",
         "spent",
         "1",
-        "tests/bulk/test_writing.py::test_a_closed_loop_breaks_nothing",
+        "tests/bulk/ledger/test_writing.py::test_a_closed_loop_breaks_nothing",
     ),
     Row(
         "exit without aclose()",

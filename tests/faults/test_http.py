@@ -184,13 +184,13 @@ ROWS: list[Case | Row] = [
         "all slots pause together, none fails",
         "spent",
         "1 a cell",
-        "tests/bulk/test_runner.py::test_a_busy_service_is_waited_for[429]",
+        "tests/bulk/run/test_runner.py::test_a_busy_service_is_waited_for[429]",
     ),
     Row(
         "503 in a grid",
         "all slots pause together, none fails",
         "spent",
         "1 a cell",
-        "tests/bulk/test_runner.py::test_a_busy_service_is_waited_for[503]",
+        "tests/bulk/run/test_runner.py::test_a_busy_service_is_waited_for[503]",
     ),
 ]

@@ -17,7 +17,7 @@ READING = "tests/transport/test_reading.py"
 REFUSED = READING + "::test_what_cannot_be_sent_is_refused_with_its_absolute_path"
 CALL = "tests/test_client.py::test_bad_input_is_refused_before_a_byte_leaves"
 FORMS = "tests/protocol/test_images.py::test_what_no_picture_can_come_from_is_refused_in_words"
-PLANNING = "tests/bulk/test_planning.py"
+PLANNING = "tests/bulk/run/test_planning.py"
 HERE = "tests/faults/test_images.py::"
 GRID = f"{HERE}test_a_grid_is_refused_before_anything_is_sent"
 

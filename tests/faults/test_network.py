@@ -66,7 +66,7 @@ BEFORE = [
         "stopped at once, the cells stay open",
         "not spent",
         "0",
-        "tests/bulk/test_runner.py::test_a_wrong_origin_stops_the_run_at_once",
+        "tests/bulk/run/test_runner.py::test_a_wrong_origin_stops_the_run_at_once",
     ),
     Row(
         "unknown host", "NotSent", "not spent", "0", f"{SENDING}::test_an_unknown_host_is_not_sent"

@@ -13,7 +13,7 @@ from tests.faults.cases import Row
 from tests.faults.rules import Client, healthy
 
 CALL = "tests/test_client.py::"
-POOL = "tests/bulk/test_pool.py::"
+POOL = "tests/bulk/calls/test_pool.py::"
 HERE = "tests/faults/test_user.py::"
 
 ROWS = [
@@ -43,7 +43,7 @@ ROWS = [
         "the next one who asks gets the result",
         "spent",
         "1",
-        "tests/bulk/test_calls.py::test_a_cancelled_callers_result_is_there_for_the_next_one",
+        "tests/bulk/calls/test_calls.py::test_a_cancelled_callers_result_is_there_for_the_next_one",
     ),
     Row(
         "cancel between two attempts",
@@ -71,7 +71,7 @@ ROWS = [
         "settled before aclose() returns",
         "spent",
         "1 a cell",
-        "tests/bulk/test_interrupts.py::test_a_cancelled_run_settles_what_is_on_the_wire",
+        "tests/bulk/run/test_interrupts.py::test_a_cancelled_run_settles_what_is_on_the_wire",
     ),
     Row(
         "wait_for",

@@ -12,7 +12,7 @@ from changeclothes_async.sandbox import Picture, Sandbox, studio, tiny
 from changeclothes_async.sandbox.checks import ChangeByPrompt
 
 drawing = pytest.importorskip(
-    "changeclothes_async.sandbox.drawing", reason="needs the extra `pictures`"
+    "changeclothes_async.sandbox.drawing.examples", reason="needs the extra `pictures`"
 )
 
 Post = Callable[..., Awaitable[Any]]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from changeclothes_async import client as clients
 from changeclothes_async import errors
-from changeclothes_async.bulk.grid import Grid
+from changeclothes_async.bulk.work.grid import Grid
 from changeclothes_async.protocol import images, multipart
 from changeclothes_async.transport import preparing
 from tests import peers

@@ -16,9 +16,10 @@ from changeclothes_async.bulk.cluster import messages
 from changeclothes_async.bulk.cluster.agent import Agent
 from changeclothes_async.bulk.cluster.engine import Engine
 from changeclothes_async.bulk.cluster.worker import ask_agent
-from changeclothes_async.transport import places, sending
+from changeclothes_async.protocol import answers
+from changeclothes_async.transport import places
 
-Late: TypeAlias = Callable[[sending.Outcome], None]
+Late: TypeAlias = Callable[[answers.Outcome], None]
 Make: TypeAlias = Callable[[int, float], messages.Order]
 """Makes an order out of its number and the latest moment at which it may begin."""
 

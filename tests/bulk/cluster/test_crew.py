@@ -21,11 +21,13 @@ from changeclothes_async import (
     Unsure,
     errors,
 )
-from changeclothes_async.bulk import grid as grids
-from changeclothes_async.bulk import ledger, placing, runner
+from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.cluster import messages
 from changeclothes_async.bulk.cluster import worker as workers
 from changeclothes_async.bulk.cluster.crew import Crew
+from changeclothes_async.bulk.ledger import ledger
+from changeclothes_async.bulk.run import runner
+from changeclothes_async.bulk.work import grid as grids
 from changeclothes_async.protocol import multipart
 from changeclothes_async.transport import uploads
 from tests import peers, samples

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from changeclothes_async.bulk.ledger import Ledger
-from changeclothes_async.bulk.states import State
+from changeclothes_async.bulk.ledger.ledger import Ledger
+from changeclothes_async.bulk.ledger.states import State
 from tests import peers
 from tests.bulk import service
 from tests.bulk.cluster.processes import Processes, ended, processes, until

@@ -1,0 +1,265 @@
+"""The story of one call: pictures read, a body framed, sent as often as is safe, written down.
+
+The same story with and without a ledger, for one call and for each cell of a grid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from changeclothes_async import errors, settings
+from changeclothes_async.bulk.calls import hearing
+from changeclothes_async.protocol import images, multipart, requests
+
+if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
+    from changeclothes_async.bulk.calls import paying
+    from changeclothes_async.bulk.progress import progress
+    from changeclothes_async.transport import flights, reading, sending, session
+    from changeclothes_async.transport.sender import Sender
+
+Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
+Carrier = Callable[["paying.Page", "requests.Job", Ready, Sequence[bytes]], "sending.Post"]
+"""Gives what carries a job's attempts to the wire, for its pictures and their digests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A client's calls at this moment: under way, waiting for a slot, and ended so far.
+
+    `failed` counts attempts that ended in any error, `unsure` those of them that may have been
+    paid without an answer; `limit` is below `max_concurrency` after the service asked for less.
+    """
+
+    in_flight: int = 0
+    waiting: int = 0
+    limit: int = 0
+    sent: int = 0
+    retried: int = 0
+    paid: int = 0
+    failed: int = 0
+    unsure: int = 0
+
+
+class Caller:
+    """Makes calls in whatever event loop it is used, with one sender for each."""
+
+    def __init__(
+        self,
+        options: settings.Settings,
+        given: Any = None,
+        book: str | os.PathLike[str] | None = None,
+        on_event: progress.OnEvent | None = None,
+    ) -> None:
+        self._options = options
+        self._book = book
+        self._opening: asyncio.Future[paying.Payments] | None = None
+        self._given = given
+        self.listener = hearing.Listener(on_event)
+        self._senders: dict[asyncio.AbstractEventLoop, Sender] = {}
+        self._readers: dict[int | None, reading.Reader] = {}
+        self._aborting: asyncio.Future[None] | None = None
+        self._closed = False
+
+    def reader(self, options: settings.Settings) -> reading.Reader:
+        """Give what pictures are read with: one for each way of preparing them."""
+        if options.edge not in self._readers:
+            from changeclothes_async.transport import reading
+
+            self._readers[options.edge] = reading.Reader(options.edge)
+        return self._readers[options.edge]
+
+    async def sender(self) -> Sender:
+        """Give the running loop's sender, made at its first call."""
+        if self._closed:
+            raise errors.ClientClosed("This client was closed.")
+        loop = asyncio.get_running_loop()
+        return self._senders.get(loop) or await self._made(loop)
+
+    def downloads(self) -> session.Downloads | None:
+        """Give the running loop's downloads; None where the client has none here any more."""
+        sender = self._senders.get(asyncio.get_running_loop())
+        return sender.downloads if sender and not self._closed else None
+
+    async def ready(self, job: requests.Job, options: settings.Settings) -> Ready:
+        """Read a job's pictures. Raises NotAnImage."""
+        reader = self.reader(options)
+        return [(name, await reader.ready(image)) for name, image in job.pictures()]
+
+    async def make(self, job: requests.Job, options: settings.Settings) -> paying.Paid:
+        """Make a call, through the client's ledger where it has one: the result, the attempts.
+
+        Raises TooManyWaiting at once where the queue is full.
+        """
+        with self.listener.call(job.kind) as name:
+            limits = (await self.sender()).limits
+            limits.admit()
+            if self._book is None:
+                return await self._unwritten(job, options, name)
+            payments = await self._payments(self._book)
+            return await self.pay(
+                job,
+                options,
+                payments,
+                # What was paid before needs no slot, but where one is free it may take it.
+                look=not limits.is_free(),
+                watched=lambda page: self.listener.journal(name, page),
+                called=name,
+            )
+
+    async def _unwritten(
+        self, job: requests.Job, options: settings.Settings, name: str
+    ) -> paying.Paid:
+        from changeclothes_async.transport import flights, logs
+
+        async def framed() -> multipart.Body:
+            return multipart.body(job.texts(), await self.ready(job, options))
+
+        flight: flights.Flight[paying.Paid] = flights.Flight(partial(logs.left, name))
+        journal = self.listener.journal(name, None)
+        return await flight.begin(
+            self._sent(flight, job.endpoint, framed, options, journal, name)
+        ).joined()
+
+    async def pay(
+        self,
+        job: requests.Job,
+        options: settings.Settings,
+        payments: paying.Payments,
+        *,
+        name: str = "",
+        again: paying.Again | None = None,
+        look: bool = True,
+        expected: bytes | None = None,
+        watched: Callable[[paying.Page], sending.Journal] | None = None,
+        called: str = "",
+        carrier: Carrier | None = None,
+    ) -> paying.Paid:
+        """Make a call through a ledger: what was paid before is given again, not paid again.
+
+        `name` is its cell's in the ledger, `called` what the log calls it. With a `carrier` its
+        attempts do not go over this process's own session.
+        Raises NotAnImage where the pictures are not those of the `expected` identity any more.
+        """
+        pictures = await self.ready(job, options)
+        reader = self.reader(options)
+        digests = [await reader.digest(picture) for _, picture in pictures]
+        identity = requests.identity(job, digests)
+        if expected not in {None, identity}:
+            raise errors.NotAnImage(
+                f"A picture of {name} changed after the run had begun.",
+                next_step="Leave the pictures alone while a run is going, and run it again.",
+            )
+
+        async def framed() -> multipart.Body:
+            return multipart.body(job.texts(), pictures)
+
+        async def send(page: paying.Page) -> paying.Paid:
+            journal = watched(page) if watched else page
+            post = carrier(page, job, pictures, digests) if carrier else None
+            return await self._sent(
+                page.flight, job.endpoint, framed, options, journal, called, post
+            )
+
+        wishes = {"again": again} if again else {}
+        return await payments.pay(identity, job.endpoint, send, name=name, look=look, **wishes)
+
+    def check_can_travel(self, options: settings.Settings) -> None:
+        """Raise InvalidInput for what belongs to this process, when others shall make its calls."""
+        own = {
+            "session": self._given is not None,
+            "ssl": options.ssl is not True,
+            "trace_configs": bool(options.trace_configs),
+        }
+        if names := ", ".join(f"{name}=" for name, is_set in own.items() if is_set):
+            raise errors.InvalidInput(
+                f"{names} cannot be sent to a cluster's workers.",
+                next_step="Leave it out for this run; a certificate of your own goes into "
+                "SSL_CERT_FILE where the workers start.",
+            )
+
+    async def _payments(self, path: str | os.PathLike[str]) -> paying.Payments:
+        """Give the client's ledger, opened by whoever needs it first."""
+        from changeclothes_async.bulk.calls import paying
+
+        if self._opening is None or _is_lost(self._opening):
+            self._opening = asyncio.ensure_future(paying.opened(path))
+        opening = self._opening
+        return opening.result() if opening.done() else await asyncio.shield(opening)
+
+    async def _sent(
+        self,
+        flight: flights.Flight[Any],
+        path: str,
+        framed: Any,
+        options: settings.Settings,
+        journal: sending.Journal | None,
+        name: str,
+        post: sending.Post | None = None,
+    ) -> paying.Paid:
+        from changeclothes_async.transport import sending
+
+        call = sending.Call(await self.sender(), flight, path, framed, options, journal, name, post)
+        return await call.made(), call.attempts
+
+    def stats(self) -> Stats:
+        """Count over all loops the client was used in."""
+        senders = self._senders.values()
+        return Stats(
+            in_flight=sum(sender.limits.in_flight for sender in senders),
+            waiting=sum(sender.limits.waiting for sender in senders),
+            limit=sum(sender.limits.allowed for sender in senders) or self._options.max_concurrency,
+            sent=sum(sender.counts.sent for sender in senders),
+            retried=sum(sender.counts.retried for sender in senders),
+            paid=sum(sender.counts.paid for sender in senders),
+            failed=sum(sender.counts.failed for sender in senders),
+            unsure=sum(sender.counts.unsure for sender in senders),
+        )
+
+    def abort(self) -> None:
+        """Stop this loop's attempts now; `aborted` waits for their ends."""
+        if sender := self._senders.get(asyncio.get_running_loop()):
+            self._aborting = asyncio.ensure_future(sender.abort())
+
+    async def aborted(self) -> None:
+        """Wait for what `abort` began."""
+        if self._aborting:
+            await self._aborting
+
+    def adopt(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Do `work` when the attempts under way in this loop have ended.
+
+        Gives the task where there are none, and it is worth waiting for.
+        """
+        sender = self._senders[asyncio.get_running_loop()]
+        idle = not sender.attempts
+        task = sender.adopt(work)
+        return task if idle else None
+
+    async def close(self) -> None:
+        """Let the calls under way in this loop arrive, then close; nothing can be called after."""
+        self._closed = True
+        if sender := self._senders.get(asyncio.get_running_loop()):
+            await sender.close()
+        if self._opening and not _is_lost(self._opening):
+            await (await self._opening).close()
+
+    async def _made(self, loop: asyncio.AbstractEventLoop) -> Sender:
+        from changeclothes_async.transport.sender import Sender
+
+        for old in [known for known in self._senders if known.is_closed()]:
+            del self._senders[old]
+        sender = self._senders[loop] = Sender(self._options, self._given)
+        await sender.open()
+        return sender
+
+
+def _is_lost(opening: asyncio.Future[Any]) -> bool:
+    """Tell whether it failed, or its loop ended first; what it opened closes itself then."""
+    if not opening.done():
+        return opening.get_loop().is_closed()
+    return opening.cancelled() or opening.exception() is not None

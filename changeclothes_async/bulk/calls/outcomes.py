@@ -1,0 +1,72 @@
+"""How an attempt ended, as the ledger keeps it: an event and facts, and back again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.ledger import records, states
+from changeclothes_async.protocol import answers
+
+_LARGEST_KEPT = 2**20
+
+
+def event_of(outcome: answers.Outcome) -> states.Event:
+    """Tell which event of the table an attempt's end is."""
+    if isinstance(outcome, answers.Made):
+        return states.Event.PAY
+    if isinstance(outcome, errors.Unsure):
+        return states.Event.LOSE
+    if isinstance(outcome, errors.Damaged):
+        return states.Event.DAMAGE
+    refused_for_good = isinstance(outcome, errors.Refused) and outcome.final
+    if isinstance(outcome, errors.ServiceFailed | errors.JobError) or refused_for_good:
+        return states.Event.FAIL
+    return states.Event.GIVE_BACK
+
+
+def facts_of(outcome: answers.Outcome) -> records.Facts:
+    """Give what the ledger keeps of an attempt's end; enough to give it again."""
+    if isinstance(outcome, answers.Made):
+        return records.Facts(
+            http_status=outcome.raw.status, body=outcome.raw.body, code=200, money="spent"
+        )
+    return records.Facts(
+        http_status=outcome.http_status,
+        body=outcome.raw.body[:_LARGEST_KEPT] if outcome.raw else b"",
+        code=outcome.code,
+        msg=outcome.msg,
+        error=type(outcome).__name__,
+        message=outcome.message,
+        money=outcome.money,
+        elapsed=outcome.elapsed,
+    )
+
+
+def outcome_of(entry: records.Entry) -> answers.Outcome:
+    """Give again what a job ended with, out of its entry: a result, or an error."""
+    facts = entry.facts
+    if entry.state is states.State.CLAIMED or facts is None:
+        return refused(entry)
+    raw = answers.Raw(facts.http_status or 0, {}, facts.body) if facts.body else None
+    if raw and entry.state in {states.State.PAID, states.State.SAVED}:
+        return answers.decode(replace(raw, status=200))
+    kind = getattr(errors, facts.error or "", errors.Unsure)
+    error: errors.ChangeClothesError = kind(
+        facts.message or "",
+        code=facts.code,
+        msg=facts.msg,
+        http_status=facts.http_status,
+        attempts=entry.attempts,
+        elapsed=facts.elapsed,
+        raw=raw,
+    )
+    return error
+
+
+def refused(entry: records.Entry) -> errors.LedgerBusy:
+    """Give the error that says what stands against a claim."""
+    return errors.LedgerBusy(
+        f"The ledger does not allow this call: the job is {entry.state.value}.",
+        next_step="Look at it with `changeclothes ledger`, or wait until the other call has ended.",
+    )

@@ -1,0 +1,163 @@
+"""A call through the ledger: claimed before the first byte, settled once its end is understood.
+
+Equal calls in flight are one call: whoever asks second waits for the first one's result. The
+call itself belongs to nobody in particular; it is given up only when all who asked have left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+from changeclothes_async import errors
+from changeclothes_async.bulk import placing
+from changeclothes_async.bulk.calls import outcomes
+from changeclothes_async.bulk.ledger import ledger, states
+from changeclothes_async.protocol import answers
+from changeclothes_async.transport import flights
+
+_log = logging.getLogger("changeclothes_async")
+
+Paid: TypeAlias = tuple[answers.Made, int]
+Again: TypeAlias = Callable[[ledger.Entry], bool]
+Send: TypeAlias = Callable[["Page"], Awaitable[Paid]]
+
+_UNKNOWN = {states.State.OPEN, states.State.CLAIMED}
+"""Of these the claim finds out more: one that nobody received is just being given back."""
+_GIVEN = {states.State.PAID, states.State.SAVED}
+
+
+def _failed(entry: ledger.Entry) -> bool:
+    return entry.state is states.State.FAILED
+
+
+class Payments:
+    """Makes calls through one ledger, each job at most once at a time."""
+
+    def __init__(self, book: ledger.Ledger) -> None:
+        self._book = book
+        self._under_way: dict[bytes, flights.Flight[Paid]] = {}
+
+    async def pay(
+        self,
+        identity: bytes,
+        endpoint: str,
+        send: Send,
+        *,
+        name: str = "",
+        again: Again = _failed,
+        look: bool = True,
+    ) -> Paid:
+        """Give what was paid for this job before, or make the call, or join one under way.
+
+        A job that ended without a result raises what it ended with, unless `again` says that this
+        end is no reason not to send it; for an unsure one only a person can say so. Without `look`
+        the claim finds out what is known: cheaper, where a slot is free for it.
+        """
+        flight = self._under_way.get(identity)
+        if flight is None or flight.loop is not asyncio.get_running_loop():
+            flight = self._under_way[identity] = flights.Flight(partial(self._left, identity))
+            page = Page(self._book, flight, identity, endpoint, name)
+            flight.begin(self._paid(page, send, again, look))
+        try:
+            return await flight.joined()
+        finally:
+            if flight.is_over:
+                self._forget(identity, flight.task)
+
+    def _left(self, identity: bytes, task: asyncio.Task[Paid]) -> None:
+        task.add_done_callback(partial(self._forget, identity))
+
+    def _forget(self, identity: bytes, task: asyncio.Task[Paid]) -> None:
+        if identity in self._under_way and self._under_way[identity].task is task:
+            del self._under_way[identity]
+
+    async def _paid(self, page: Page, send: Send, again: Again, look: bool) -> Paid:
+        entry = (await self._book.entries([page.identity])).get(page.identity) if look else None
+        if entry and entry.state not in _UNKNOWN:
+            if entry.state in _GIVEN or not again(entry):
+                return _given(entry)
+            page.event = states.Event.RESEND
+        try:
+            return await send(page)
+        except errors.LedgerBusy:
+            if page.stands is None:
+                raise
+        return _given(page.stands)
+
+    async def close(self) -> None:
+        """Close the ledger."""
+        await self._book.close()
+
+
+async def opened(path: str | os.PathLike[str]) -> Payments:
+    """Open a ledger to pay through."""
+    return Payments(await ledger.Ledger.open(placing.named(path)))
+
+
+@dataclass
+class Page:
+    """The ledger's page of one job: its attempts, each claimed and settled."""
+
+    book: ledger.Ledger
+    flight: flights.Flight[Paid]
+    identity: bytes
+    endpoint: str
+    name: str
+    event: states.Event = states.Event.CLAIM
+    stands: ledger.Entry | None = None
+    """What the ledger answered instead of a claim."""
+    claimed: ledger.Claim | None = None
+    """The latest attempt's claim, also when it is settled: its end may be heard of again."""
+    _claim: ledger.Claim | None = None
+
+    async def claim(self, attempt: int) -> None:
+        """Write the claim down; raises what stands against it."""
+        del attempt  # the ledger counts over all runs
+        granted = await self.book.claim(
+            self.identity, endpoint=self.endpoint, name=self.name, event=self.event
+        )
+        if isinstance(granted, ledger.Entry):
+            self.stands = granted
+            raise outcomes.refused(granted)
+        self._claim = self.claimed = granted
+
+    def sent(self, size: int, whole: bool) -> None:
+        """Write nothing: what was handed over is known by how the attempt ends."""
+
+    async def settle(self, outcome: answers.Outcome) -> None:
+        """Write the end of the attempt down; a paid result is never lost to a full disk."""
+        if self._claim is None:
+            return  # stopped while it was claimed: the ledger gives back what nobody received
+        try:
+            await self.book.settle(
+                self._claim, outcomes.event_of(outcome), outcomes.facts_of(outcome)
+            )
+        except errors.LedgerError as error:
+            if not isinstance(outcome, answers.Made):
+                raise
+            words = f"{error.message} The paid result is at {outcome.result_img_url}."
+            _log.error("%s", words)  # perhaps nobody waits for it any more
+            lost = errors.LedgerError(
+                words,
+                money="spent",
+                raw=outcome.raw,
+                next_step="Note the result's address; mend the disk before you go on.",
+            )
+        else:
+            return
+        finally:
+            self._claim = None
+        raise lost
+
+
+def _given(entry: ledger.Entry) -> Paid:
+    known = outcomes.outcome_of(entry)
+    if isinstance(known, answers.Made):
+        return known, entry.attempts
+    raise known

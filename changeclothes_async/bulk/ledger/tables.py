@@ -1,0 +1,266 @@
+"""The ledger's tables, and each thing that is said to them, as functions of a connection.
+
+A function here either refuses before it has written anything or does all of its work, since
+many of them share one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple
+from itertools import islice
+from typing import Any, TypeVar
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.ledger import states
+from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, Picture
+from changeclothes_async.bulk.ledger.states import Event, State
+
+T = TypeVar("T")
+
+VERSION = 1
+APPLICATION = 0x43434C47  # "CCLG", by which a ledger is told from any other SQLite file
+
+# Not STRICT: SQLite before 3.37 (RHEL 9, Debian 11) cannot even read such a table.
+SCHEMA = f"""
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+CREATE TABLE calls (
+    id INTEGER PRIMARY KEY,
+    identity BLOB NOT NULL UNIQUE,
+    endpoint TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    claimed_at REAL NOT NULL,
+    told INTEGER REFERENCES attempts (id)
+);
+CREATE INDEX calls_by_state ON calls (state);
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY,
+    call INTEGER NOT NULL REFERENCES calls (id),
+    attempt INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    event TEXT NOT NULL,
+    http_status INTEGER,
+    body BLOB,
+    code INTEGER,
+    msg TEXT,
+    error TEXT,
+    message TEXT,
+    money TEXT,
+    elapsed REAL
+);
+CREATE INDEX attempts_by_call ON attempts (call);
+CREATE TABLE pictures (
+    name TEXT PRIMARY KEY,
+    identity BLOB NOT NULL,
+    file TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    digest BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+_FACTS = "http_status, body, code, msg, error, message, money, elapsed"
+_ATTEMPT = f"call, attempt, started_at, ended_at, event, {_FACTS}"
+_CALL = "calls.id, identity, endpoint, name, state, attempts, claimed_at, ended_at"
+_ENTRY = f"SELECT {_CALL}, {_FACTS} FROM calls LEFT JOIN attempts ON attempts.id = told"  # noqa: S608 (constants)
+_FIND = "SELECT state, attempts FROM calls WHERE identity = ?"
+_LINE = "SELECT id, ?,?,?,?,?,?,?,?,?,?,?,? FROM calls WHERE identity = ?"
+_RECORD = f"INSERT INTO attempts ({_ATTEMPT}) {_LINE}"
+_MOVE = "UPDATE calls SET state = ?, told = coalesce(?, told) WHERE identity = ?"
+_MOVE_HELD = f"{_MOVE} AND state = 'claimed' AND attempts = ?"
+_LARGEST = 2**63 - 1
+_AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
+
+
+def claim(
+    db: sqlite3.Connection, identity: bytes, endpoint: str, name: str, event: Event, now: float
+) -> Claim | Entry:
+    """Give the permission to pay, or the entry that stands against it."""
+    new = db.execute(
+        "INSERT INTO calls (identity, endpoint, name, state, attempts, claimed_at)"
+        " VALUES (?, ?, ?, 'claimed', 1, ?) ON CONFLICT (identity) DO NOTHING",
+        (identity, endpoint, name, now),
+    )
+    if new.rowcount:
+        return Claim(identity, 1, State.OPEN, now)
+    state, attempts = _find(db, identity)
+    if states.TRANSITIONS.get((state, event)) is not State.CLAIMED:
+        return next(_entries(db, "WHERE identity = ?", (identity,)))[1]
+    db.execute(
+        "UPDATE calls SET state = 'claimed', name = ?, attempts = ?, claimed_at = ?"
+        " WHERE identity = ?",
+        (name, attempts + 1, now, identity),
+    )
+    return Claim(identity, attempts + 1, state, now)
+
+
+def settle(db: sqlite3.Connection, held: Claim, event: Event, facts: Facts, now: float) -> State:
+    """Record how an attempt ended; its facts become the entry's when they moved the job."""
+    # Nearly always the attempt is the one that the job is claimed for, which need not be read.
+    reached = states.settled(State.CLAIMED, event, before=held.before, latest=True)
+    line = (held.attempt, held.claimed_at, now, event.value, *_stored(facts), held.identity)
+    record = db.execute(_RECORD, line)
+    if not record.rowcount:
+        raise _unknown(held.identity)
+    # A job that is as its claim found it keeps the facts that made it so.
+    undone = event is Event.GIVE_BACK and held.before is not State.OPEN
+    told = None if undone else record.lastrowid
+    if db.execute(_MOVE_HELD, (reached.value, told, held.identity, held.attempt)).rowcount:
+        return reached
+    state, attempts = _find(db, held.identity)
+    reached = states.settled(state, event, before=held.before, latest=held.attempt == attempts)
+    if reached is not state:
+        db.execute(_MOVE, (reached.value, told, held.identity))
+    return reached
+
+
+def save(db: sqlite3.Connection, name: str, picture: Picture) -> None:
+    """Make the job saved, its picture's file known under `name`."""
+    _step(db, picture.identity, Event.SAVE)
+    db.execute(
+        "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
+        (name, *astuple(picture)),
+    )
+
+
+def miss(db: sqlite3.Connection, name: str, identity: bytes) -> None:
+    """Make the job paid and no longer saved, its picture under `name` forgotten."""
+    _step(db, identity, Event.MISS)
+    db.execute("DELETE FROM pictures WHERE name = ? AND identity = ?", (name, identity))
+
+
+def abandon(db: sqlite3.Connection, now: float) -> None:
+    """Make every claimed job unsure; for when whoever claimed them is known to be dead."""
+    lost = Facts(
+        error="Unsure",
+        message="The program ended before this call's answer was written down.",
+        money="maybe spent",
+    )
+    held = db.execute(
+        "SELECT identity, attempts, claimed_at FROM calls WHERE state = 'claimed'"
+    ).fetchall()
+    for identity, attempt, started_at in held:
+        line = (attempt, started_at, now, Event.LOSE.value, *_stored(lost), identity)
+        told = db.execute(_RECORD, line).lastrowid
+        db.execute(_MOVE, (State.UNSURE.value, told, identity))
+
+
+def remember(db: sqlite3.Connection, key: str, value: str) -> None:
+    """Keep `value` under `key`."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def recall(db: sqlite3.Connection, key: str) -> str | None:
+    """Return what was kept under `key`."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return row and str(row[0])
+
+
+def entries(db: sqlite3.Connection, identities: Sequence[bytes]) -> dict[bytes, Entry]:
+    """Look up the entries of those identities that are known."""
+    found = (
+        entry
+        for some in _batches(identities)
+        for _, entry in _entries(db, f"WHERE identity IN ({_marks(some)})", some)
+    )
+    return {entry.identity: entry for entry in found}
+
+
+def page(db: sqlite3.Connection, wanted: Sequence[State], last: int) -> list[tuple[int, Entry]]:
+    """Read the next entries after row `last`, by age, each with its row."""
+    among = f"AND state IN ({_marks(wanted)})" if wanted else ""
+    rest = f"WHERE calls.id > ? {among} ORDER BY calls.id LIMIT {_AT_ONCE}"
+    return list(_entries(db, rest, (last, *wanted)))
+
+
+def attempts(db: sqlite3.Connection, identity: bytes) -> list[Attempt]:
+    """Read the audit of one job, in the order in which outcomes were told."""
+    rows = db.execute(
+        f"SELECT {_ATTEMPT} FROM attempts JOIN calls ON calls.id = call"  # noqa: S608 (constants)
+        " WHERE identity = ? ORDER BY attempts.id",
+        (identity,),
+    )
+    return [Attempt(row[1], row[2], row[3], Event(row[4]), Facts(*row[5:])) for row in rows]
+
+
+def pictures(db: sqlite3.Connection, names: Sequence[str]) -> dict[str, Picture]:
+    """Look up the pictures of those names that are known."""
+    found: dict[str, Picture] = {}
+    for some in _batches(names):
+        rows = db.execute(f"SELECT * FROM pictures WHERE name IN ({_marks(some)})", some)  # noqa: S608 (question marks)
+        found.update((row[0], Picture(*row[1:])) for row in rows)
+    return found
+
+
+def counts(db: sqlite3.Connection) -> dict[State, int]:
+    """Count the jobs at each state, all states named."""
+    known = dict(db.execute("SELECT state, count(*) FROM calls GROUP BY state").fetchall())
+    return {state: known.get(state, 0) for state in State}
+
+
+def _find(db: sqlite3.Connection, identity: bytes) -> tuple[State, int]:
+    row = db.execute(_FIND, (identity,)).fetchone()
+    if row is None:
+        raise _unknown(identity)
+    return State(row[0]), row[1]
+
+
+def _unknown(identity: bytes) -> errors.LedgerError:
+    return errors.LedgerError(
+        f"The ledger knows no job {identity.hex()}.",
+        next_step="Claim a job before anything else is told of it; nothing was changed.",
+    )
+
+
+def _step(db: sqlite3.Connection, identity: bytes, event: Event) -> None:
+    state, _ = _find(db, identity)
+    reached = states.after(state, event)
+    if reached is not state:
+        db.execute(_MOVE, (reached.value, None, identity))
+
+
+def _entries(
+    db: sqlite3.Connection, rest: str, values: Sequence[Any]
+) -> Iterator[tuple[int, Entry]]:
+    for row in db.execute(f"{_ENTRY} {rest}", values):
+        call, identity, endpoint, name, state, attempts, claimed_at, settled_at, *facts = row
+        told = None if settled_at is None else Facts(*facts)
+        yield (
+            call,
+            Entry(identity, endpoint, name, State(state), attempts, claimed_at, settled_at, told),
+        )
+
+
+def _stored(facts: Facts) -> tuple[Any, ...]:
+    """Turn facts into what SQLite can hold: no answer is too strange to be written down."""
+    code = facts.code
+    return (
+        facts.http_status,
+        facts.body,
+        code if code is None or -_LARGEST <= code <= _LARGEST else None,
+        _text(facts.msg),
+        facts.error,
+        _text(facts.message),
+        facts.money,
+        facts.elapsed,
+    )
+
+
+def _text(words: str | None) -> str | None:
+    # Lone surrogates, which JSON can spell and UTF-8 cannot.
+    return words and words.encode("utf-8", "backslashreplace").decode()
+
+
+def _batches(values: Sequence[T]) -> Iterable[list[T]]:
+    rest = iter(values)
+    return iter(lambda: list(islice(rest, _AT_ONCE)), [])
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))

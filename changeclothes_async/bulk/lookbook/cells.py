@@ -1,0 +1,146 @@
+"""What one place of a grid came to, and the heads of its rows and columns: plain, frozen data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.transport.places import Spot
+
+KINDS: dict[str, tuple[State, ...]] = {
+    "saved": (State.SAVED,),
+    "failed": (State.FAILED, State.DAMAGED),
+    "unsure": (State.UNSURE,),
+    "open": (State.OPEN, State.CLAIMED, State.PAID),
+}
+"""The four things that people ask about, and the states behind each."""
+
+_KIND = {state: kind for kind, states in KINDS.items() for state in states}
+_WORDS = {
+    State.OPEN: "not sent",
+    State.CLAIMED: "in flight",
+    State.PAID: "paid, not fetched",
+    State.SAVED: "picture missing",
+    State.FAILED: "failed",
+    State.UNSURE: "unsure",
+    State.DAMAGED: "answer damaged",
+}
+FIELDS = (
+    *("model", "garment", "name", "state", "path", "mask", "result_img_url", "mask_img_url"),
+    *("seed", "attempts", "money", "error", "code", "message", "next_step"),
+)
+"""The columns of a table of cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A model, a garment, or a prompt (`text`); `url` where its picture is only an address."""
+
+    name: str
+    picture: Path | None = None
+    url: str | None = None
+    text: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What stands for it where there is no picture to show."""
+        return self.text or (self.url and urlsplit(self.url).hostname) or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one job came to.
+
+    `path` and `mask` are the saved pictures, each None where there is none: a `Path`, or, at a
+    place such as `s3://bucket/lookbook`, a `UPath`, which is used like one. `error` is the last
+    one, `attempts` counts the requests that were started, `money` is an error's `money`.
+    """
+
+    model: str
+    garment: str
+    name: str
+    state: State
+    path: Spot | None
+    mask: Spot | None
+    error: errors.ChangeClothesError | None
+    result_img_url: str | None
+    mask_img_url: str | None
+    seed: int | None
+    attempts: int
+    money: str
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`: saved, failed, unsure or open."""
+        return _KIND[self.state]
+
+    @property
+    def words(self) -> str:
+        """Why there is no picture, in two or three words."""
+        if self.state is State.FAILED and self.error:
+            return re.sub(r"(?<!^)(?=[A-Z])", " ", type(self.error).__name__).lower()
+        return _WORDS[self.state]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as texts and numbers, ready for JSON or a table; None for what is not there."""
+        error = self.error
+        values = (
+            *(self.model, self.garment, self.name, self.state.value),
+            *(str(path) if path else None for path in (self.path, self.mask)),
+            *(self.result_img_url, self.mask_img_url, self.seed, self.attempts, self.money),
+            type(error).__name__ if error else None,
+            *((error.code, error.message, error.next_step) if error else (None, None, None)),
+        )
+        return dict(zip(FIELDS, values, strict=True))
+
+
+class Cells(Protocol):
+    """All places of a grid, read when they are asked for; a batch of jobs has one column.
+
+    `rows` are the models, or a batch's jobs; `columns` the garments or prompts.
+    """
+
+    rows: Sequence[Head]
+    columns: Sequence[Head]
+
+    def at(self, row: int, column: int) -> Cell:
+        """Give one cell."""
+        ...
+
+    def __iter__(self) -> Iterator[Cell]:
+        """Walk over all cells, row by row."""
+        ...
+
+    def having(self, *states: State) -> Iterator[Cell]:
+        """Walk over the cells at these states, row by row."""
+        ...
+
+
+def by_kind(counts: Mapping[State, int]) -> dict[str, int]:
+    """Add up a count of states to a count of `KINDS`."""
+    return {kind: sum(counts.get(state, 0) for state in KINDS[kind]) for kind in KINDS}
+
+
+def tally(counts: Mapping[State, int]) -> str:
+    """Say a count of states in words, such as "45 saved, 3 failed, 1 unsure"."""
+    said = [f"{count:,} {kind}" for kind, count in by_kind(counts).items() if count]
+    return ", ".join(said) or "nothing"
+
+
+def size(cells: Cells) -> str:
+    """Say how large the grid is, such as "6 models × 9 garments"."""
+    rows, columns = len(cells.rows), len(cells.columns)
+    if columns == 1:
+        return _many(rows, "job")
+    across = "prompt" if all(head.text is not None for head in cells.columns) else "garment"
+    return f"{_many(rows, 'model')} × {_many(columns, across)}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

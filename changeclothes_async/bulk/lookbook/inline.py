@@ -1,0 +1,35 @@
+"""A picture's file inside a page: as a small data URI with Pillow, or as it is without."""
+
+from __future__ import annotations
+
+import base64
+
+from changeclothes_async.protocol import images
+from changeclothes_async.transport.places import Spot
+
+
+def small(path: Spot, width: int, height: int) -> str | None:
+    """Give the picture, no larger than `width` x `height`, as a data URI.
+
+    None without Pillow, and for what is no picture.
+    """
+    try:
+        from changeclothes_async.bulk.lookbook import thumbs  # Pillow is an extra
+    except ImportError:
+        return None
+    image = thumbs.small(path, width, height)
+    return _uri("image/webp", thumbs.webp(image)) if image else None
+
+
+def whole(path: Spot, limit: int) -> str | None:
+    """Give the file itself as a data URI; None above `limit` bytes, and for what is no picture."""
+    try:
+        data = path.read_bytes() if path.stat().st_size <= limit else b""
+    except Exception:  # each store raises errors of its own kinds
+        return None
+    kind = images.kind(data[: images.HEAD])
+    return _uri(kind.mime, data) if kind else None
+
+
+def _uri(mime: str, data: bytes) -> str:
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,106 @@
+"""A run's cells as its ledger tells them, read when they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from changeclothes_async import errors
+from changeclothes_async.bulk import names, placing
+from changeclothes_async.bulk.calls import outcomes
+from changeclothes_async.bulk.ledger import opening, records, tables
+from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.bulk.lookbook import cells
+from changeclothes_async.bulk.work import grid
+from changeclothes_async.protocol import answers, images
+from changeclothes_async.transport.places import Spot
+
+_AT_ONCE = 256
+
+
+class LedgerCells:
+    """The cells of a work whose pictures' digests are known; see `cells.Cells`."""
+
+    def __init__(
+        self,
+        work: grid.Work,
+        identity: Callable[[int, int], bytes],
+        site: placing.Site,
+        problems: Mapping[str, errors.ChangeClothesError],
+    ) -> None:
+        self._work = work
+        self._identity = identity
+        self._site = site
+        self._problems = problems
+        self.rows: Sequence[cells.Head] = [_head(item) for item in work.rows]
+        self.columns: Sequence[cells.Head] = [_head(item) for item in work.columns]
+
+    def at(self, row: int, column: int) -> cells.Cell:
+        """Read one cell."""
+        return next(self._read(iter([(row, column)])))
+
+    def __iter__(self) -> Iterator[cells.Cell]:
+        return self._read(grid.walk(self._work))
+
+    def having(self, *states: State) -> Iterator[cells.Cell]:
+        """Read the cells that stand at one of the states."""
+        return (cell for cell in self if cell.state in states)
+
+    def _read(self, walk: Iterator[tuple[int, int]]) -> Iterator[cells.Cell]:
+        while some := list(islice(walk, _AT_ONCE)):
+            identities = [self._identity(*place) for place in some]
+            cell_names = [grid.cell_name(self._work, *place) for place in some]
+            # Opened for each page, so that a lookbook keeps no file open while nobody looks.
+            with opening.for_reading(self._site.ledger) as db:
+                entries = tables.entries(db, identities)
+                pictures = tables.pictures(db, [*cell_names, *map(names.mask, cell_names)])
+            for place, name, identity in zip(some, cell_names, identities, strict=True):
+                yield self._cell(place, name, entries.get(identity), pictures)
+
+    def _cell(
+        self,
+        place: tuple[int, int],
+        name: str,
+        entry: records.Entry | None,
+        pictures: Mapping[str, records.Picture],
+    ) -> cells.Cell:
+        outcome = outcomes.outcome_of(entry) if entry and entry.facts else None
+        made = outcome if isinstance(outcome, answers.Made) else None
+        error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
+        problem = self._problems.get(name)
+        path, shadow = (self._own(entry, pictures.get(each)) for each in (name, names.mask(name)))
+        state = entry.state if entry else State.OPEN
+        if state in {State.PAID, State.SAVED}:
+            # The same may be saved under another cell's name, and not yet under this one.
+            state = State.SAVED if path else State.PAID
+        if state is State.OPEN and problem is not None:
+            state = State.FAILED  # its picture could not even be sent
+        return cells.Cell(
+            model=self.rows[place[0]].name,
+            garment=self.columns[place[1]].name,
+            name=name,
+            state=state,
+            path=path,
+            mask=shadow,
+            error=problem or error,
+            result_img_url=made.result_img_url if made else None,
+            mask_img_url=made.mask_img_url if made else None,
+            seed=made.seed if made else None,
+            attempts=entry.attempts if entry else 0,
+            money="spent" if made else error.money if error else "not spent",
+        )
+
+    def _own(self, entry: records.Entry | None, picture: records.Picture | None) -> Spot | None:
+        same = entry and picture and picture.identity == entry.identity
+        return self._site.place.root / picture.file if picture and same else None
+
+
+def _head(item: grid.Item) -> cells.Head:
+    image = item.image
+    return cells.Head(
+        name=item.name,
+        picture=Path(image.path) if isinstance(image, images.File) else None,
+        url=image.url if isinstance(image, images.Link) else None,
+        text=item.prompt,
+    )

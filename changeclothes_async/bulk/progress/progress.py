@@ -1,0 +1,139 @@
+"""How a run is going: events as they happen, and snapshots counted from the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.ledger.states import State
+
+_RECENT = 64
+_EARLY = 1.0  # seconds in which a rate is chance
+_SHOWN = (State.SAVED, State.PAID, State.FAILED, State.UNSURE, State.DAMAGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to one cell.
+
+    `kind` is, of an attempt: "claimed" (written down), "sending" (`bytes` more are handed over),
+    "sent" (whole), "answered" (understood, not yet written down); of its cell: "paid" (written
+    down), "placed" (the picture is on the disk), "saved" (and that is written down), "failed",
+    "unsure", "given back" (not spent, and still to do), "waiting" (for the network or service).
+    A single call's `cell` is its number, such as "try_on-1", and "paid", "failed" or "unsure" its
+    end. `attempt` counts a call's attempts from 1: a "claimed" with 2 is the first retry.
+    """
+
+    kind: str
+    cell: str
+    bytes: int = 0
+    error: errors.ChangeClothesError | None = None
+    at: float = field(default_factory=time.time)
+    attempt: int = 0
+
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run at one moment: cells by state, calls spent in this run, seconds, cells per second."""
+
+    total: int
+    saved: int
+    paid: int
+    in_flight: int
+    failed: int
+    unsure: int
+    open: int
+    calls: int
+    elapsed: float
+    rate: float
+    seconds_left: float | None
+    stopping: bool
+
+
+class Bar(Protocol):
+    """Something that shows snapshots."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show how it is going; called often."""
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Show how it ended."""
+
+
+class Tally:
+    """Counts a run's cells by state: from the ledger at its start, by what happens after that.
+
+    The ledger knows all jobs at once; the walk over the work meets cell after cell, and also those
+    that share a job. The larger of the two counts is nearer to the truth until the walk has ended.
+    """
+
+    def __init__(
+        self, total: int, known: dict[State, int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._started = clock()
+        self._ends: deque[float] = deque(maxlen=_RECENT)
+        self._known = Counter(known)
+        self._walked: Counter[State] = Counter()
+        self._total = total
+        self.calls = self.in_flight = 0
+        self.stopping = False
+
+    def stays(self, state: State) -> None:
+        """Count a cell for which nothing is done."""
+        self._walked[state] += 1
+
+    def leaves(self, state: State) -> None:
+        """Take a cell out of the state in which the ledger knew it."""
+        self._known[state] -= 1
+
+    def enters(self, state: State) -> None:
+        """Count a cell that came to a state now."""
+        self._known[state] += 1
+        self._walked[state] += 1
+        if state not in {State.PAID, State.OPEN}:
+            self._ends.append(self._clock())
+
+    def moves(self, before: State, after: State) -> None:
+        """Count a cell of this run that came to another state."""
+        self.leaves(before)
+        self._walked[before] -= 1
+        self.enters(after)
+
+    def recount(self, known: dict[State, int]) -> None:
+        """Count anew from the ledger: in a run that was broken off nobody heard how calls ended."""
+        self._known = Counter(known)
+        self._walked.clear()
+
+    def snapshot(self) -> Snapshot:
+        """Give the counts as they are now; those of a larger grid are cut to this one's size."""
+        saved, paid, failed, unsure, damaged = (self._count(state) for state in _SHOWN)
+        left = max(0, self._total - saved - paid - failed - unsure - damaged - self.in_flight)
+        now = self._clock()
+        elapsed = now - self._started
+        since = now - self._ends[0] if len(self._ends) > 1 and elapsed >= _EARLY else 0.0
+        rate = (len(self._ends) - 1) / since if since > 0 else 0.0
+        return Snapshot(
+            total=self._total,
+            saved=saved,
+            paid=paid,
+            in_flight=self.in_flight,
+            failed=failed,
+            unsure=unsure + damaged,
+            open=left,
+            calls=self.calls,
+            elapsed=elapsed,
+            rate=rate,
+            seconds_left=(left + self.in_flight) / rate if rate else None,
+            stopping=self.stopping,
+        )
+
+    def _count(self, state: State) -> int:
+        return min(self._total, max(0, self._known[state], self._walked[state]))

@@ -1,0 +1,117 @@
+"""From a work and a folder to a lookbook: the ledger opened, the run made, the gallery written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from changeclothes_async import errors, settings
+from changeclothes_async.bulk import placing
+from changeclothes_async.bulk.calls import calls
+from changeclothes_async.bulk.ledger import ledger
+from changeclothes_async.bulk.lookbook import ledger_cells, lookbook
+from changeclothes_async.bulk.run import marks, planning, runner
+from changeclothes_async.bulk.work import grid
+from changeclothes_async.transport import places, reading, saving
+
+if TYPE_CHECKING:  # an extra
+    from changeclothes_async.bulk.cluster.crew import Crew
+    from changeclothes_async.bulk.cluster.engine import Where
+
+_log = logging.getLogger("changeclothes_async")
+
+
+async def run(
+    work: grid.Work,
+    out: placing.Out,
+    caller: calls.Caller,
+    options: settings.Settings,
+    terms: runner.Terms,
+    *,
+    gallery: bool,
+    cluster: Where | None = None,
+) -> lookbook.Lookbook:
+    """Work through all cells and give the lookbook; raises NotAnImage before anything is sent."""
+    site = placing.site(out)
+    await caller.sender()  # what adopts the ledger where this is left early
+    reader = caller.reader(options)
+    await work.settle(reader.settled)
+    await marks.check(site)
+    book = await ledger.Ledger.open(site.ledger)
+    ends = AsyncExitStack()
+    ends.push_async_callback(book.close)
+    try:
+        await marks.leave(site, book)
+        if isinstance(site.place, places.Folder):
+            await asyncio.to_thread(saving.sweep, site.place.root)
+        known = await book.counts()
+        crew = await _crew(cluster, caller, options, site.place)
+        going = runner.Run(work, site.place, caller, options, book, terms, known, crew)
+        ends.push_async_callback(going.close)
+        await going.run()
+    except BaseException:
+        # Attempts on the wire outlive whoever leaves; the ledger closes when they are settled.
+        if closing := caller.adopt(ends.aclose()):
+            await asyncio.shield(closing)
+        raise
+    await ends.aclose()
+    made = lookbook.Lookbook(_cells(work, reader, site, going), site.place.root, going.stopped)
+    if gallery:
+        try:
+            await asyncio.to_thread(made.gallery)
+        except errors.SaveFailed as error:
+            # What was made is worth more than its page, which costs nothing to write again.
+            _log.warning("The gallery was not written: %s", error)
+            made.stopped = made.stopped or error
+    return made
+
+
+async def _crew(
+    cluster: Where | None,
+    caller: calls.Caller,
+    options: settings.Settings,
+    place: places.Place,
+) -> Crew | None:
+    if cluster is None:
+        return None
+    from changeclothes_async.bulk.cluster.crew import Crew
+    from changeclothes_async.bulk.cluster.engine import Engine
+
+    caller.check_can_travel(options)
+    return await Crew.hired(await Engine.open(cluster), options, place)
+
+
+async def plan(
+    work: grid.Work,
+    out: placing.Out,
+    caller: calls.Caller,
+    options: settings.Settings,
+    wishes: planning.Wishes,
+) -> planning.Plan:
+    """Count what a run would do; nothing is sent and nothing is changed."""
+    site = placing.site(out)
+    reader = caller.reader(options)
+    await work.settle(reader.settled)
+    await marks.check(site)
+    book = (
+        await ledger.Ledger.open(site.ledger, read_only=True)
+        if await asyncio.to_thread(os.path.exists, site.ledger)  # False for a path too long to be
+        else None
+    )
+    try:
+        return await planning.plan(work, reader, book, site.place, wishes)
+    finally:
+        if book:
+            await book.close()
+
+
+def _cells(
+    work: grid.Work, reader: reading.Reader, site: placing.Site, going: runner.Run
+) -> ledger_cells.LedgerCells:
+    def identity(row: int, column: int) -> bytes:
+        return planning.identity(work.job(row, column), reader)
+
+    return ledger_cells.LedgerCells(work, identity, site, going.problems)

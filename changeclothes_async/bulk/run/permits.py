@@ -1,0 +1,134 @@
+"""Whether a run may make one more call: its budget, its reasons to stop, and who is told.
+
+Rules of this file:
+
+* A budget counts claims and is never exceeded by one; a claim that cost nothing is put back.
+* A run that stops makes no further claims, and lets cells go that only wait for their turn.
+* A listener that fails stops the run; it never breaks in between an answer and the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.calls import outcomes, paying
+from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.bulk.progress import progress
+from changeclothes_async.protocol import answers
+
+
+class Permits:
+    """A run's leave to make calls, asked for before each claim."""
+
+    def __init__(
+        self, max_calls: int | None, on_event: progress.OnEvent | None, tally: progress.Tally
+    ) -> None:
+        self._max_calls = max_calls
+        self._on_event = on_event
+        self._tally = tally
+        self._claims = 0
+        self._spent = f"the budget of {max_calls} calls is spent"
+        self._waiting: dict[str, asyncio.Task[Any] | None] = {}
+        self.stopped: errors.ChangeClothesError | str | None = None
+        self.defect: BaseException | None = None
+
+    def take(self) -> None:
+        """Take one call out of the budget. Raises BatchStopped when no more may be made."""
+        if self.stopped is None and self._claims == self._max_calls:
+            self.stop(self._spent)
+        if self.stopped is not None:
+            raise errors.BatchStopped("The run is stopping; this cell was not sent.")
+        self._claims += 1
+        self._tally.calls += 1
+        self._tally.in_flight += 1
+
+    def answered(self) -> None:
+        """Take note that one fewer call is under way."""
+        self._tally.in_flight -= 1
+
+    def put_back(self) -> None:
+        """Put a call back that cost nothing."""
+        self._claims -= 1
+        self._tally.calls -= 1
+        if self.stopped == self._spent:
+            self.stopped = None  # the call that cost nothing may take its own place again
+
+    def stop(self, reason: errors.ChangeClothesError | str) -> None:
+        """Make no further claims; what is under way arrives, what only waits is let go."""
+        self.stopped = self.stopped or reason
+        for cell in list(self._waiting):
+            self.waits(cell, self._waiting[cell])
+
+    def breaks(self, defect: BaseException) -> None:
+        """Stop for something that is nobody's answer, to be raised when the run has ended."""
+        self.defect = self.defect or defect
+        self.stop(f"a defect: {defect!r}")
+
+    def waits(self, cell: str, task: asyncio.Task[Any] | None) -> None:
+        """Take note that a cell waits for its turn; in a run that is stopping it waits in vain."""
+        self._waiting[cell] = task
+        if self.stopped is not None and task is not None:
+            task.cancel()
+
+    def goes(self, cell: str) -> asyncio.Task[Any] | None:
+        """Take note that a cell waits no more, and give the task that waited."""
+        return self._waiting.pop(cell, None)
+
+    def tell(
+        self,
+        kind: str,
+        cell: str,
+        size: int = 0,
+        error: errors.ChangeClothesError | None = None,
+        attempt: int = 0,
+    ) -> None:
+        """Report an event to whoever asked for them."""
+        if self._on_event:
+            try:
+                self._on_event(progress.Event(kind, cell, size, error, attempt=attempt))
+            except Exception as failure:
+                self.breaks(failure)
+
+
+@dataclass(slots=True)
+class Permitted:
+    """A page of the ledger whose run is asked for leave, and told how it goes."""
+
+    page: paying.Page
+    permits: Permits
+    cell: str
+    task: asyncio.Task[Any] | None = None
+    attempt: int = 0
+
+    async def claim(self, attempt: int) -> None:
+        """Take a call out of the budget, and write the claim down."""
+        self.task = self.permits.goes(self.cell)
+        self.permits.take()
+        try:
+            await self.page.claim(attempt)
+        except errors.ChangeClothesError:
+            self.permits.answered()
+            self.permits.put_back()
+            raise
+        self.attempt = attempt
+        self.permits.tell("claimed", self.cell, attempt=attempt)
+
+    def sent(self, size: int, whole: bool) -> None:
+        """Report bytes, and the whole request."""
+        self.permits.tell("sent" if whole else "sending", self.cell, size, attempt=self.attempt)
+
+    async def settle(self, outcome: answers.Outcome) -> None:
+        """Write the end down, and put back what cost nothing."""
+        error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
+        if isinstance(error, errors.AccountError):
+            # Now, before anything is awaited: this attempt's slot is free for the next cell.
+            self.permits.stop(error)
+        self.permits.answered()
+        self.permits.tell("answered", self.cell, error=error, attempt=self.attempt)
+        await self.page.settle(outcome)
+        if outcomes.event_of(outcome) is Event.GIVE_BACK:
+            self.permits.put_back()
+            self.permits.waits(self.cell, self.task)

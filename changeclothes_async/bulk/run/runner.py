@@ -1,0 +1,276 @@
+"""A run over a work: claim, call, settle, save, for each cell that is still to do.
+
+Rules of this file:
+
+* The ledger decides what is sent; a run is resumed by running it again.
+* An error of the account, an empty budget or a wish to stop ends the claims (see `permits`); what
+  is under way arrives, is settled and saved.
+* While the network or the service is away, cells wait and try again; none is given up for it
+  unless it stays away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from changeclothes_async import errors, results, settings
+from changeclothes_async.bulk.calls import calls, outcomes, paying
+from changeclothes_async.bulk.ledger import ledger
+from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.progress import progress as reporting
+from changeclothes_async.bulk.run import interrupts, keeping, patience, permits, planning
+from changeclothes_async.bulk.work import grid
+from changeclothes_async.protocol import answers
+from changeclothes_async.transport import places, sending
+
+if TYPE_CHECKING:  # an extra
+    from changeclothes_async.bulk.cluster.crew import Crew
+
+_BACKLOG = 256
+_LONGEST_PAUSE = 30.0
+_REFRESH = 0.1
+_STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
+_KINDS = {State.FAILED: "failed", State.UNSURE: "unsure", State.DAMAGED: "unsure"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a run may do, and who is told of it."""
+
+    wishes: planning.Wishes = field(default_factory=planning.Wishes)
+    max_calls: int | None = None
+    masks: bool = True
+    on_event: reporting.OnEvent | None = None
+    bar: reporting.Bar | None = None
+
+
+class Run:
+    """One run: its cells under way, and what became of them; `known` is the ledger's count."""
+
+    def __init__(
+        self,
+        work: grid.Work,
+        place: places.Place,
+        caller: calls.Caller,
+        options: settings.Settings,
+        book: ledger.Ledger,
+        terms: Terms,
+        known: dict[State, int],
+        crew: Crew | None = None,
+    ) -> None:
+        self._work, self._place, self._caller = work, place, caller
+        # These are a single call's: a cell's wait for its turn is nobody's impatience.
+        self._options = options.changed(deadline=None, max_waiting=None)
+        self._book, self._terms, self._crew = book, terms, crew
+        self._payments = paying.Payments(book)
+        fetcher = results.Fetcher(options.fetching, caller.downloads)
+        self._keeper = keeping.Keeper(place, fetcher, book, crew, masks=terms.masks)
+        # Twice the limit, so that a free slot always finds a cell that waits for it.
+        self._ahead = asyncio.Semaphore(2 * options.max_concurrency)
+        self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._patience = patience.Patience()
+        self._tally = reporting.Tally(len(work.rows) * len(work.columns), known)
+        self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
+        self._aborting = False
+        self.problems: dict[str, errors.ChangeClothesError] = {}
+
+    @property
+    def stopped(self) -> errors.ChangeClothesError | str | None:
+        """What stopped it early."""
+        return self._permits.stopped
+
+    async def run(self) -> None:
+        """Work through all cells; what stopped it early is then in `stopped`.
+
+        Raises what `on_event` raised, when all that was under way is written down.
+        """
+        ticking = asyncio.create_task(self._tick())
+        try:
+            with interrupts.handled(self._interrupted, self._abort):
+                await self._feed()
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        finally:
+            for task in (ticking, *self._tasks):
+                task.cancel()
+            await asyncio.gather(ticking, *self._tasks, return_exceptions=True)
+            if self._aborting:
+                await self._caller.aborted()
+                self._tally.recount(await self._book.counts())
+            if self._terms.bar:
+                self._terms.bar.close(self._tally.snapshot())
+        if self._permits.defect:
+            raise self._permits.defect
+
+    async def close(self) -> None:
+        """Dismiss the crew, and write down what it reports until then."""
+        if self._crew:
+            await self._crew.close()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _feed(self) -> None:
+        reader, wishes = self._caller.reader(self._options), self._terms.wishes
+        async for planned in planning.steps(self._work, reader, self._book, self._place, wishes):
+            if planned.step is planning.Step.SEND:
+                await self._ahead.acquire()
+            elif planned.step is not planning.Step.FETCH:
+                self._tally.stays(planned.state)
+                continue
+            await self._backlog.acquire()
+            if self.stopped is not None:
+                return
+            self._start(self._cell(planned))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (defect := task.exception()):
+            self._permits.breaks(defect)
+
+    async def _cell(self, planned: planning.Planned) -> None:
+        try:
+            if planned.step is planning.Step.SEND:
+                made = await self._bought(planned)
+            else:
+                made = _known(planned)
+                if planned.lost:
+                    await self._book.miss(planned.name, planned.identity)
+                self._tally.leaves(planned.state)
+                self._tally.enters(State.PAID)
+            if made is not None:
+                await self._saved(planned, made)
+        finally:
+            self._backlog.release()
+
+    async def _bought(self, planned: planning.Planned) -> answers.Made | None:
+        """Make a cell's call; None where it ended in an error, which is then counted."""
+        self._tally.leaves(planned.state)
+        self._permits.waits(planned.name, asyncio.current_task())
+        error: errors.ChangeClothesError
+        try:
+            made = await self._patiently(planned)
+        except asyncio.CancelledError:
+            self._tally.enters(planned.state)
+            raise
+        except errors.ChangeClothesError as caught:
+            error = caught
+        else:
+            self._tally.enters(State.PAID)
+            self._permits.tell("paid", planned.name)
+            return made
+        finally:
+            self._permits.goes(planned.name)
+            self._ahead.release()
+        self._failed(planned, error)
+        return None
+
+    async def _patiently(self, planned: planning.Planned) -> answers.Made:
+        """Pay, and while the network or the service is away, wait and pay later."""
+        pause = 1.0
+        while True:
+            try:
+                made, _ = await self._pay(planned)
+            except errors.ChangeClothesError as error:
+                if not self._patience.helps(error) or self.stopped is not None:
+                    raise
+                self._permits.tell("waiting", planned.name, error=error)
+            else:
+                self._patience.heard()
+                return made
+            await asyncio.sleep(random.random() * pause)
+            pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    async def _pay(self, planned: planning.Planned) -> paying.Paid:
+        return await self._caller.pay(
+            planned.job,
+            self._options,
+            self._payments,
+            name=planned.name,
+            again=planned.knows,
+            expected=planned.identity,
+            watched=lambda page: permits.Permitted(page, self._permits, planned.name),
+            called=f"{planned.job.kind} {planned.name}",
+            carrier=partial(self._carrier, self._crew, planned) if self._crew else None,
+        )
+
+    def _carrier(
+        self, crew: Crew, planned: planning.Planned, page: paying.Page, *what: Any
+    ) -> sending.Post:
+        def late(outcome: answers.Outcome) -> None:
+            """Write down how an attempt ended that was given up as unsure."""
+            if page.claimed:
+                self._start(self._corrected(planned, page.claimed, outcome))
+
+        return crew.carrier(late, *what)
+
+    async def _corrected(
+        self, planned: planning.Planned, claim: ledger.Claim, outcome: answers.Outcome
+    ) -> None:
+        event, facts = outcomes.event_of(outcome), outcomes.facts_of(outcome)
+        self._tally.moves(State.UNSURE, await self._book.settle(claim, event, facts))
+        if isinstance(outcome, answers.Made):
+            self._permits.tell("paid", planned.name)
+            await self._saved(planned, outcome)
+
+    def _failed(self, planned: planning.Planned, error: errors.ChangeClothesError) -> None:
+        state = _STATES.get(outcomes.event_of(error), planned.state)
+        if isinstance(error, errors.NotAnImage):
+            self.problems[planned.name] = error
+            state = State.FAILED
+        elif isinstance(error, errors.LedgerError) and error.money == "spent":
+            self.problems[planned.name] = error  # it names the result that is nowhere else
+            state = State.UNSURE
+            self._permits.stop(error)
+        elif isinstance(error, errors.BatchStopped):
+            if error.money != "not spent":
+                state = State.FAILED  # an earlier attempt of it did
+        elif state is planned.state:
+            # The account, the ledger, or a network that stays away: no other cell can succeed.
+            self._permits.stop(error)
+        self._tally.enters(state)
+        self._permits.tell(_KINDS.get(state, "given back"), planned.name, error=error)
+
+    async def _saved(self, planned: planning.Planned, made: answers.Made) -> None:
+        try:
+            placed = partial(self._permits.tell, "placed", planned.name)
+            await self._keeper.keep(planned.name, planned.identity, made, placed)
+        except errors.ChangeClothesError as error:
+            self.problems[planned.name] = error
+            self._permits.tell("failed", planned.name, error=error)
+            if not isinstance(error, errors.DownloadFailed):
+                self._permits.stop(error)
+            return
+        self._tally.moves(State.PAID, State.SAVED)
+        self._permits.tell("saved", planned.name)
+
+    def _interrupted(self) -> None:
+        self._permits.stop("interrupted")
+        self._tally.stopping = True
+
+    def _abort(self) -> None:
+        self._aborting = True
+        self._caller.abort()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _tick(self) -> None:
+        while self._terms.bar:
+            self._terms.bar.update(self._tally.snapshot())
+            await asyncio.sleep(_REFRESH)
+
+
+def _known(planned: planning.Planned) -> answers.Made | None:
+    """Give the result that was paid for before."""
+    outcome = outcomes.outcome_of(planned.entry) if planned.entry else None
+    return outcome if isinstance(outcome, answers.Made) else None

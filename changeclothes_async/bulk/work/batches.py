@@ -1,0 +1,141 @@
+"""A list of jobs as work for a run: from an iterable, a CSV file or a JSONL file.
+
+A file's columns are the jobs' arguments (`model`, `garment`, `category`, … or `model`, `prompt`, …)
+and, if wished, `name`; relative paths are relative to the file. Every bad row is named with its
+line number before anything is sent.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from changeclothes_async import errors
+from changeclothes_async.bulk import names, placing
+from changeclothes_async.bulk.work import grid
+from changeclothes_async.protocol import images, requests
+
+_SHOWN = 10
+
+
+class Batch:
+    """Jobs with names, one a row; see `grid.Work`."""
+
+    def __init__(self, jobs: Iterable[tuple[str, requests.Job]]) -> None:
+        named = list(jobs)
+        if not named:
+            raise errors.InvalidInput("There are no jobs.", next_step="Give at least one.")
+        self._jobs = [job for _, job in named]
+        given = names.distinct((name, str(number)) for number, (name, _) in enumerate(named))
+        self.rows: Sequence[grid.Item] = [
+            grid.Item(name, job.model) for name, job in zip(given, self._jobs, strict=True)
+        ]
+        self.columns: Sequence[grid.Item] = [grid.Item("")]
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def job(self, row: int, column: int) -> requests.Job:
+        """Give the job of a row."""
+        del column
+        return self._jobs[row]
+
+    async def settle(self, settled: grid.Settled) -> None:
+        """Look at every picture once; raises NotAnImage naming the row."""
+        for number, job in enumerate(self._jobs):
+            pictures = {name: getattr(job, name) for name in job.picture_names}
+            try:
+                given = {name: await settled(image) for name, image in pictures.items()}
+            except errors.NotAnImage as error:
+                raise errors.NotAnImage(
+                    f"{self.rows[number].name}: {error.message}", next_step=error.next_step
+                ) from None
+            self._jobs[number] = job.model_copy(update=given)
+
+
+def batch(jobs: str | os.PathLike[str] | Iterable[requests.Job]) -> Batch:
+    """Make a batch of a .csv or .jsonl file's path, or of jobs. Raises InvalidInput."""
+    if isinstance(jobs, str | os.PathLike):
+        return Batch(_of_file(placing.named(jobs)))
+    if not isinstance(jobs, Iterable):
+        raise errors.InvalidInput(
+            f"{type(jobs).__name__} is no batch.", next_step="Give a .csv, a .jsonl or jobs."
+        )
+    return Batch((f"{number:04}", requests.checked(job)) for number, job in enumerate(jobs, 1))
+
+
+def _of_file(path: Path) -> list[tuple[str, requests.Job]]:
+    readers = {".csv": _csv_rows, ".jsonl": _json_rows, ".ndjson": _json_rows}
+    read = readers.get(path.suffix.lower())
+    if read is None:
+        raise errors.InvalidInput(
+            f"{path} is neither .csv nor .jsonl.", next_step="Give a file of one of these."
+        )
+    jobs, bad = [], []
+    for line, row in _rows(path, read):
+        try:
+            jobs.append(_job(row, line, path.parent))
+        except errors.InvalidInput as error:
+            bad.append(f"line {line}: {error.message}")
+    if bad:
+        more = f"\n… and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        raise errors.InvalidInput(
+            f"{path} has {len(bad)} bad rows:\n" + "\n".join(bad[:_SHOWN]) + more + "\n",
+            next_step="Mend them and run it again; nothing was sent.",
+        )
+    return jobs
+
+
+def _rows(path: Path, read: Any) -> Iterator[tuple[int, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from read(file)
+        return
+    except (OSError, ValueError, csv.Error) as error:
+        failure = errors.InvalidInput(
+            f"{path.absolute()} cannot be read ({error}).", next_step="Give a readable UTF-8 file."
+        )
+    raise failure
+
+
+def _csv_rows(file: Iterable[str]) -> Iterator[tuple[int, Any]]:
+    reader = csv.DictReader(file, skipinitialspace=True)
+    for row in reader:
+        yield reader.line_num, {key: value for key, value in row.items() if value}
+
+
+def _json_rows(file: Iterable[str]) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                yield number, error
+
+
+def _job(row: Any, line: int, folder: Path) -> tuple[str, requests.Job]:
+    if not isinstance(row, dict):
+        raise errors.InvalidInput(f"it is not a JSON object ({str(row)[:80]})")
+    if None in row:
+        raise errors.InvalidInput("it has more values than the head has columns")
+    fields = {str(key).strip(): value for key, value in row.items() if value is not None}
+    name = str(fields.pop("name", "")) or f"line-{line:04}"
+    for picture in ("model", "garment"):
+        if isinstance(fields.get(picture), str):
+            fields[picture] = _beside(images.of(fields[picture].strip()), fields[picture], folder)
+    kind = requests.ChangeByPrompt if "prompt" in fields else requests.TryOn
+    return name, kind(**fields)
+
+
+def _beside(image: images.Image, text: str, folder: Path) -> images.Image:
+    """Read a relative path against the file's folder; and find out now whether it is there."""
+    if not isinstance(image, images.File):
+        return image
+    found = folder / os.path.expanduser(text.strip())  # noqa: PTH111 - Path fails for unknown homes
+    if not found.is_file():
+        raise errors.NotAnImage(f"{found} is no file.")
+    return images.File(os.path.normpath(found))

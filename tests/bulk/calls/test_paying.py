@@ -1,0 +1,261 @@
+"""A call through the ledger: joined while in flight, given again afterwards, never paid twice."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.calls import outcomes, paying
+from changeclothes_async.bulk.ledger.ledger import Entry, Facts, Ledger
+from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.protocol import answers
+from changeclothes_async.transport import flights
+
+JOB, OTHER = b"j" * 32, b"o" * 32
+BODY = b'{"code": 200, "data": {"resultImgUrl": "https://r.example/1.webp", "seed": 7}}'
+
+
+def made() -> answers.Made:
+    result = answers.decode(answers.Raw(200, {}, BODY))
+    assert isinstance(result, answers.Made)
+    return result
+
+
+@pytest.fixture
+async def book(tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(tmp_path / "ledger.db")
+    yield opened
+    await opened.close()
+
+
+class Sending:
+    """A sender of our own: each call waits for its gate, and ends as it is told."""
+
+    def __init__(self, *outcomes: answers.Outcome) -> None:
+        self.outcomes = list(outcomes) or [made()]
+        self.gate = asyncio.Event()
+        self.started = asyncio.Event()
+        self.calls = 0
+
+    async def __call__(self, page: paying.Page) -> paying.Paid:
+        self.calls += 1
+        page.flight.on_wire = True
+        await page.claim(1)
+        self.started.set()
+        await self.gate.wait()
+        outcome = self.outcomes.pop(0)
+        await page.settle(outcome)
+        page.flight.on_wire = False
+        if isinstance(outcome, errors.ChangeClothesError):
+            raise outcome
+        return outcome, 1
+
+
+async def state(book: Ledger, job: bytes = JOB) -> State:
+    return (await book.entries([job]))[job].state
+
+
+async def test_a_paid_job_is_given_again(book: Ledger) -> None:
+    """The second who asks gets what the first one paid for."""
+    payments, send = paying.Payments(book), Sending()
+    send.gate.set()
+    first = await payments.pay(JOB, "/e", send)
+    second = await payments.pay(JOB, "/e", send)
+    assert (first[0].result_img_url, first[0].seed) == (second[0].result_img_url, second[0].seed)
+    assert send.calls == 1
+
+
+async def test_a_claim_finds_out_what_a_look_would_have(book: Ledger) -> None:
+    """Without a look, what was paid is given and what may be paid is raised, and neither sent."""
+    payments, send = paying.Payments(book), Sending(made(), errors.Unsure("lost"))
+    send.gate.set()
+    await payments.pay(JOB, "/e", send)
+    assert (await payments.pay(JOB, "/e", send, look=False))[0].seed == 7
+    for _ in range(2):
+        with pytest.raises(errors.Unsure, match="lost"):
+            await payments.pay(OTHER, "/e", send, look=False)
+    assert [len(await book.attempts(job)) for job in (JOB, OTHER)] == [1, 1]
+
+
+async def test_equal_calls_in_flight_are_one(book: Ledger) -> None:
+    """A hundred who ask at once pay once; another job is another call."""
+    payments, send = paying.Payments(book), Sending(made(), made())
+    asking = [asyncio.create_task(payments.pay(JOB, "/e", send)) for _ in range(100)]
+    other = asyncio.create_task(payments.pay(OTHER, "/e", send))
+    await send.started.wait()
+    send.gate.set()
+    results = await asyncio.gather(*asking)
+    await other
+    assert {result[0].result_img_url for result in results} == {"https://r.example/1.webp"}
+    assert send.calls == 2
+
+
+async def test_all_who_wait_get_the_error(book: Ledger) -> None:
+    """A shared call that fails fails for each of them; the next one who asks makes a new one."""
+    payments, send = paying.Payments(book), Sending(errors.TryOnException("failed"), made())
+    send.gate.set()
+    ends = await asyncio.gather(
+        *(payments.pay(JOB, "/e", send) for _ in range(3)), return_exceptions=True
+    )
+    assert [type(end) for end in ends] == [errors.TryOnException] * 3
+    assert (await payments.pay(JOB, "/e", send))[0].seed == 7
+    assert send.calls == 2
+
+
+async def test_one_who_leaves_leaves_the_call_to_the_others(book: Ledger) -> None:
+    """A cancelled waiter takes nothing from those who wait on."""
+    payments, send = paying.Payments(book), Sending()
+    leaving = asyncio.create_task(payments.pay(JOB, "/e", send))
+    staying = asyncio.create_task(payments.pay(JOB, "/e", send))
+    await send.started.wait()
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    send.gate.set()
+    assert (await staying)[0].seed == 7
+
+
+async def test_one_who_comes_as_the_last_one_leaves_is_not_cancelled(book: Ledger) -> None:
+    """A cancellation belongs to whoever was cancelled: the next one is told a reason, or joins."""
+    payments, send = paying.Payments(book), Sending(made(), made())
+    send.gate.set()
+
+    async def come() -> object:
+        leaving.cancel()
+        await asyncio.sleep(0)
+        try:
+            return await payments.pay(JOB, "/e", send)
+        except errors.ChangeClothesError as error:
+            return error
+
+    leaving = asyncio.create_task(payments.pay(JOB, "/e", send))
+    await asyncio.sleep(0)
+    coming = asyncio.create_task(come())
+    ended, _ = await asyncio.wait([coming])
+    assert not coming.cancelled(), ended
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [errors.Unsure("lost"), errors.Damaged("broken")],
+)
+async def test_what_may_be_paid_is_raised_again(
+    book: Ledger, outcome: errors.ChangeClothesError
+) -> None:
+    """An unsure or damaged job is not sent again unless a person said so."""
+    payments, send = paying.Payments(book), Sending(outcome, made())
+    send.gate.set()
+    for _ in range(2):
+        with pytest.raises(type(outcome), match=str(outcome.args[0])):
+            await payments.pay(JOB, "/e", send)
+    assert send.calls == 1
+    assert await payments.pay(JOB, "/e", send, again=lambda _: True)
+    assert send.calls == 2
+
+
+@pytest.mark.parametrize("number", ["first", "second"])
+async def test_a_claim_that_was_cancelled_needs_no_settling(book: Ledger, number: str) -> None:
+    """An attempt that ends before its claim was received leaves the job as it was."""
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
+    if number == "second":
+        await page.claim(1)
+        await page.settle(errors.TryOnException("failed"))
+    before = len(await book.attempts(JOB))
+    claiming = asyncio.create_task(page.claim(2))
+    await asyncio.sleep(0)
+    claiming.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await claiming
+    await page.settle(errors.NotSent("stopped"))
+    await book.remember("all before", "is written")
+    assert await state(book) is (State.FAILED if number == "second" else State.OPEN)
+    assert len(await book.attempts(JOB)) == before + 1
+
+
+class FullBook(Ledger):
+    """A ledger whose disk is full when it comes to the end."""
+
+    def __init__(self) -> None:
+        """Hold no file."""
+
+    async def settle(self, *_: object) -> State:
+        raise errors.LedgerError("The disk is full.")
+
+
+async def test_a_result_that_cannot_be_written_down_is_said(
+    book: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where not even the ledger takes it, error and log hold the paid result's address."""
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
+    await page.claim(1)
+    page.book = FullBook()
+    with pytest.raises(errors.LedgerError, match=r"https://r\.example/1\.webp") as caught:
+        await page.settle(made())
+    assert caught.value.money == "spent"
+    assert "https://r.example/1.webp" in caplog.text  # perhaps nobody waits for it any more
+
+
+@pytest.mark.parametrize(
+    ("outcome", "event"),
+    [
+        (errors.NotSent(), Event.GIVE_BACK),
+        (errors.Refused(), Event.GIVE_BACK),
+        (errors.Refused(final=True), Event.FAIL),
+        (errors.InsufficientCredits(), Event.GIVE_BACK),
+        (errors.AccountError(), Event.GIVE_BACK),
+        (errors.BatchStopped(), Event.GIVE_BACK),
+        (errors.NotAnImage(), Event.GIVE_BACK),
+        (errors.ServerError(), Event.FAIL),
+        (errors.TryOnException(), Event.FAIL),
+        (errors.InvalidParam(), Event.FAIL),
+        (errors.HarmfulContent(), Event.FAIL),
+        (errors.JobError(), Event.FAIL),
+        (errors.Unsure(), Event.LOSE),
+        (errors.Damaged(), Event.DAMAGE),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_end_is_one_event(outcome: errors.ChangeClothesError, event: Event) -> None:
+    """What is provably not spent is given back; what may be spent never is."""
+    assert outcomes.event_of(outcome) is event
+    if event is Event.GIVE_BACK:
+        assert outcome.money == "not spent"
+
+
+async def test_an_end_is_given_again_as_it_was(book: Ledger) -> None:
+    """An error out of the ledger says what it said at the time, with the answer it came from."""
+    raw = answers.Raw(500, {}, b'{"code": 20001, "msg": "no face found"}')
+    error = answers.decode(raw)
+    assert isinstance(error, errors.TryOnException)
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
+    await page.claim(1)
+    await page.settle(error)
+    (entry,) = (await book.entries([JOB])).values()
+    again = outcomes.outcome_of(entry)
+    assert isinstance(again, errors.TryOnException)
+    assert str(again) == str(error)
+    assert (again.code, again.msg, again.http_status) == (20001, "no face found", 500)
+    assert (again.money, again.attempts) == ("maybe spent", 1)
+    assert again.raw.envelope == raw.envelope
+    assert str(pickle.loads(pickle.dumps(again))) == str(again)  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize("kind", ["NoSuchError", None])
+def test_an_end_of_another_version_is_unsure(kind: str | None) -> None:
+    """An error's name that this version does not know is the one that never spends twice."""
+    facts = Facts(error=kind, message="something new", money="maybe spent")
+    entry = Entry(JOB, "/e", "cell", State.UNSURE, 1, 0.0, 1.0, facts)
+    assert isinstance(outcomes.outcome_of(entry), errors.Unsure)
+
+
+async def test_a_job_that_somebody_else_claimed_is_refused(book: Ledger) -> None:
+    """Two who may both send could both pay: the second is told to wait."""
+    claimed = await book.claim(JOB, endpoint="/e")
+    with pytest.raises(errors.LedgerBusy, match="claimed"):
+        await paying.Payments(book).pay(JOB, "/e", Sending())
+    assert claimed

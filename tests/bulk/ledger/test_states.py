@@ -1,0 +1,95 @@
+"""The table of transitions, cell by cell, and the two rules that stand over it."""
+
+from __future__ import annotations
+
+import pytest
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.ledger import states
+from changeclothes_async.bulk.ledger.states import Event, State
+
+# A line a state; the columns are the events in their order, and a dot is a refused pair.
+TABLE = """
+         claim   resend  give_back fail    lose    damage  pay    save   miss
+open     claimed claimed open      failed  unsure  damaged paid   .      .
+claimed  .       .       open      failed  unsure  damaged paid   .      .
+paid     .       .       paid      paid    paid    paid    paid   saved  paid
+saved    .       .       saved     saved   saved   saved   saved  saved  paid
+failed   claimed claimed failed    failed  failed  damaged paid   .      .
+unsure   .       claimed open      failed  unsure  damaged paid   .      .
+damaged  .       claimed damaged   damaged damaged damaged paid   .      .
+"""
+
+
+def _cells() -> list[tuple[State, Event, State | None]]:
+    head, *lines = (line.split() for line in TABLE.strip().splitlines())
+    return [
+        (State(line[0]), Event(event), None if word == "." else State(word))
+        for line in lines
+        for event, word in zip(head, line[1:], strict=True)
+    ]
+
+
+def test_the_table_here_is_whole() -> None:
+    """Every state meets every event."""
+    assert len({(state, event) for state, event, _ in _cells()}) == len(State) * len(Event)
+
+
+@pytest.mark.parametrize(("state", "event", "reached"), _cells())
+def test_each_cell(state: State, event: Event, reached: State | None) -> None:
+    """A pair leads where the table says, or is refused in words that name both."""
+    if reached is not None:
+        assert states.after(state, event) is reached
+    else:
+        with pytest.raises(errors.LedgerError, match=f"'{event}'.* {state}"):
+            states.after(state, event)
+
+
+@pytest.mark.parametrize("event", sorted(states.OUTCOMES))
+@pytest.mark.parametrize("state", [State.PAID, State.SAVED])
+def test_what_was_paid_stays_paid(state: State, event: Event) -> None:
+    """No outcome, of whichever attempt, takes a result away."""
+    for latest in (True, False):
+        assert states.settled(state, event, before=State.UNSURE, latest=latest) is state
+
+
+@pytest.mark.parametrize("before", [State.OPEN, State.FAILED, State.UNSURE, State.DAMAGED])
+@pytest.mark.parametrize("state", [State.CLAIMED, State.UNSURE])
+def test_given_back_as_it_was_found(state: State, before: State) -> None:
+    """A resend that was not sent leaves the doubt about the older attempt standing."""
+    assert states.settled(state, Event.GIVE_BACK, before=before, latest=True) is before
+
+
+@pytest.mark.parametrize("event", sorted(states.OUTCOMES - {Event.PAY}))
+@pytest.mark.parametrize("state", sorted(State))
+def test_an_older_attempt_moves_nothing(state: State, event: Event) -> None:
+    """What an older attempt came to says nothing about the one under way."""
+    assert states.settled(state, event, before=State.OPEN, latest=False) is state
+
+
+@pytest.mark.parametrize("state", sorted(State))
+def test_an_older_attempts_result_counts(state: State) -> None:
+    """A result is a result, whichever attempt brings it and however late."""
+    reached = states.settled(state, Event.PAY, before=State.OPEN, latest=False)
+    assert reached is (State.SAVED if state is State.SAVED else State.PAID)
+
+
+@pytest.mark.parametrize("event", sorted(set(Event) - states.OUTCOMES))
+def test_only_outcomes_settle(event: Event) -> None:
+    """A settle with anything that ends no attempt is refused, also where the table allows it."""
+    with pytest.raises(errors.LedgerError, match="ends no attempt"):
+        states.settled(State.PAID, event, before=State.OPEN, latest=True)
+
+
+def test_the_diagram_is_the_table() -> None:
+    """The diagram draws each change of state once, with its events, and nothing else."""
+    head, start, *arrows = states.diagram().splitlines()
+    drawn = set()
+    for arrow in arrows:
+        ends, events = arrow.split(": ")
+        state, reached = ends.split("-->")
+        drawn |= {(state.strip(), event, reached.strip()) for event in events.split(", ")}
+    changes = {(s, e, r) for s, e, r in _cells() if r is not None and r is not s}
+    assert (head, start.strip()) == ("stateDiagram-v2", "[*] --> open")
+    assert drawn == changes
+    assert len(arrows) == len({(state, reached) for state, _, reached in changes})

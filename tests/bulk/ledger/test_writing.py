@@ -1,0 +1,169 @@
+"""The thread that commits: many callers to a commit, and no caller can break it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.ledger import opening
+from changeclothes_async.bulk.ledger.writing import Worker
+
+
+class Notes:
+    """A table of notes behind a worker, with a gate that holds its thread where it is."""
+
+    def __init__(self, path: Path, moment: float = 0.0) -> None:
+        self.statements: list[str] = []
+        self.gate = threading.Event()
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.execute("CREATE TABLE notes (note UNIQUE)")
+        db.set_trace_callback(self.statements.append)
+        self.worker = Worker(closing(db), opening.begin, self._blame, moment)
+
+    @staticmethod
+    def _blame(error: Exception) -> errors.LedgerError:
+        return errors.LedgerError(f"blamed: {error}")
+
+    def add(self, note: object) -> asyncio.Future[None]:
+        return self.worker.submit(lambda db: _add(db, note))
+
+    def wait(self) -> asyncio.Future[bool]:
+        return self.worker.submit(lambda _: self.gate.wait(60))
+
+    async def all(self) -> list[object]:
+        return await self.worker.submit(
+            lambda db: [note for (note,) in db.execute("SELECT note FROM notes ORDER BY note")]
+        )
+
+    def commits(self) -> int:
+        return self.statements.count("COMMIT")
+
+
+def _add(db: sqlite3.Connection, note: object) -> None:
+    if note == "refused":
+        raise errors.LedgerError("refused")
+    db.execute("INSERT INTO notes VALUES (?)", (note,))
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Iterator[Notes]:
+    made = Notes(tmp_path / "notes.db")
+    yield made
+    made.gate.set()
+    made.worker.stop()
+
+
+async def test_what_gathers_is_committed_together(notes: Notes) -> None:
+    """Sixty-four callers that come while a commit is under way share the next."""
+    waiting = notes.wait()
+    adding = [notes.add(number) for number in range(64)]
+    notes.gate.set()
+    await asyncio.gather(waiting, *adding)
+    assert notes.commits() <= 3
+    assert await notes.all() == list(range(64))
+
+
+async def test_sixty_four_callers_at_once(notes: Notes) -> None:
+    """Nobody has to hold the thread for that: callers of one moment need a few commits."""
+    for _ in range(4):
+        await asyncio.gather(*(notes.add(None) for _ in range(64)))
+    assert notes.commits() <= 32
+
+
+async def test_a_moment_is_waited_for_more(tmp_path: Path) -> None:
+    """Who comes a little later than the first, and within the moment, shares its commit."""
+    notes = Notes(tmp_path / "notes.db", moment=0.5)
+    first = notes.add("first")
+    await asyncio.sleep(0.05)  # long enough for a thread that does not wait to have begun
+    await asyncio.gather(first, notes.add("second"))
+    assert notes.commits() == 1
+    notes.worker.stop()
+
+
+async def test_a_refusal_is_its_own(notes: Notes) -> None:
+    """Who is refused is told so, and the others in the commit are served."""
+    waiting = notes.wait()
+    adding = [notes.add(note) for note in (1, "refused", 2)]
+    notes.gate.set()
+    told = await asyncio.gather(waiting, *adding, return_exceptions=True)
+    assert [isinstance(answer, errors.LedgerError) for answer in told] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert await notes.all() == [1, 2]
+
+
+@pytest.mark.parametrize("strange", [1, {"no": "such type"}, 2**70, "\ud800"])
+async def test_an_error_undoes_its_commit_alone(notes: Notes, strange: object) -> None:
+    """Whatever fails, nothing of its commit is written, all of it hear of it, and work goes on."""
+    await notes.add(1)
+    waiting = notes.wait()
+    await asyncio.sleep(0)
+    adding = [notes.add(note) for note in (2, strange, 3)]
+    notes.gate.set()
+    told = await asyncio.gather(waiting, *adding, return_exceptions=True)
+    assert [str(answer)[:8] for answer in told[1:]] == ["blamed: "] * 3
+    await notes.add(4)
+    assert await notes.all() == [1, 4]
+
+
+async def test_a_cancelled_caller_breaks_nothing(notes: Notes) -> None:
+    """What a cancelled caller asked for is done, and its neighbours are answered."""
+    waiting = notes.wait()
+    first, second, third = (notes.add(number) for number in range(3))
+    second.cancel()
+    notes.gate.set()
+    await asyncio.gather(waiting, first, third)
+    assert await notes.all() == [0, 1, 2]
+
+
+def test_a_closed_loop_breaks_nothing(notes: Notes) -> None:
+    """The thread outlives a loop that was closed with its callers unanswered."""
+
+    async def leave() -> None:
+        notes.wait()
+        notes.add(1)
+
+    asyncio.run(leave())
+    notes.gate.set()
+    assert asyncio.run(notes.all()) == [1]
+
+
+def test_callers_of_several_loops(notes: Notes) -> None:
+    """Each caller of a commit is answered in the loop it waits in."""
+    together = threading.Barrier(2)
+
+    def call(number: int) -> None:
+        async def add() -> None:
+            await asyncio.gather(*(notes.add(100 * number + each) for each in range(50)))
+
+        together.wait(60)
+        asyncio.run(add())
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(asyncio.run(notes.all())) == 100
+
+
+async def test_stopping_finishes_what_was_asked(notes: Notes) -> None:
+    """What was submitted before the stop is done; what comes after it is refused at once."""
+    notes.wait()
+    adding = [notes.add(number) for number in range(9)]
+    notes.gate.set()
+    notes.worker.stop()
+    notes.worker.stop()
+    await asyncio.gather(*adding)
+    with pytest.raises(errors.LedgerError, match="closed"):
+        notes.add(10)

@@ -1,0 +1,221 @@
+"""The gallery in a browser: looked at, filtered, walked through by keys, on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.bulk.lookbook.cells import Head
+from changeclothes_async.bulk.lookbook.lookbook import Lookbook
+from tests import chromium, lookbooks
+
+pytestmark = pytest.mark.skipif(
+    chromium.PATH is None, reason="chromium is not on PATH; the page cannot be driven"
+)
+
+ODD = {(0, 1): State.FAILED, (2, 3): State.UNSURE, (3, 0): State.OPEN}
+NAMES = "[...document.querySelectorAll('.cell:not(.faint)')].map((cell) => cell.title)"
+FOCUS = "document.querySelector('.active')?.title"
+LOADED = "[...document.images].every((image) => image.complete && image.naturalWidth)"
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[chromium.Page]:
+    async with chromium.page() as opened:
+        yield opened
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    cells = lookbooks.drawn(lookbooks.cells(tmp_path, 4, 5, ODD))
+    head = lookbooks.picture(tmp_path / "head.png", (80, 80, 80))
+    cells.rows = [Head(head_.name, head) for head_ in cells.rows]
+    return Lookbook(cells, tmp_path, stopped="Out of credits.").gallery().as_uri()
+
+
+async def test_it_opens_from_disk(page: chromium.Page, address: str) -> None:
+    """All cells and pictures are there, without a complaint and without the network."""
+    await page.open(address)
+    await page.until(LOADED)
+    assert len(await page.value(NAMES)) == 20
+    assert await page.value("document.querySelector('h1').textContent")
+    assert "Out of credits." in await page.value("document.querySelector('main').innerText")
+    assert page.complaints == []
+    assert {url.split(":")[0] for url in page.requests} == {"file", "data"}
+
+
+async def test_texts_are_only_texts(page: chromium.Page, tmp_path: Path) -> None:
+    """Hostile names and prompts are shown as they are, and run nothing."""
+    hostile = "</script><img src=x onerror='window.hurt=1'>"
+    cells = lookbooks.cells(tmp_path, odd={(0, 0): State.FAILED})
+    cells.rows = [Head(hostile)]
+    cells.columns = [Head("prompt", text=hostile), Head(hostile, url="javascript:hurt=1")]
+    address = Lookbook(cells, tmp_path, stopped=hostile).gallery().as_uri()
+    await page.open(address)
+    await page.click(".cell")
+    assert hostile in await page.value("document.querySelector('#name').textContent")
+    assert await page.value("document.querySelectorAll('img[onerror]').length") == 0
+    assert await page.value("typeof window.hurt") == "undefined"
+
+
+async def test_the_page_cannot_reach_the_network(page: chromium.Page, address: str) -> None:
+    """Its policy stops a picture from elsewhere before it is asked for."""
+    await page.open(address)
+    stopped = await page.value(
+        "new Promise((done) => {"
+        "addEventListener('securitypolicyviolation', (event) => done(event.blockedURI));"
+        "new Image().src = 'http://127.0.0.1:9/spy.png';})"
+    )
+    assert stopped == "http://127.0.0.1:9/spy.png"
+
+
+async def test_a_state_leaves_its_rows_and_columns(page: chromium.Page, address: str) -> None:
+    """The address asks for a state; a click asks for another; the others are gone or faint."""
+    await page.open(f"{address}#state=failed")
+    assert await page.value(NAMES) == ["model-0__garment-1"]
+    await page.click("#kinds button[value=unsure]")
+    assert await page.value(NAMES) == ["model-2__garment-3"]
+    assert await page.value("location.hash") == "#state=unsure"
+    await page.click("#kinds button[value=all]")
+    assert len(await page.value(NAMES)) == 20
+
+
+async def test_words_filter_by_name(page: chromium.Page, address: str) -> None:
+    """Each word must be in a cell's names; nothing found is said, with a way back."""
+    await page.open(address)
+    await page.click("#words")
+    await page.send("Input.insertText", text="MODEL-2 garment-1")
+    assert await page.value(NAMES) == ["model-2__garment-1"]
+    await page.send("Input.insertText", text="zzz")
+    assert "Nothing matches" in await page.value("document.querySelector('main').innerText")
+    await page.click("#all")
+    assert len(await page.value(NAMES)) == 20
+
+
+async def test_keys_walk_through_the_grid(page: chromium.Page, address: str) -> None:
+    """Arrows move one visible focus, Enter opens, arrows go on in there, Esc comes back."""
+    await page.open(address)
+    await page.value("document.querySelector('#grid').focus()")
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft"):
+        await page.press(key)
+    assert await page.value(FOCUS) == "model-2__garment-0"
+    assert "rgb" in await page.value(
+        "getComputedStyle(document.querySelector('.active .frame')).boxShadow"
+    )
+    await page.press("Enter")
+    assert await page.value("document.querySelector('#large').open")
+    await page.press("ArrowUp")
+    await page.press("ArrowRight")
+    assert await page.value("document.querySelector('#name').textContent") == "model-1__garment-1"
+    await page.press("Escape")
+    await page.until("!document.querySelector('#large').open")
+    assert await page.value(FOCUS) == "model-1__garment-1"
+    assert await page.value("document.activeElement.id") == "grid"
+    assert await page.value("document.activeElement.getAttribute('aria-activedescendant')")
+
+
+async def test_the_large_view_has_an_address(page: chromium.Page, address: str) -> None:
+    """A link opens it; it shows what was made of what; going back closes it."""
+    await page.open(f"{address}#cell=model-0__garment-2")
+    await page.until(LOADED)
+    text = await page.value("document.querySelector('#large').innerText")
+    for words in ("model-0", "3 of 20", "Saved", "Spent", "7", "https://results.example/0/2.webp"):
+        assert words in text
+    assert await page.value("document.querySelectorAll('#sources img').length") == 2
+    await page.press("Escape")
+    await page.until("!location.hash.includes('cell')")
+    assert await page.value("document.activeElement.id") == "grid"
+    await page.click(".cell")
+    assert await page.value("location.hash") == "#cell=model-0__garment-0"
+    await page.value("history.back()")
+    await page.until("!document.querySelector('#large').open")
+
+
+async def test_a_failure_says_why_and_what_next(page: chromium.Page, address: str) -> None:
+    """The large view of a cell without a picture holds the error and the next step."""
+    await page.open(f"{address}#cell=model-0__garment-1")
+    text = await page.value("document.querySelector('#large').innerText")
+    for words in ("Failed: harmful content", lookbooks.HARMFUL.next_step, "Not spent"):
+        assert words in text
+    assert await page.value("document.querySelector('#address').hidden")
+
+
+async def test_a_lost_file_is_said(page: chromium.Page, address: str, tmp_path: Path) -> None:
+    """A picture that is gone from the folder is no blank."""
+    (tmp_path / "model-0__garment-0.webp").unlink()
+    await page.open(address)
+    await page.until("document.querySelector('.cell').innerText.includes('missing')")
+    cells = await page.value(
+        "[...document.querySelectorAll('.cell')].map((cell) => cell.innerText)"
+    )
+    assert ["picture missing" in cell for cell in cells] == [True] + 19 * [False]
+
+
+async def test_a_file_name_need_not_be_text(page: chromium.Page, tmp_path: Path) -> None:
+    """A name on disk that is no UTF-8 is opened, and shown as it is written in addresses."""
+    cells = lookbooks.cells(tmp_path, 1, 1)
+    cells.rows = [Head("caf\udce9")]
+    try:
+        lookbooks.drawn(cells)
+    except OSError:
+        pytest.skip("this file system takes only names in UTF-8")
+    await page.open(Lookbook(cells, tmp_path).gallery().as_uri())
+    await page.until(LOADED)
+    await page.click(".cell")
+    assert "caf%E9.webp" in await page.value("document.querySelector('#facts').innerText")
+
+
+async def test_thousands_of_cells_are_made_when_they_are_seen(
+    page: chromium.Page, tmp_path: Path
+) -> None:
+    """Of 6,000 cells few are in the page at a time, and the last one can be reached."""
+    odd = {divmod(n, 60): State.OPEN for n in range(6000)}
+    await page.open(lookbooks.lookbook(tmp_path, 100, 60, odd=odd).gallery().as_uri())
+    assert len(await page.value(NAMES)) < 200
+    await page.value("document.querySelector('#grid').focus()")
+    for _ in range(12):
+        await page.press("PageDown")
+    assert len(await page.value(NAMES)) < 200
+    await page.press("End")
+    assert await page.value(FOCUS) == "model-99__garment-59"
+    assert len(await page.value(NAMES)) < 200
+    heads = await page.value("document.querySelector('#grid').innerText")
+    assert "model-99" in heads
+    assert "garment-59" in heads
+
+
+async def test_a_batch_is_a_wall(page: chromium.Page, tmp_path: Path) -> None:
+    """Jobs without columns are tiles with names."""
+    cells = lookbooks.drawn(lookbooks.cells(tmp_path, 7, 1))
+    await page.open(Lookbook(cells, tmp_path).gallery().as_uri())
+    assert await page.value("document.querySelectorAll('.caption').length") == 7
+    assert await page.value("document.querySelectorAll('.head').length") == 0
+    await page.click(".cell")
+    assert await page.value("document.querySelector('#name').textContent") == "model-0"
+
+
+async def test_it_fits_a_phone(page: chromium.Page, address: str) -> None:
+    """At 390 pixels nothing sticks out, cells are large enough, the large view takes all."""
+    await page.open(address, 390, 844)
+    assert await page.value("document.documentElement.scrollWidth") == 390
+    assert await page.value("document.querySelector('.cell').offsetWidth") >= 100
+    await page.click(".cell")
+    box = "(() => {const box = large.getBoundingClientRect(); return [box.width, box.height]})()"
+    assert await page.value(box) == [390, 844]
+
+
+async def test_it_is_light_and_dark(page: chromium.Page, address: str) -> None:
+    """It follows the system, and a button that is remembered goes before it."""
+    paper = "getComputedStyle(document.body).backgroundColor"
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    await page.open(address)
+    light = await page.value(paper)
+    await page.send("Emulation.setEmulatedMedia", features=dark)
+    assert await page.value(paper) != light
+    await page.click("#theme")
+    assert await page.value(paper) == light
+    await page.open(address)
+    assert await page.value(paper) == light

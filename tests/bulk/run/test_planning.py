@@ -1,0 +1,171 @@
+"""What is to be done for each cell: found out lazily, and before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import AsyncChangeClothes, Category, Grid, NotAnImage, TryOn
+from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.bulk.run import planning
+from tests import samples
+from tests.bulk import service as services
+from tests.bulk.service import G0, HARMFUL, NO_CREDITS, PICS, Service, grid
+
+Quick = Callable[..., AsyncChangeClothes]
+
+
+async def test_planning_is_lazy(service: Service, quick: Quick, out: Path) -> None:
+    """A million cells cost no memory: when the first is sent only the nearest ones were made."""
+    made_at_first: list[int] = []
+
+    class Counted(Grid):
+        made = 0
+
+        def job(self, row: int, column: int) -> TryOn:
+            Counted.made += 1
+            return TryOn(
+                model=self.rows[row].image,
+                garment=self.columns[column].image,
+                category=Category.DRESSES,
+            )
+
+    async def reply(cell: str) -> bytes:
+        made_at_first.append(Counted.made)
+        return NO_CREDITS
+
+    service.reply = reply
+    million = Counted(services.named("m", 1000), services.named("g", 1000), category="dresses")
+    await quick(max_concurrency=2).run_grid(million, out, gallery=False)
+    assert made_at_first[0] < 2000
+    assert len(service.calls) <= 2
+
+
+async def test_a_picture_that_changes_in_the_run_fails_its_cells(
+    service: Service, quick: Quick, out: Path, tmp_path: Path
+) -> None:
+    """What is sent is what was planned: a cell whose picture changed is not sent."""
+    garment = tmp_path / "dress.png"
+    garment.write_bytes(samples.PNG)
+
+    async def reply(cell: str) -> None:
+        garment.write_bytes(samples.png(500))
+
+    service.reply = reply
+    work = Grid(services.named("m", 10), [garment], "dresses")
+    lookbook = await quick(max_concurrency=1).run_grid(work, out)
+    assert lookbook.stopped is None
+    assert len(service.calls) < 10
+    assert all(isinstance(cell.error, NotAnImage) for cell in lookbook.failed)
+    assert len(lookbook.failed) + len(service.calls) == 10
+
+
+async def test_a_picture_that_vanishes_in_the_run_fails_its_cells_alone(
+    service: Service, quick: Quick, out: Path, tmp_path: Path
+) -> None:
+    """No cell's picture ends the run for the others, however late it goes missing."""
+    garment = tmp_path / "dress.png"
+    garment.write_bytes(samples.PNG)
+
+    async def reply(cell: str) -> None:
+        garment.unlink(missing_ok=True)
+
+    service.reply = reply
+    work = Grid(services.named("m", 300), [garment, PICS + "g1.jpg"], "dresses")
+    lookbook = await quick(max_concurrency=4).run_grid(work, out, gallery=False)
+    assert len(lookbook.saved) >= 300
+    assert all(isinstance(cell.error, NotAnImage) for cell in lookbook.failed)
+    assert len(lookbook.saved) + len(lookbook.failed) == 600
+
+
+async def test_a_missing_picture_is_found_before_anything_is_sent(
+    service: Service, quick: Quick, out: Path, tmp_path: Path
+) -> None:
+    """What cannot be sent is known before anything is."""
+    with pytest.raises(NotAnImage, match="does not exist"):
+        await quick().run_grid(_dresses(PICS + "g0.jpg", tmp_path / "none.png"), out)
+    assert not service.calls
+
+
+def _dresses(*garments: object) -> Grid:
+    what = garments[0] if len(garments) == 1 else list(garments)
+    return Grid(PICS + "m0.jpg", what, "dresses")
+
+
+@pytest.mark.parametrize(
+    ("state", "plain", "retry", "resend"),
+    [
+        (None, "SEND", "SEND", "SEND"),
+        (State.OPEN, "SEND", "SEND", "SEND"),
+        (State.CLAIMED, "LEAVE", "LEAVE", "LEAVE"),
+        (State.PAID, "FETCH", "FETCH", "FETCH"),
+        (State.SAVED, "FETCH", "FETCH", "FETCH"),
+        (State.FAILED, "LEAVE", "SEND", "LEAVE"),
+        (State.UNSURE, "LEAVE", "LEAVE", "SEND"),
+        (State.DAMAGED, "LEAVE", "LEAVE", "SEND"),
+    ],
+)
+def test_what_is_done_for_each_state(
+    state: State | None, plain: str, retry: str, resend: str
+) -> None:
+    """Nothing that may be paid is sent unasked; what is paid is only fetched."""
+    wishes = (
+        planning.Wishes(),
+        planning.Wishes(retry_failed=True),
+        planning.Wishes(resend_unsure=True),
+    )
+    steps = [wish.step(state, in_place=False).name for wish in wishes]
+    assert steps == [plain, retry, resend]
+    in_place = planning.Wishes(retry_failed=True, resend_unsure=True).step(state, in_place=True)
+    assert (in_place is planning.Step.NOTHING) == (state is State.SAVED)
+
+
+async def test_a_plan_counts_every_cell_once(service: Service, quick: Quick, out: Path) -> None:
+    """Its numbers add up to the cells, before, in the middle of and after a run."""
+
+    async def reply(cell: str) -> bytes | None:
+        if cell == "m0__g2":
+            raise services.Cut
+        return HARMFUL if cell == "m0__g1" else None
+
+    service.reply = reply
+    client = quick(max_concurrency=1)
+    await client.run_grid(grid(2, 3), out, max_calls=4)
+    (out / "m0__g0.png").unlink()
+    plan = await client.plan_grid(grid(2, 3), out)
+    assert plan == planning.Plan(
+        cells=6,
+        to_send=2,
+        saved=1,
+        to_fetch=1,
+        failed=1,
+        unsure=1,
+        duplicates=0,
+        upload_bytes=0,
+    )
+    asked = await client.plan_grid(grid(2, 3), out, retry_failed=True, resend_unsure=True)
+    assert (asked.to_send, asked.failed, asked.unsure) == (4, 0, 0)
+    assert len(service.calls) == 4
+
+
+async def test_a_plan_tells_the_bytes_that_will_be_uploaded(
+    quick: Quick, out: Path, tmp_path: Path
+) -> None:
+    """Each request carries its pictures: files and bytes count, addresses do not."""
+    (tmp_path / "model.png").write_bytes(samples.png(1000))
+    work = Grid([tmp_path / "model.png", samples.png(500)], [G0, samples.png(200)], "dresses")
+    plan = await quick().plan_grid(work, out)
+    assert plan.upload_bytes == 2 * 1000 + 2 * 500 + 2 * 200
+
+
+async def test_a_plan_sends_equal_cells_once(service: Service, quick: Quick, out: Path) -> None:
+    """What a plan says it would send is what the run then sends."""
+    models = {f"twin{n}": f"{PICS}m{n % 2}.jpg" for n in range(6)}
+    garments = {f"same{n}": G0 for n in range(3)}
+    work = Grid(models, garments, "dresses")
+    plan = await quick().plan_grid(work, out)
+    assert (plan.to_send, plan.duplicates) == (2, 16)
+    await quick().run_grid(work, out)
+    assert len(service.calls) == 2

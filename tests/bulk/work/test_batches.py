@@ -1,0 +1,137 @@
+"""A list of jobs as work: from an iterable, a CSV file or a JSONL file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from changeclothes_async import ChangeByPrompt, InvalidInput, NotAnImage, TryOn
+from changeclothes_async.bulk.work import batches, grid
+from changeclothes_async.protocol import images
+from changeclothes_async.transport import reading
+from tests import samples
+
+URL = "https://shop.example/a.jpg"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    """Write a file of jobs beside a picture, and give its path."""
+    (tmp_path / "model.png").write_bytes(samples.PNG)
+
+    def written(name: str, text: str | bytes) -> Path:
+        data = text if isinstance(text, bytes) else text.encode()
+        (tmp_path / name).write_bytes(data)
+        return tmp_path / name
+
+    return written
+
+
+def test_a_csv_file_is_a_job_a_row(write: Any, tmp_path: Path) -> None:
+    """Columns are the jobs' arguments; relative paths are relative to the file; BOM and CRLF go."""
+    path = write(
+        "jobs.csv",
+        "\ufeffmodel,garment,category,name,garment_desc\r\n"
+        f"model.png,{URL},dresses,First Look,\r\n"
+        f'{URL},{URL}, upper_body,,"red, with\nties"\r\n',
+    )
+    work = batches.batch(path)
+    assert [item.name for item in work.rows] == ["First-Look", "line-0004"]
+    first, second = work.job(0, 0), work.job(1, 0)
+    assert isinstance(first, TryOn)
+    assert isinstance(second, TryOn)
+    assert first.model == images.File(str(tmp_path / "model.png"))
+    assert (first.garment_desc, second.garment_desc) == (None, "red, with\nties")
+    assert second.category == "upper_body"
+
+
+def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
+    """Both kinds of jobs in one file, empty lines between them, numbers as numbers."""
+    rows = [
+        {"model": "model.png", "prompt": "a blue shirt", "seed": 7, "guidance_scale": 50},
+        {"model": URL, "garment": URL, "category": "dresses", "name": "n"},
+    ]
+    work = batches.batch(write("jobs.jsonl", "\n\n".join(map(json.dumps, rows)) + "\n"))
+    first, second = work.job(0, 0), work.job(1, 0)
+    assert isinstance(first, ChangeByPrompt)
+    assert (first.prompt, first.seed) == ("a blue shirt", 7)
+    assert isinstance(second, TryOn)
+    assert [item.name for item in work.rows] == ["line-0001", "n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", f"model,category\n{URL},dresses\n", "line 2: TryOn needs garment"),
+        ("a.csv", f"model,garment,category\n{URL},none.jpg,dresses\n", r"none\.jpg is no file"),
+        ("a.csv", f"model,garment,category\n{URL},{URL},hats\n", "line 2: category='hats'"),
+        ("a.csv", f"model,garment\n{URL},{URL},{URL}\n", "more values than the head"),
+        ("a.csv", f"model,garment,category,size\n{URL},{URL},dresses,4\n", "no argument 'size'"),
+        ("a.csv", f"model,prompt,seed\n{URL},x,-1\n", "line 2: seed='-1'"),
+        ("a.csv", "", "no jobs"),
+        ("a.csv", b"model\n\xff\xfe\n", "cannot be read"),
+        ("a.jsonl", "{not json}\n", "line 1: it is not a JSON object"),
+        ("a.jsonl", "\n[1]\n", "line 2: it is not a JSON object"),
+        ("a.jsonl", "[" * 100_000, "line 1: it is not a JSON object"),
+        ("a.jsonl", '{"model": 7, "prompt": "x"}', "line 1: model: A picture cannot be made"),
+        ("a.jsonl", '{"model": "", "prompt": "x"}', "line 1: .* is not a path"),
+        ("a.jsonl", '{"self": 1, "prompt": "x"}', "line 1: "),
+        ("a.txt", "x", r"neither \.csv nor \.jsonl"),
+    ],
+)
+def test_a_bad_row_is_named_with_its_line(write: Any, name: str, text: str, words: str) -> None:
+    """What is wrong is said in words, with the line, before anything is sent."""
+    with pytest.raises(InvalidInput, match=words):
+        batches.batch(write(name, text))
+
+
+def test_every_bad_row_is_named(write: Any) -> None:
+    """Ten are shown, the others counted; nothing is sent while one is bad."""
+    rows = "".join(f"{URL},{URL},hats\n" for _ in range(25))
+    with pytest.raises(InvalidInput) as caught:
+        batches.batch(write("jobs.csv", "model,garment,category\n" + rows))
+    text = str(caught.value)
+    assert "25 bad rows" in text
+    assert "line 2:" in text
+    assert "line 11:" in text
+    assert "and 15 more" in text
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The whole path is in the words."""
+    with pytest.raises(InvalidInput, match=r"nowhere\.csv cannot be read"):
+        batches.batch(tmp_path / "nowhere.csv")
+
+
+def test_any_iterable_of_jobs_is_a_batch() -> None:
+    """They are numbered; a batch has one column without a name."""
+    jobs = (ChangeByPrompt(model=URL, prompt=f"shirt {n}") for n in range(3))
+    work = batches.batch(jobs)
+    assert len(work) == 3
+    assert [grid.cell_name(work, *cell) for cell in grid.walk(work)] == ["0001", "0002", "0003"]
+
+
+@pytest.mark.parametrize("jobs", [[], [None], [{"model": URL}], 7], ids=repr)
+def test_what_is_no_batch_is_refused_in_words(jobs: Any) -> None:
+    """No raw error leaves, whatever is handed over."""
+    with pytest.raises(InvalidInput):
+        batches.batch(jobs)
+
+
+def test_equal_names_are_kept_apart(write: Any) -> None:
+    """Two rows of one name are two cells with two files."""
+    rows = f"{URL},x,look\n{URL},y,LOOK\n"
+    work = batches.batch(write("jobs.csv", "model,prompt,name\n" + rows))
+    found = [item.name for item in work.rows]
+    assert len({name.casefold() for name in found}) == 2
+
+
+async def test_settling_names_the_row(write: Any, tmp_path: Path) -> None:
+    """A file that is there but no picture is found before anything is sent."""
+    (tmp_path / "text.jpg").write_text("no picture")
+    work = batches.batch(write("jobs.csv", "model,prompt,name\ntext.jpg,x,third look\n"))
+    with pytest.raises(NotAnImage, match=r"third-look: .*text\.jpg is not a picture"):
+        await work.settle(reading.Reader().settled)

@@ -1,0 +1,170 @@
+"""What is to be made: folders, globs, lists, mappings and addresses, read as rows and columns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from changeclothes_async import Category, ChangeByPrompt, Grid, InvalidInput, NotAnImage, TryOn
+from changeclothes_async.bulk.work import grid
+from changeclothes_async.protocol import images
+from changeclothes_async.transport import reading
+from tests import samples
+
+URL = "https://shop.example/pictures/red%20dress.jpg?size=2"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Lay out models, and garments in folders named after their category."""
+    for name in (
+        "models/woman-02.jpg",
+        "models/woman-01.jpg",
+        "garments/dresses/lime.jpg",
+        "garments/upper_body/tee.JPG",
+        "garments/upper_body/blouse.png",
+        "garments/other/hat.jpg",
+        "models/.hidden.jpg",
+        "models/notes.txt",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(samples.PNG)
+    return tmp_path
+
+
+def names(items: Any) -> list[str]:
+    return [item.name for item in items]
+
+
+def test_folders_are_read_in_the_order_of_their_names(photos: Path) -> None:
+    """Pictures only, hidden ones not; a garment's category is its folder's name."""
+    work = Grid(photos / "models", str(photos / "garments"))
+    assert names(work.rows) == ["woman-01", "woman-02"]
+    assert names(work.columns) == ["lime", "blouse", "tee"]
+    assert [item.category for item in work.columns] == [
+        Category.DRESSES,
+        Category.UPPER_BODY,
+        Category.UPPER_BODY,
+    ]
+    assert len(work) == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("models/*.jpg", ["woman-01", "woman-02"]),
+        ("**/tee.JPG", ["tee"]),
+        ("models/woman-01.jpg", ["woman-01"]),
+    ],
+)
+def test_globs_and_single_files(photos: Path, given: str, expected: list[str]) -> None:
+    """A text is a folder, a glob, or one picture."""
+    assert names(Grid(str(photos / given), URL, "dresses").rows) == expected
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_that_file(photos: Path) -> None:
+    """What is there is taken by its name."""
+    (photos / "models" / "look[1].jpg").write_bytes(samples.PNG)
+    assert names(Grid(photos / "models" / "look[1].jpg", URL, "dresses").rows) == ["look-1"]
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"),
+    [
+        (URL, ["red-dress"]),
+        ([URL, "https://shop.example/"], ["red-dress", "model-2"]),
+        ({"Anna B.": URL}, ["Anna-B"]),
+        ([samples.PNG, samples.PNG], ["model-1", "model-2"]),
+        (samples.PNG, ["model-1"]),
+        ((each for each in [URL]), ["red-dress"]),
+        (io.BytesIO(samples.PNG), ["model-1"]),
+    ],
+    ids=["url", "list", "mapping", "bytes", "one", "generator", "open file"],
+)
+def test_whatever_a_picture_is_given_as(models: Any, expected: list[str]) -> None:
+    """Lists, mappings and single pictures of every form that `try_on` takes."""
+    assert names(Grid(models, URL, "dresses").rows) == expected
+
+
+def test_each_cell_is_a_job_of_its_own() -> None:
+    """Rows are models, columns garments; options go into each job."""
+    work = Grid([URL, f"{URL}#2"], {"a": f"{URL}#3"}, "dresses", garment_desc="lime")
+    job = work.job(1, 0)
+    assert isinstance(job, TryOn)
+    assert (job.model, job.garment) == (images.Link(f"{URL}#2"), images.Link(f"{URL}#3"))
+    assert (job.category, job.garment_desc) == (Category.DRESSES, "lime")
+    assert list(grid.walk(work)) == [(0, 0), (1, 0)]
+    assert grid.cell_name(work, 0, 0) == "red-dress__a"
+
+
+def test_prompts_and_seeds_are_columns() -> None:
+    """Models × prompts × seeds, each a ChangeByPrompt, named by what differs."""
+    work = Grid(URL, prompts={"blue": "a blue shirt", "red": "a red shirt"}, seeds=[1, 2])
+    assert names(work.columns) == ["blue-seed1", "blue-seed2", "red-seed1", "red-seed2"]
+    job = work.job(0, 3)
+    assert isinstance(job, ChangeByPrompt)
+    assert (job.prompt, job.seed) == ("a red shirt", 2)
+    assert Grid(URL, prompts="a blue shirt").job(0, 0).texts() == [("prompt", "a blue shirt")]
+
+
+def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
+    """Names are cut; the cells stay apart."""
+    work = Grid(URL, prompts=["x" * 60 + "1", "x" * 60 + "2"])
+    assert len(set(names(work.columns))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"models": URL}, "garments or prompts"),
+        ({"models": URL, "garments": URL, "prompts": "x", "category": "dresses"}, "not both"),
+        ({"models": [], "garments": URL, "category": "dresses"}, "models: there are none"),
+        ({"models": "/nowhere/*.jpg", "garments": URL, "category": "dresses"}, "there are none"),
+        ({"models": URL, "garments": URL}, "red-dress has no category"),
+        ({"models": URL, "garments": URL, "category": "hats"}, "'hats' is none"),
+        ({"models": URL, "prompts": []}, "prompts: there are none"),
+        ({"models": URL, "prompts": "x", "seeds": []}, "seeds: there are none"),
+        ({"models": URL, "prompts": ["x", " "]}, "prompt"),
+        ({"models": URL, "prompts": "x", "seeds": [1, -1]}, "seed"),
+        ({"models": URL, "prompts": "x", "colour": 1}, "no argument 'colour'"),
+        ({"models": [URL, None], "garments": URL, "category": "dresses"}, "NoneType"),
+        ({"models": URL, "prompts": 7}, "prompts"),
+        ({"models": URL, "prompts": "x", "seeds": 7}, "seeds"),
+    ],
+)
+def test_what_cannot_be_a_grid_is_refused_at_once(arguments: Mapping[str, Any], words: str) -> None:
+    """Whatever is wrong with any row or column is said by the constructor, before a run."""
+    with pytest.raises(InvalidInput, match=words):
+        Grid(**arguments)
+
+
+async def test_settling_looks_at_every_picture(photos: Path) -> None:
+    """A file that is no picture is found before anything is sent; a stream is read but once."""
+    work = Grid([io.BytesIO(samples.PNG)], photos / "garments")
+    await work.settle(reading.Reader().settled)
+    assert isinstance(work.rows[0].image, images.Bytes)
+    await work.settle(reading.Reader().settled)
+    (photos / "garments" / "dresses" / "lime.jpg").write_bytes(b"no picture")
+    with pytest.raises(NotAnImage, match=r"lime\.jpg is not a picture"):
+        await Grid(URL, photos / "garments").settle(reading.Reader().settled)
+
+
+async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """A path that leads nowhere is said with the path."""
+    work = Grid(tmp_path / "nowhere", URL, "dresses")
+    with pytest.raises(NotAnImage, match="nowhere does not exist"):
+        await work.settle(reading.Reader().settled)
+
+
+def test_a_million_cells_are_made_as_they_are_asked_for() -> None:
+    """A grid keeps its sides, never its cells."""
+    sides = [f"https://shop.example/{n}.jpg" for n in range(1000)]
+    work = Grid(sides, sides, "dresses")
+    assert len(work) == 1_000_000
+    walk = grid.walk(work)
+    assert [next(walk) for _ in range(2)] == [(0, 0), (0, 1)]
+    assert repr(work) == "Grid(1000 models × 1000 columns)"

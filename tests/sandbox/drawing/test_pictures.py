@@ -1,0 +1,230 @@
+"""The sandbox's pictures: right region, right size, same bytes, and no file that breaks them."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from changeclothes_async.sandbox.drawing import drawn_garments, examples, pictures
+
+PHOTOS = os.environ.get("CHANGECLOTHES_PHOTOS")
+RED = (214, 24, 32)
+
+
+def pixels(file: bytes) -> NDArray[np.float32]:
+    picture = Image.open(io.BytesIO(file))
+    assert picture.format == "WEBP"
+    return np.asarray(picture.convert("RGB"), np.float32)
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def flat_garment(shape: str) -> bytes:
+    """Cut a red garment with straight edges out of a grey ground."""
+    shapes = {
+        "upper_body": [(130, 60), (230, 75), (330, 60), (430, 190), (370, 240), (330, 190),
+                       (330, 470), (130, 470), (130, 190), (90, 240), (30, 190)],
+        "dresses": [(160, 30), (230, 60), (300, 30), (310, 180), (380, 580), (80, 580), (150, 180)],
+        "lower_body": [(130, 40), (330, 40), (350, 560), (250, 560), (230, 210), (210, 560),
+                       (110, 560)],
+    }  # fmt: skip
+    picture = Image.new("RGB", (460, 620), (232, 233, 235))
+    ImageDraw.Draw(picture).polygon(shapes[shape], fill=RED)
+    return encoded(picture)
+
+
+def redness(part: NDArray[np.float32]) -> float:
+    """Return which part of the pixels is red cloth."""
+    return float(((part[..., 0] > 110) & (part[..., 1] < 70) & (part[..., 2] < 80)).mean())
+
+
+@pytest.fixture(scope="module")
+def model() -> bytes:
+    return examples.model("mei")
+
+
+@pytest.mark.parametrize(
+    ("category", "red", "kept"),
+    [
+        ("upper_body", (330, 440), (620, 900)),
+        ("lower_body", (460, 700), (260, 380)),
+        ("dresses", (330, 560), (970, 1000)),
+    ],
+)
+def test_the_garment_lies_on_its_region(
+    model: bytes, category: str, red: tuple[int, int], kept: tuple[int, int]
+) -> None:
+    """A garment covers the region of its category and leaves all the rest as it was."""
+    before = np.asarray(Image.open(io.BytesIO(model)).convert("RGB"), np.float32)
+    after = pixels(pictures.try_on(model, flat_garment(category), category).result)
+    assert after.shape == before.shape
+    assert redness(after[red[0] : red[1], 350:375]) > 0.85
+    change = np.abs(after - before).mean(2)
+    assert change[kept[0] : kept[1], 300:470].mean() < 7
+    assert change[:190].mean() < 4, "the head"
+    assert change[:, :120].mean() < 4, "the background"
+
+
+def test_the_mask_covers_what_changed(model: bytes) -> None:
+    """The mask picture is the model picture, greyed just where the result differs from it."""
+    before = np.asarray(Image.open(io.BytesIO(model)).convert("RGB"), np.float32)
+    dressed = pictures.try_on(model, flat_garment("upper_body"), "upper_body")
+    changed = np.abs(pixels(dressed.result) - before).mean(2)[:880] > 60
+    veiled = np.abs(pixels(dressed.mask) - before).mean(2)[:880] > 12
+    assert changed.sum() > 10_000
+    assert (veiled & changed).sum() / changed.sum() > 0.8
+    assert veiled.mean() < 0.4
+
+
+def test_the_same_call_gives_the_same_bytes(model: bytes) -> None:
+    """Pictures are a function of their arguments alone, whatever is made in between."""
+    garment = flat_garment("dresses")
+    once = pictures.try_on(model, garment, "dresses")
+    assert once != pictures.try_on(model, garment, "upper_body")
+    pictures.change_by_prompt(model, "a red dress", seed=1)
+    assert once == pictures.try_on(model, garment, "dresses")
+
+
+@pytest.mark.parametrize("category", ["upper_body", "lower_body", "dresses"])
+def test_every_drawn_garment_can_be_worn(model: bytes, category: str) -> None:
+    """Each drawn garment of a category changes a good part of the body of a drawn model."""
+    before = np.asarray(Image.open(io.BytesIO(model)).convert("RGB"), np.float32)
+    for name in drawn_garments.GARMENTS[category]:
+        garment = examples.garment(category, name)
+        after = pixels(pictures.try_on(model, garment, category).result)
+        assert (np.abs(after - before).mean(2) > 25).mean() > 0.03, name
+
+
+def test_a_picture_is_upright_and_at_most_1280_pixels_long() -> None:
+    """The EXIF orientation is applied and the long edge bounded."""
+    wide = Image.new("RGB", (1600, 800), (200, 200, 200))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = encoded(wide, "JPEG", exif=exif)
+    dressed = pictures.try_on(file, flat_garment("upper_body"), "upper_body")
+    assert pixels(dressed.result).shape == (1280, 640, 3)
+    assert pixels(dressed.mask).shape == (1280, 640, 3)
+
+
+def odd_pictures() -> dict[str, bytes]:
+    random = np.random.default_rng(1)
+    noise = Image.fromarray(random.integers(0, 255, (90, 120, 3), np.uint8))
+    deep = Image.fromarray(random.integers(0, 65535, (64, 48), np.uint16))
+    clear = Image.new("RGBA", (60, 60), (10, 200, 30, 0))
+    half = clear.copy()
+    half.paste((200, 30, 30, 255), (15, 10, 45, 50))
+    return {
+        "1x1": encoded(Image.new("RGB", (1, 1))),
+        "8x8": encoded(Image.new("RGB", (8, 8), "teal")),
+        "1 pixel high": encoded(Image.new("RGB", (300, 1), "red")),
+        "1 pixel wide": encoded(Image.new("RGB", (1, 300), "red")),
+        "one colour": encoded(Image.new("RGB", (200, 300), (250, 250, 250))),
+        "noise": encoded(noise),
+        "grayscale": encoded(noise.convert("L")),
+        "1 bit": encoded(noise.convert("1")),
+        "palette": encoded(noise.convert("P"), "GIF"),
+        "cmyk": encoded(noise.convert("CMYK"), "JPEG"),
+        "16 bit": encoded(deep),
+        "float": encoded(Image.fromarray(random.random((50, 40)).astype(np.float32)), "TIFF"),
+        "transparent": encoded(clear),
+        "half transparent": encoded(half, "WEBP", lossless=True),
+    }
+
+
+@pytest.mark.parametrize("name", odd_pictures())
+def test_any_picture_gives_a_picture(name: str) -> None:
+    """Whatever can be decoded is taken as model and as garment, and the model's size is kept."""
+    odd = odd_pictures()[name]
+    width, height = Image.open(io.BytesIO(odd)).size
+    for made in (
+        pictures.try_on(odd, flat_garment("dresses"), "dresses").mask,
+        pictures.try_on(odd, odd, "upper_body").result,
+        pictures.try_on(odd, odd, "lower_body").result,
+        pictures.change_by_prompt(odd, "a red dress", seed=1).result,
+    ):
+        assert pixels(made).shape == (height, width, 3)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        b"",
+        b"no picture",
+        b"\x89PNG\r\n\x1a\n" + bytes(40),
+        b"<svg/>",
+        b"\xff\xd8\xff\xe0" + bytes(9),
+    ],
+)
+def test_what_is_no_picture_is_unreadable(model: bytes, file: bytes) -> None:
+    """A file that cannot be decoded raises Unreadable, whose message says what to send."""
+    with pytest.raises(pictures.Unreadable, match="send"):
+        pictures.try_on(file, model, "dresses")
+    with pytest.raises(pictures.Unreadable, match="send"):
+        pictures.try_on(model, file, "dresses")
+    with pytest.raises(pictures.Unreadable, match="send"):
+        pictures.change_by_prompt(file, "red", seed=1)
+
+
+def test_a_truncated_picture_is_unreadable(model: bytes) -> None:
+    """Half a file is not half a picture."""
+    with pytest.raises(pictures.Unreadable):
+        pictures.try_on(model[: len(model) // 2], flat_garment("dresses"), "dresses")
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(model: bytes) -> None:
+    """A small file that claims a huge picture is told by its size alone."""
+    bomb = encoded(Image.new("1", (8000, 6000)))
+    assert len(bomb) < 200_000
+    with pytest.raises(pictures.Unreadable, match="too large"):
+        pictures.try_on(model, bomb, "dresses")
+
+
+def test_a_prompt_recolours_its_region_alone(model: bytes) -> None:
+    """A red top makes the top red and leaves the trousers; red jeans the other way about."""
+    top = pixels(pictures.change_by_prompt(model, "a red t-shirt", seed=3).result)
+    jeans = pixels(pictures.change_by_prompt(model, "plain red jeans", seed=3).result)
+    assert redness(top[330:420, 360:400]) > 0.9
+    assert redness(top[480:800]) < 0.01
+    assert redness(jeans[520:540, 330:430]) > 0.6
+    assert redness(jeans[250:400]) < 0.01
+
+
+def test_the_seed_decides_the_shade(model: bytes) -> None:
+    """The same seed gives the same bytes, another seed another picture."""
+    prompt = "Help the model change into a blue striped shirt."
+    once = pictures.change_by_prompt(model, prompt, seed=7)
+    assert once == pictures.change_by_prompt(model, prompt, seed=7)
+    assert once.result != pictures.change_by_prompt(model, prompt, seed=8).result
+
+
+def test_a_low_guidance_keeps_the_old_colour(model: bytes) -> None:
+    """The smaller the guidance, the nearer the result is to the model picture."""
+    before = np.asarray(Image.open(io.BytesIO(model)).convert("RGB"), np.float32)
+    low, high = (
+        pixels(pictures.change_by_prompt(model, "a red top", seed=1, guidance_scale=scale).result)
+        for scale in (1, 50)
+    )
+    assert np.abs(low - before).mean() < 0.6 * np.abs(high - before).mean()
+
+
+@pytest.mark.skipif(PHOTOS is None, reason="CHANGECLOTHES_PHOTOS names no folder of photographs")
+def test_photographs_keep_face_and_background() -> None:
+    """On each photographed model a garment leaves the face and the upper corners as they were."""
+    folder = Path(PHOTOS or "")
+    garment = next((folder / "garments" / "upper_body").iterdir()).read_bytes()
+    for path in sorted((folder / "models").iterdir()):
+        before = np.asarray(Image.open(path).convert("RGB"), np.float32)
+        after = pixels(pictures.try_on(path.read_bytes(), garment, "upper_body").result)
+        change = np.abs(after - before).mean(2)
+        assert change[: len(change) // 10].mean() < 4, path.name
+        assert (change > 25).mean() > 0.03, path.name
