@@ -85,14 +85,23 @@ def test_prompts_and_seeds_make_a_grid_too(shell: Shell, sandbox: Sandbox) -> No
     assert sandbox.charges == 8
 
 
-def test_several_pictures_and_one_category(shell: Shell, sandbox: Sandbox) -> None:
+def test_several_pictures_and_one_category(shell: Shell, sandbox: Sandbox, folder: Path) -> None:
     """--models may come more than once, and --category holds for all garments."""
+    (folder / "garments/upper_body").rename(folder / "garments/tops")
     done = shell(
-        "grid", "--models", "models/ana.png", "--models", "models/ben.png",
-        "--garments", "garments/*/*.png", "--category", "lower_body", "--out", "book",
+        "grid", "--models", "models/ana.png", "--models", "models/ben.png", "--garments",
+        "garments/tops", "--category", "upper_body", "--out", "book",
     )  # fmt: skip
     assert done.exit_code == 0
-    assert [call.fields["category"] for call in sandbox.calls] == ["lower_body"] * 4
+    assert [call.fields["category"] for call in sandbox.calls] == ["upper_body"] * 2
+
+
+def test_a_category_against_the_folders_sends_nothing(shell: Shell, sandbox: Sandbox) -> None:
+    """Tees in upper_body/ do not go out as dresses because of a word in the line."""
+    done = shell(*GRID, "--category", "dresses")
+    assert done.exit_code == 2
+    assert "tee in upper_body" in done.stderr
+    assert sandbox.calls == []
 
 
 def test_what_failed_is_named_and_sent_again_only_when_asked(

@@ -5,7 +5,6 @@ Both are `Work`: rows and columns with names, and the job in each cell, made whe
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import names
+from changeclothes_async.bulk.work import finding
 from changeclothes_async.protocol import images, requests
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic"}
-_CATEGORIES = {category.value for category in requests.Category}
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +63,15 @@ def cell_name(work: Work, row: int, column: int) -> str:
 class Grid:
     """Every garment on every model, or every prompt on every model.
 
-    `models` and `garments` are each a folder, a glob, a list of pictures or a mapping of names to
-    pictures; a picture is what `try_on` takes. `category` may be left out where each garment lies
-    in a folder named after one. With `prompts` (texts, or a mapping of names to texts) and
-    `seeds` (numbers) in place of garments, each cell is a `ChangeByPrompt`. `options` are further
-    fields of every job, such as `garment_desc` or `guidance_scale`.
+    `models` and `garments` are each a folder, a glob, a list of these and of pictures, or a
+    mapping of names to pictures; a picture is what `try_on` takes. `category` may be left out
+    where each garment lies in a folder named after one, and may not speak against such a folder.
+    With `prompts` (texts, or a mapping of names to texts) and `seeds` (numbers) in place of
+    garments, each cell is a `ChangeByPrompt`. `options` are further fields of every job, such as
+    `garment_desc` or `guidance_scale`.
 
-    Raises InvalidInput for what cannot be a grid; pictures are looked at when it runs.
+    Raises InvalidInput for what cannot be a grid; pictures are looked at when it runs. A folder
+    in a folder that is passed over, since it is named after no category, is logged as a warning.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Grid:
         self.columns: Sequence[Item] = (
             _prompts(prompts, seeds)
             if prompts is not None
-            else [_dressed(item, category) for item in _items(garments, "garments")]
+            else _dressed(_items(garments, "garments"), category)
         )
         for column in range(len(self.columns) if prompts is not None else 1):
             self.job(0, column)  # what is wrong with options, prompts and seeds is wrong now
@@ -127,16 +128,47 @@ async def _settled(item: Item, settled: Settled) -> Item:
     return replace(item, image=await settled(item.image)) if item.image else item
 
 
-def _dressed(item: Item, category: requests.Category | str | None) -> Item:
-    """Give a garment its category: the one that is given, or its folder's name."""
-    folder = Path(item.image.path).parent.name if isinstance(item.image, images.File) else ""
-    wanted = str(category) if category is not None else folder
-    if wanted not in _CATEGORIES:
-        raise errors.InvalidInput(
-            f"garments: {item.name} has no category ({wanted!r} is none).",
-            next_step=f"Give category=… or a folder named {', '.join(sorted(_CATEGORIES))}.",
+def _dressed(items: Iterable[Item], category: requests.Category | str | None) -> list[Item]:
+    """Give each garment its category: the one that is given, or its folder's name."""
+    folders = [(item, finding.category_of(item.image)) for item in items]
+    if category is None:
+        return [replace(item, category=_own(item, folder)) for item, folder in folders]
+    given = _category(category)
+    _check_folders([(item, folder) for item, folder in folders if folder not in {None, given}])
+    return [replace(item, category=given) for item, _ in folders]
+
+
+def _own(item: Item, folder: requests.Category | None) -> requests.Category:
+    if folder is not None:
+        return folder
+    raise errors.InvalidInput(
+        f"garments: {item.name} has no category, since its folder is not named after one.",
+        next_step=f"Give category=…, or put it into a folder {finding.FOLDERS}.",
+    )
+
+
+def _category(given: requests.Category | str) -> requests.Category:
+    try:
+        return requests.Category(given)
+    except ValueError:
+        refusal = errors.InvalidInput(
+            f"garments: there is no category {str(given)[:60]!r}.",
+            next_step=f"Give category=… as {finding.FOLDERS}.",
         )
-    return Item(item.name, item.image, requests.Category(wanted))
+    raise refusal
+
+
+def _check_folders(others: Sequence[tuple[Item, requests.Category | None]]) -> None:
+    """Refuse a category for garments whose folders say another: it would be paid for in vain."""
+    if not others:
+        return
+    said = ", ".join(f"{item.name} in {folder}" for item, folder in others[:_SHOWN])
+    more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+    raise errors.InvalidInput(
+        f"category=… is not what the folders of some garments say: {said}{more}.",
+        next_step="Leave out category=…, so that each folder gives its own, or give garments=… "
+        "of this category alone; nothing was sent.",
+    )
 
 
 def _prompts(
@@ -152,6 +184,11 @@ def _prompts(
         for seed in drawn
     ]
     _not_empty(found, "prompts")
+    if not all(isinstance(text, str) and text.strip() for _, text, _ in found):
+        raise errors.InvalidInput(
+            "prompts: one of them is no text, or an empty one.",
+            next_step="Say in each how the clothes shall be.",
+        )
     given = names.distinct((name, f"{text}{seed}") for name, text, seed in found)
     return [
         Item(name, prompt=text, seed=seed)
@@ -183,43 +220,22 @@ def _not_empty(found: Sequence[Any], what: str) -> None:
 def _named(given: Any, what: str) -> list[tuple[str, images.Image]]:
     if isinstance(given, Mapping):
         return [(str(name), images.of(image)) for name, image in given.items()]
-    if isinstance(given, str | os.PathLike):
-        found = _expanded(os.fspath(given))
-    elif isinstance(given, Iterable) and not _is_picture(given):
-        found = [images.of(each) for each in given]
-    else:
-        found = [images.of(given)]
+    several = isinstance(given, Iterable) and not _is_picture(given)
+    found = [image for each in (given if several else [given]) for image in _found(each, what)]
     return [(_name(image, what, number), image) for number, image in enumerate(found, 1)]
 
 
 def _is_picture(given: object) -> bool:
     """Tell one picture from a list of them, where both can be iterated over."""
-    return isinstance(given, bytes | bytearray | memoryview) or hasattr(given, "read")
+    is_path = isinstance(given, str | os.PathLike)
+    is_data = isinstance(given, bytes | bytearray | memoryview)
+    return is_path or is_data or hasattr(given, "read")
 
 
-def _expanded(text: str | bytes) -> list[images.Image]:
-    """Turn a folder, a glob, or one picture's path or URL into pictures, in the names' order."""
-    image = images.of(text)
-    if not isinstance(image, images.File):
-        return [image]
-    path = Path(image.path)
-    if path.is_dir():
-        return [images.File(str(file)) for file in _pictures_in(path)]
-    if path.exists() or not glob.has_magic(image.path):
-        return [image]
-    return [images.of(match) for match in sorted(glob.glob(image.path, recursive=True))]  # noqa: PTH207 - takes absolute patterns
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    """Find a folder's pictures, and those in its folders that are named after a category."""
-    inside = [folder, *(folder / name for name in sorted(_CATEGORIES))]
-    return [
-        file
-        for each in inside
-        if each.is_dir()
-        for file in sorted(each.iterdir())
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-    ]
+def _found(given: Any, what: str) -> list[images.Image]:
+    if isinstance(given, str | os.PathLike):
+        return finding.expanded(given, what)
+    return [images.of(given)]
 
 
 def _name(image: images.Image, what: str, number: int) -> str:
