@@ -52,7 +52,7 @@ async def test_the_bar_is_one_output_that_changes(kernel: kernels.Kernel) -> Non
     assert {update["transient"]["display_id"] for update in updates} == {
         shown["transient"]["display_id"]
     }
-    assert updates[-1]["data"]["text/plain"].startswith("4/4 saved, 4 calls spent, ")
+    assert updates[-1]["data"]["text/plain"].startswith("4/4 saved, 4 calls sent, ")
     assert len(cell.of("display_data")) == 1
 
 

@@ -125,6 +125,7 @@ _COLOURS = {
     "in_flight": "#3b8fd080",
     "unsure": "#d29922",
     "failed": "#d1495b",
+    "damaged": "#d1495b",
     "open": "transparent",
 }
 

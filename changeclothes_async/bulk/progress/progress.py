@@ -41,7 +41,11 @@ OnEvent = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run at one moment: cells by state, calls spent in this run, seconds, cells per second."""
+    """A run at one moment: cells by state, seconds, cells per second.
+
+    `calls` counts the attempts of this run; not one that was turned away before any work, which
+    left its cell as it was. `damaged` are paid cells whose answer held no usable result.
+    """
 
     total: int
     saved: int
@@ -55,6 +59,7 @@ class Snapshot:
     rate: float
     seconds_left: float | None
     stopping: bool
+    damaged: int = 0
 
 
 class Bar(Protocol):
@@ -126,13 +131,14 @@ class Tally:
             paid=paid,
             in_flight=self.in_flight,
             failed=failed,
-            unsure=unsure + damaged,
+            unsure=unsure,
             open=left,
             calls=self.calls,
             elapsed=elapsed,
             rate=rate,
             seconds_left=(left + self.in_flight) / rate if rate else None,
             stopping=self.stopping,
+            damaged=damaged,
         )
 
     def _count(self, state: State) -> int:

@@ -20,6 +20,7 @@ _STYLES = {
     "in_flight": "cyan",
     "unsure": "yellow",
     "failed": "red",
+    "damaged": "red",
     "open": "bright_black",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -61,8 +62,9 @@ class Plan:
     """What a run would do: numbers of cells, and the bytes it would upload.
 
     `to_send` are calls that cost credits; `to_fetch` are paid and only downloaded; `duplicates`
-    are cells that are paid for by another cell of the same content; `failed` and `unsure` stay as
-    they are unless `retry_failed` or `resend_unsure` is given, and then count as `to_send`.
+    are cells that are paid for by another cell of the same content. `failed` stay as they are
+    unless `retry_failed` is given, `unsure` and `damaged` (paid, without a usable answer) unless
+    `resend_unsure` is, and then count as `to_send`.
     """
 
     cells: int
@@ -71,6 +73,7 @@ class Plan:
     to_fetch: int
     failed: int
     unsure: int
+    damaged: int
     duplicates: int
     upload_bytes: int
 
@@ -163,7 +166,8 @@ async def plan(
 ) -> Plan:
     """Count what a run would do."""
     counts = dict.fromkeys(Step, 0)
-    failed = unsure = duplicates = size = 0
+    left: Counter[State] = Counter()
+    duplicates = size = 0
     repeats = _repeats(work, reader)
     async for planned in steps(work, reader, book, place, wishes):
         if planned.step is Step.SEND and repeats(planned.row, planned.column):
@@ -172,16 +176,16 @@ async def plan(
         counts[planned.step] += 1
         if planned.step is Step.SEND:
             size += sum(reader.size_of(image) for _, image in planned.job.pictures())
-        elif planned.step is Step.LEAVE and planned.entry:
-            failed += planned.entry.state is State.FAILED
-            unsure += planned.entry.state is not State.FAILED
+        elif planned.step is Step.LEAVE:
+            left[planned.state] += 1
     return Plan(
         cells=len(work.rows) * len(work.columns),
         to_send=counts[Step.SEND],
         saved=counts[Step.NOTHING],
         to_fetch=counts[Step.FETCH],
-        failed=failed,
-        unsure=unsure,
+        failed=left[State.FAILED],
+        unsure=left[State.UNSURE] + left[State.CLAIMED],  # a run that died leaves claims behind
+        damaged=left[State.DAMAGED],
         duplicates=duplicates,
         upload_bytes=size,
     )
