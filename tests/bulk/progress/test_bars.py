@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import subprocess
 import sys
@@ -222,6 +223,29 @@ def test_a_terminal_s_bar_says_that_the_run_stops_and_then_no_more() -> None:
     stopping = replace(GOING, stopping=True)
     assert on_screen(stopping)[-1] == telling.STOPPING
     assert telling.STOPPING not in on_screen(stopping, closed=replace(ENDED, stopping=True))[-3:]
+
+
+def test_what_is_logged_goes_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler that was made before writes whole lines, and into its own stream again later."""
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    logger = logging.getLogger("tests.bar")
+    handler = logging.StreamHandler()
+    logger.addHandler(handler)
+    try:
+        bar = terminal.RichBar(screen, console=Console(file=screen, force_terminal=True, width=80))
+        bar.update(GOING)
+        bar._live.refresh()
+        logger.warning("a line of its own")
+        bar.close(ENDED)
+        logger.warning("after the bar")
+    finally:
+        logger.removeHandler(handler)
+    before, _, rest = screen.getvalue().partition("a line of its own")
+    assert before.endswith("\x1b[2K")  # the bar was taken off the screen
+    assert "30/54 saved" in rest  # and drawn anew below
+    assert rest.endswith("after the bar\n")
+    assert handler.stream is screen
 
 
 def test_no_bar_or_a_bar_of_one_s_own() -> None:
