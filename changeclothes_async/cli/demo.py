@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,8 +64,9 @@ async def demo(out: Path, open_: bool) -> int:
     """
     from changeclothes_async.sandbox import Sandbox
 
-    out = printing.free(out)
-    _draw(out / "pictures")
+    with _writing(out):
+        out = printing.free(out)
+        _draw(out / "pictures")
     async with Sandbox() as sandbox:
         lookbook = await story(sandbox, out)
     with printing.waiting("Drawing the contact sheet"):
@@ -120,6 +122,20 @@ def _interrupting() -> Callable[[Event], None]:
             signal.raise_signal(signal.SIGINT)
 
     return watch
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        failure = errors.InvalidInput(
+            f"{error.filename or out} cannot be written ({error.strerror}).",
+            next_step="Give another folder with --out.",
+        )
+    else:
+        return
+    raise failure
 
 
 def _draw(folder: Path) -> None:
