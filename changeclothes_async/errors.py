@@ -45,7 +45,8 @@ class ChangeClothesError(Exception):
         return str(self.args[0]) if self.args else ""
 
     def __str__(self) -> str:
-        return f"{self.message} {self.next_step}".strip()
+        between = "" if self.message.endswith("\n") else " "  # after a list of lines
+        return f"{self.message}{between}{self.next_step}".strip()
 
 
 class InvalidInput(ChangeClothesError):
