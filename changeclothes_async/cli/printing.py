@@ -7,8 +7,9 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,12 +19,19 @@ from changeclothes_async import errors
 from changeclothes_async.cli import wording
 
 _COUNTED = re.compile(r" *[\d,]+  ")
+_STYLED = re.compile(r"(\x1b\[\d+m)([\w ,:]+)\x1b\[0m")
 _NARROWEST = 40
+_above: list[Callable[[str], object]] = []
+"""What writes above a spinner, while one turns: click would write into it."""
 
 
 def say(words: str) -> None:
     """Tell the person at the terminal something that is no result."""
-    click.echo(_fitted(words, sys.stderr), err=True)
+    fitted = _fitted(words, sys.stderr)
+    if _above:
+        _above[-1](fitted)
+    else:
+        click.echo(fitted, err=True)
 
 
 def result(*lines: str) -> None:
@@ -70,6 +78,9 @@ def told(error: errors.ChangeClothesError) -> dict[str, Any]:
 
 def wrapped(line: str, width: int) -> str:
     """Break a line between words, and indent what follows; a path or an address stays whole."""
+    if styled := _STYLED.match(line):  # a colour takes no room
+        bare = wrapped(styled[2] + line[styled.end() :], width)
+        return styled[0] + bare.removeprefix(styled[2])
     counted = _COUNTED.match(line)
     indent = counted.end() if counted else len(line) - len(line.lstrip()) + 2
     return textwrap.fill(
@@ -100,16 +111,22 @@ def waiting(words: str) -> Iterator[None]:
     from rich import progress
     from rich.console import Console
 
+    from changeclothes_async.bulk.progress import lifting
+
+    stream, console = sys.stderr, Console(stderr=True)
     columns = (
         progress.SpinnerColumn(),
         progress.TextColumn("{task.description}", markup=False),
         progress.TimeElapsedColumn(),
     )
-    with progress.Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
-    ) as spinner:
-        spinner.add_task(words, total=None)
-        yield
+    turning = progress.Progress(*columns, console=console, transient=True, redirect_stdout=False)
+    turning.add_task(words, total=None)
+    with turning, lifting.above(stream):
+        _above.append(partial(console.print, markup=False, highlight=False, soft_wrap=True))
+        try:
+            yield
+        finally:
+            _above.pop()
 
 
 def free(path: Path) -> Path:

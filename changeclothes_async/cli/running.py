@@ -109,7 +109,7 @@ patience = options(
 
 def _with_edge(words: Sequence[str]) -> Iterator[str]:
     """Give --prepare its number where none follows; click would take the next picture for it."""
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip(words, [*words, ""][1:], strict=True):
         yield f"{word}={EDGE}" if word == "--prepare" and not after.isdecimal() else word
 
 

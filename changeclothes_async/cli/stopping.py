@@ -52,7 +52,7 @@ class Stop:
                 "Stopped after the call was sent whole: it may be paid for. "
                 "Look at the account's history before you send it again."
             )
-        return "Stopped before the call was sent whole: it costs nothing."
+        return "Stopped before the service took the call: it costs nothing."
 
 
 def _is_not_said_here(record: logging.LogRecord) -> bool:

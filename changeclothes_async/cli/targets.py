@@ -17,6 +17,7 @@ from changeclothes_async.cli import printing
 from changeclothes_async.protocol import images
 
 DEFAULT = Path("look")
+_NAMES = {"webp": "WebP"}
 _SUFFIXES = {".jpeg": ".jpg", ".jpe": ".jpg", ".tif": ".tiff"}
 
 
@@ -50,7 +51,8 @@ def note(path: Path) -> str | None:
     suffix = path.suffix.lower()
     if kind is None or _SUFFIXES.get(suffix, suffix) == kind.suffix:
         return None
-    return f"{path} holds a {kind.mime.removeprefix('image/').upper()}, as the service made it."
+    name = kind.mime.removeprefix("image/")
+    return f"{path} holds a {_NAMES.get(name, name.upper())}, as the service made it."
 
 
 def _try(target: Path) -> None:

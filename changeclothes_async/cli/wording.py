@@ -35,6 +35,8 @@ def message(error: errors.ChangeClothesError) -> str:
     """Say what happened."""
     if _speaks_http(error):
         return f"The server at {_origin()} does not speak https."
+    if _finds_nobody(error):
+        return f"Nothing answers at {_origin()}."
     words = _in_options(error.message)
     body = getattr(error.raw, "body", b"") if isinstance(error, errors.Damaged) else b""
     said = " ".join(body.decode("utf-8", "replace").split())
@@ -67,7 +69,7 @@ def _way_step(error: errors.NotSent) -> str | None:
     """Say what may be wrong on the way to the server."""
     if _speaks_http(error):
         return "Write http:// in CHANGECLOTHES_BASE_URL." if _is_near() else None
-    if _is_near() and "Cannot connect" in error.message:
+    if _finds_nobody(error):
         return "Is `changeclothes serve` running? Start it, or unset CHANGECLOTHES_BASE_URL."
     return None
 
@@ -87,6 +89,11 @@ def _resend_step(error: errors.ChangeClothesError) -> str | None:
 
 def _speaks_http(error: errors.ChangeClothesError) -> bool:
     return isinstance(error, errors.NotSent) and any(each in error.message for each in _NO_TLS)
+
+
+def _finds_nobody(error: errors.ChangeClothesError) -> bool:
+    is_lost = isinstance(error, errors.NotSent) and "Cannot connect" in error.message
+    return is_lost and _is_near()
 
 
 def _origin() -> str:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import re
 import signal
-import socket
+import subprocess
+import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +19,6 @@ import pytest
 from changeclothes_async.protocol import images
 from changeclothes_async.sandbox import Fault, Sandbox
 from changeclothes_async.transport import reading
-from tests import samples
 from tests.cli.conftest import Shell, Started
 
 TRY_ON = ("try-on", "models/ana.png", "garments/dresses/gown.png", "--category", "dresses")
@@ -89,6 +93,7 @@ def test_without_a_key_the_next_step_is_named(
     ("words", "said"),
     [
         (("try-on", "gone.png", "models/ana.png", "--category", "dresses"), "does not exist"),
+        (("try-on",), "Missing argument 'MODEL'"),
         (("try-on", "models/ana.png", "models/ana.png"), "--category"),
         (("try-on", "models/ana.png", "models/ana.png", "--category", "hats"), "dresses"),
         (("prompt", "models/ana.png", "x", "--seed", "-1"), "--seed -1 is not accepted"),
@@ -301,21 +306,52 @@ def test_a_second_ctrl_c_stops_now(
     )
 
 
-def test_a_second_ctrl_c_before_the_call_is_whole_costs_nothing(
+def test_a_second_ctrl_c_before_the_call_is_taken_costs_nothing(
     started: Started, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And that is said, so that nobody looks for it in the account's history."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        Path("models/ana.png").write_bytes(samples.png(20_000_000))  # more than a socket holds
+    with faulty(sandbox, "503:60") as busy:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", busy.url)
         process = started(*TRY_ON)
-        with silent.accept()[0]:
+        while not (busy.calls and busy.calls[0].http_status):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "waiting for it" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert err == "Stopped before the service took the call: it costs nothing.\n"
+
+
+def test_words_and_logs_go_above_the_spinner(
+    folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal none is glued to what turns there."""
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("CHANGECLOTHES_LOG", "info")
+    monkeypatch.setenv("TERM", "xterm")
+    with faulty(sandbox, "slow:2") as slow:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", slow.url)
+        ours, theirs = pty.openpty()
+        words = [sys.executable, "-m", "changeclothes_async", *TRY_ON]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+            os.close(theirs)
+            arrived(slow)
             process.send_signal(signal.SIGINT)
-            assert process.stderr is not None
-            assert "waiting for it" in process.stderr.readline()
-            process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=60)
-    assert err == "Stopped before the call was sent whole: it costs nothing.\n"
+            shown = b"".join(iter(partial(_read, ours), b"")).decode()
+        os.close(ours)
+    for said in ("The call may be paid for already", "INFO changeclothes_async: try_on-1: paid"):
+        line = re.split("\r|\n", shown.partition(said)[0])[-1]
+        assert "Dressing" not in line
+        assert said in shown
+
+
+def _read(terminal: int) -> bytes:
+    """Read what is shown; a terminal that nobody writes to any more is an error on Linux."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
 
 
 def arrived(sandbox: Sandbox) -> None:

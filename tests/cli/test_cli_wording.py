@@ -22,6 +22,7 @@ def test_a_sandbox_that_does_not_run_is_asked_for(
     monkeypatch.setenv("CHANGECLOTHES_BASE_URL", f"http://127.0.0.1:{peers.free_port()}")
     done = shell(*PROMPT, "--retries", 0)
     assert done.exit_code == 1
+    assert "Nothing answers at http://127.0.0.1:" in done.stderr
     assert "Is `changeclothes serve` running?" in done.stderr
     said = shell("grid", "--models", "models", "--prompt", "red", "--out", "book", "--retries", 0)
     assert "Is `changeclothes serve` running?" in said.stdout
@@ -104,6 +105,8 @@ def test_a_table_s_columns_stay_as_they_are(shell: Shell, folder: Path) -> None:
     [
         ("short", "short"),
         ("a" * 60 + " b", "a" * 60 + "\n  b"),
+        ("\x1b[31mError:\x1b[0m " + "x" * 36, "\x1b[31mError:\x1b[0m\n  " + "x" * 36),
+        ("\x1b[31mError:\x1b[0m " + "x" * 35, "\x1b[31mError:\x1b[0m " + "x" * 35),
         (
             "       12  saved already, and some more words that do not fit",
             "       12  saved already, and some more\n           words that do not fit",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from contextlib import ExitStack
+from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from changeclothes_async.bulk.progress import telling
+from changeclothes_async.bulk.progress import lifting, telling
 from changeclothes_async.bulk.progress.progress import Snapshot
 
 _STYLES = {
@@ -33,7 +33,7 @@ class RichBar:
         self._snapshot: Snapshot | None = None
         self._closed = False
         self._stream = stream or sys.stderr
-        self._logging: list[logging.StreamHandler[Any]] = []
+        self._lifted = ExitStack()
         # It draws on its own eight times a second, however often it is told. What is printed
         # meanwhile goes above it, except into a stdout that somebody reads through a pipe.
         self._live = Live(
@@ -48,27 +48,14 @@ class RichBar:
         self._snapshot = snapshot
         if not self._live.is_started:
             self._live.start()
-            self._lift_logs()
+            self._lifted.enter_context(lifting.above(self._stream))
 
     def close(self, snapshot: Snapshot) -> None:
         """Leave the last state on the screen and give the terminal back."""
         self._closed = True
         self.update(snapshot)
         self._live.stop()
-        for handler in self._logging:
-            handler.setStream(self._stream)
-        self._logging = []
-
-    def _lift_logs(self) -> None:
-        """Let what is logged to the same terminal go above the bar, as what is printed does.
-
-        A handler keeps the stream that it was made with, and would write into the bar.
-        """
-        above = sys.stderr
-        for handler in _handlers() if above is not self._stream else ():
-            if handler.stream is self._stream:
-                handler.setStream(above)
-                self._logging.append(handler)
+        self._lifted.close()
 
     def _drawn(self) -> RenderableType:
         if not self._snapshot:
@@ -77,15 +64,6 @@ class RichBar:
         if self._snapshot.stopping and not self._closed:
             rows.append(Text(telling.STOPPING, "yellow"))
         return Group(*rows)
-
-
-def _handlers() -> Iterator[logging.StreamHandler[Any]]:
-    """Find whatever logs to a stream, in any logger."""
-    known = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
-    for logger in known:
-        for handler in logger.handlers if isinstance(logger, logging.Logger) else ():
-            if isinstance(handler, logging.StreamHandler):
-                yield handler
 
 
 class _Strip:
