@@ -13,6 +13,12 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 Money: TypeAlias = Literal["not spent", "maybe spent", "spent"]
+_WORSE: list[Money] = ["not spent", "maybe spent", "spent"]
+
+
+def worst(*some: Money) -> Money:
+    """Tell what several attempts may have cost together."""
+    return max(some, key=_WORSE.index)
 
 
 class ChangeClothesError(Exception):

@@ -43,10 +43,13 @@ class Raw:
     @property
     def envelope(self) -> Any:
         """The JSON of the body with all its fields, known or not; None where it is not JSON."""
-        try:
-            return json.loads(self.body.decode("utf-8-sig", "replace"))
-        except (ValueError, RecursionError):
-            return None
+        text = self.body.decode("utf-8-sig", "replace")
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text)
+        # A number that nobody asked for may have too many digits for Python's int.
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text, parse_int=float)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

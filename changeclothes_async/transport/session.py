@@ -20,6 +20,7 @@ import re
 import socket
 import ssl
 import urllib.request
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterable
 from importlib import metadata
 from typing import Any
@@ -32,9 +33,10 @@ from changeclothes_async.protocol import addresses, answers
 from changeclothes_async.transport import uploads
 
 # A server may close an idle connection at the very moment of its reuse, and the request is then
-# unsure. Connections idle for longer are not used again.
-_IDLE = 2.0
+# unsure. Connections idle for longer are not used again; the least patient servers wait for 2 s.
+_IDLE = 1.0
 _STALLED, _LONGEST = 60.0, 600.0
+_BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
 # What `_guard` refuses with: the number survives where several addresses' errors become one.
 _NOT_PUBLIC = errno.EACCES
 # Beyond aiohttp's own 8 kB and 128 lines, since an answer that is not read is lost and paid.
@@ -64,13 +66,17 @@ class Session:
             "middlewares": (),  # one of a user's own session could send a paid request again
             **_ROOM,
         }
-        self._connect = options.connect_timeout
+        # The wait for a place in a user's own pool is no part of connecting.
+        self._connecting = {"sock_connect" if given else "connect": options.connect_timeout}
+        self._is_forgetful = False
         self._given = given is not None
         self._http = given or _http(
             aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE),
             options.trust_env,
             options.trace_configs,
         )
+        if not given:
+            weakref.finalize(self, _dropped, self._http)
 
     async def close(self) -> None:
         """Close it; a session that was given stays its owner's."""
@@ -93,11 +99,8 @@ class Session:
             async with self._http.post(
                 url,
                 data=upload,
-                headers={
-                    **self._headers,
-                    "Authorization": f"Bearer {self._key.get_secret_value()}",
-                },
-                timeout=aiohttp.ClientTimeout(total=max(timeout, 0.001), connect=self._connect),
+                headers=self._headers_of(upload),
+                timeout=aiohttp.ClientTimeout(total=max(timeout, 0.001), **self._connecting),
                 raise_for_status=False,  # a session of the user's own may have another habit
                 **self._route,
             ) as response:
@@ -106,7 +109,19 @@ class Session:
                 return errors.NotSent(f"The request was not sent whole. {outcome.message}")
             return outcome
         except Exception as error:  # whatever it is, the phase tells what it costs
+            if isinstance(error, _BROKEN) and not isinstance(error, aiohttp.ClientConnectorError):
+                self._is_forgetful = True
             return upload.failure or self._failure(error, upload.sent_whole)
+
+    def _headers_of(self, upload: uploads.Upload) -> dict[str, str]:
+        headers = {
+            **self._headers,
+            "Authorization": f"Bearer {self._key.get_secret_value()}",
+            "Content-Type": upload.content_type,  # a session's default would be sent in its place
+        }
+        # Where a connection broke once, none is used for a second request: it may have been one
+        # that the server had closed without a word.
+        return headers | {"Connection": "close"} if self._is_forgetful else headers
 
     async def _understood(self, response: aiohttp.ClientResponse) -> answers.Outcome:
         body, whole = await _body(response)
@@ -147,6 +162,7 @@ class Downloads:
             aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, socket_factory=factory),
             options.trust_env,
         )
+        weakref.finalize(self, _dropped, self._http)
 
     async def close(self) -> None:
         """Close it when the downloads under way have ended: what they fetch was paid for."""
@@ -164,7 +180,16 @@ class Downloads:
         self._under_way += 1
         self._idle.clear()
         try:
-            async with self._http.get(
+            async with await self._opened(url) as response:
+                yield response.status, _headers(response), _chunks(response, url)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def _opened(self, url: str) -> aiohttp.ClientResponse:
+        try:
+            return await self._http.get(
                 _spelled(url),
                 headers={"User-Agent": _agent(), "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(
@@ -173,21 +198,28 @@ class Downloads:
                 allow_redirects=False,
                 proxy=self._options.proxy,
                 ssl=self._options.ssl,
-            ) as response:
-                yield response.status, _headers(response), response.content.iter_any()
-                return
-        except errors.ChangeClothesError:
-            raise
-        except Exception as error:
-            refused = isinstance(error, OSError) and error.errno == _NOT_PUBLIC
-            failure = errors.DownloadFailed(
-                f"The result's download failed ({_words(error)}).", url=url, final=refused
             )
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
+        except Exception as error:
+            failure = _not_fetched(error, url)
         raise failure
+
+
+async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
+    """Read a picture; its errors are ours here, before a consumer takes them for its disk's."""
+    try:
+        async for chunk in response.content.iter_any():
+            yield chunk
+        return
+    except Exception as error:
+        failure = _not_fetched(error, url)
+    raise failure
+
+
+def _not_fetched(error: Exception, url: str) -> errors.DownloadFailed:
+    refused = isinstance(error, OSError) and error.errno == _NOT_PUBLIC
+    return errors.DownloadFailed(
+        f"The result's download failed ({_words(error)}).", url=url, final=refused
+    )
 
 
 def _spelled(url: str) -> yarl.URL:
@@ -237,6 +269,14 @@ def _http(
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=list(trace_configs),
     )
+
+
+def _dropped(http: aiohttp.ClientSession) -> None:
+    """Let go of a session that nobody closed and whose loop is over: aiohttp would complain."""
+    connector = http.connector
+    http.detach()
+    if connector is not None:
+        connector._close()  # noqa: SLF001 - its close() wants a loop that goes on
 
 
 def _guard(near: bool) -> Callable[[Any], socket.socket]:

@@ -72,10 +72,13 @@ class Ledger:
         claimed become unsure. Raises `LedgerBusy` when it is held already, `LedgerTooNew` and
         `LedgerError`. Opened `read_only` it takes no lock and changes nothing.
         """
-        return await asyncio.to_thread(cls._open, Path(path), read_only, clock)
+        return await asyncio.to_thread(cls.open_here, Path(path), read_only, clock)
 
     @classmethod
-    def _open(cls, path: Path, read_only: bool, clock: Callable[[], float]) -> Ledger:
+    def open_here(
+        cls, path: Path, read_only: bool = False, clock: Callable[[], float] = time.time
+    ) -> Ledger:
+        """Open it as `open` does, in the calling thread, which waits for the disk."""
         blame = partial(opening.blame, path)
         writer = None
         with ExitStack() as workers:  # the writer, which clears the log away, is stopped last

@@ -46,8 +46,9 @@ class Facts:
 class Entry:
     """A job as the ledger knows it.
 
-    `name` is the cell's that claimed it last; `attempts` counts claims. `facts` and
-    `settled_at` are those of the outcome its state rests on, None before the first.
+    `name` is the cell's that claimed it last; `attempts` counts claims, and `money` is what all of
+    them may have cost together. `facts` and `settled_at` are those of the outcome its state rests
+    on, None before the first.
     """
 
     identity: bytes
@@ -58,6 +59,7 @@ class Entry:
     claimed_at: float
     settled_at: float | None
     facts: Facts | None
+    money: errors.Money = "not spent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,10 +231,15 @@ def _entries(
     for row in db.execute(f"{_ENTRY} {rest}", values):
         call, identity, endpoint, name, state, attempts, claimed_at, settled_at, *facts = row
         told = None if settled_at is None else Facts(*facts)
-        yield (
-            call,
-            Entry(identity, endpoint, name, State(state), attempts, claimed_at, settled_at, told),
-        )
+        last = told.money if told else "not spent"
+        money = _worst(db, call, last) if attempts > 1 else last
+        known = (identity, endpoint, name, State(state), attempts, claimed_at, settled_at, told)
+        yield call, Entry(*known, money)
+
+
+def _worst(db: sqlite3.Connection, call: int, last: errors.Money) -> errors.Money:
+    found = db.execute("SELECT DISTINCT money FROM attempts WHERE call = ?", (call,))
+    return errors.worst(last, *(money for (money,) in found))
 
 
 def _stored(facts: Facts) -> tuple[Any, ...]:

@@ -65,7 +65,9 @@ async def test_one_call_from_claim_to_picture(ledger: Ledger) -> None:
         "woman__dress", DRESS, file="woman__dress.webp", size=7, mtime_ns=8, digest=b"9"
     )
 
-    assert await entry(ledger) == Entry(DRESS, "try-on", "woman__dress", State.SAVED, 1, 1, 2, PAID)
+    assert await entry(ledger) == Entry(
+        DRESS, "try-on", "woman__dress", State.SAVED, 1, 1, 2, PAID, "spent"
+    )
     assert await ledger.attempts(DRESS) == [Attempt(1, 1, 2, Event.PAY, PAID)]
     assert await ledger.pictures(["woman__dress", "other"]) == {
         "woman__dress": Picture(DRESS, "woman__dress.webp", 7, 8, b"9")
@@ -341,6 +343,7 @@ from changeclothes_async.bulk.ledger.ledger import Facts, Ledger
 from changeclothes_async.bulk.ledger.states import Event
 
 async def story(path, last):
+    asyncio.get_running_loop().slow_callback_duration = 60  # that is about this machine
     ledger = await Ledger.open(path)
     await ledger.remember("step", "opened")
     held = last >= "1" and await ledger.claim(b"d" * 32, endpoint="try-on")
