@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import pickle
 from contextlib import AsyncExitStack
@@ -99,6 +100,56 @@ async def test_a_result_outlives_its_client(client, tmp_path):
             look = await one.try_on(**LOOK)
             await one.aclose()
         assert (await look.save(tmp_path / "look.webp")).read_bytes() == WEBP
+
+
+def halting(data):
+    """Send half of a picture, then nothing more."""
+
+    async def script(line):
+        await line.request()
+        await line.send(peers.http(200, data, kind="image/webp")[: -len(data) // 2])
+        await line.hold()
+
+    return script
+
+
+@pytest.mark.swift
+async def test_a_stalled_download_is_made_again(client, tmp_path):
+    """It is no fault of the disk: the GET alone is repeated, and the picture gets there whole."""
+    stalled, whole = halting(WEBP), picture(WEBP)
+    async with (
+        peers.serve(stalled, whole) as store,
+        peers.serve(peers.answering(peers.made(f"{store.url}/1.webp"))) as peer,
+    ):
+        look = await client(peer).try_on(**LOOK)
+        assert (await look.save(tmp_path / "look.webp")).read_bytes() == WEBP
+        assert (len(peer.charges), len(store.charges)) == (1, 2)
+
+
+async def test_closing_waits_for_a_download(client, tmp_path):
+    """A client that is closed while a result is being saved lets it arrive first."""
+    gate, begun = asyncio.Event(), asyncio.Event()
+
+    async def slow(line):
+        await line.request()
+        begun.set()
+        await gate.wait()
+        await line.send(peers.http(200, WEBP, kind="image/webp"))
+
+    async with (
+        peers.serve(slow) as store,
+        peers.serve(peers.answering(peers.made(f"{store.url}/1.webp"))) as peer,
+    ):
+        one = client(peer)
+        look = await one.try_on(**LOOK)
+        saving = asyncio.create_task(look.save(tmp_path / "look.webp"))
+        await begun.wait()
+        closing = asyncio.create_task(one.aclose())
+        await asyncio.sleep(0)
+        gate.set()
+        await closing
+        assert saving.done()
+        assert (await saving).read_bytes() == WEBP
 
 
 async def test_a_look_pickles(shown):

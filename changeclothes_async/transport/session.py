@@ -66,22 +66,22 @@ class Session:
             "middlewares": (),  # one of a user's own session could send a paid request again
             **_ROOM,
         }
-        # The wait for a place in a user's own pool is no part of connecting.
-        self._connecting = {"sock_connect" if given else "connect": options.connect_timeout}
-        self._is_forgetful = False
-        self._given = given is not None
-        self._http = given or _http(
-            aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE),
-            options.trust_env,
-            options.trace_configs,
-        )
-        if not given:
-            weakref.finalize(self, _dropped, self._http)
+        phase = "sock_connect" if _is_narrow(given, options.max_concurrency) else "connect"
+        self._connecting = {phase: options.connect_timeout}
+        self._own: list[aiohttp.ClientSession] = []
+        self._make = functools.partial(_http, options.trust_env, options.trace_configs)
+        self._http = given or self._opened(keepalive_timeout=_IDLE)
+
+    def _opened(self, **terms: Any) -> aiohttp.ClientSession:
+        http = self._make(aiohttp.TCPConnector(limit=0, **terms))
+        self._own.append(http)
+        weakref.finalize(self, _dropped, http)
+        return http
 
     async def close(self) -> None:
         """Close it; a session that was given stays its owner's."""
-        if not self._given:
-            await self._http.close()
+        for http in self._own:
+            await http.close()
 
     async def post(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Made:
         """Make one attempt of at most `timeout` seconds.
@@ -110,18 +110,24 @@ class Session:
             return outcome
         except Exception as error:  # whatever it is, the phase tells what it costs
             if isinstance(error, _BROKEN) and not isinstance(error, aiohttp.ClientConnectorError):
-                self._is_forgetful = True
+                self._trust_no_idle_connection()
             return upload.failure or self._failure(error, upload.sent_whole)
 
     def _headers_of(self, upload: uploads.Upload) -> dict[str, str]:
-        headers = {
+        return {
             **self._headers,
             "Authorization": f"Bearer {self._key.get_secret_value()}",
             "Content-Type": upload.content_type,  # a session's default would be sent in its place
         }
-        # Where a connection broke once, none is used for a second request: it may have been one
-        # that the server had closed without a word.
-        return headers | {"Connection": "close"} if self._is_forgetful else headers
+
+    def _trust_no_idle_connection(self) -> None:
+        """Give each request a connection of its own from now on.
+
+        The one that broke may have been closed without a word, as the next ones may be: a request
+        that meets that is unsure, and costs more than a handshake.
+        """
+        if len(self._own) == 1:
+            self._http = self._opened(force_close=True)
 
     async def _understood(self, response: aiohttp.ClientResponse) -> answers.Outcome:
         body, whole = await _body(response)
@@ -158,10 +164,8 @@ class Downloads:
         in_environment = options.trust_env and {"https", "all"} & urllib.request.getproxies().keys()
         proxied = options.proxy or in_environment
         factory = None if proxied else _guard(options.near)
-        self._http = _http(
-            aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, socket_factory=factory),
-            options.trust_env,
-        )
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, socket_factory=factory)
+        self._http = _http(options.trust_env, (), connector)
         weakref.finalize(self, _dropped, self._http)
 
     async def close(self) -> None:
@@ -202,6 +206,13 @@ class Downloads:
         except Exception as error:
             failure = _not_fetched(error, url)
         raise failure
+
+
+def _is_narrow(given: aiohttp.ClientSession | None, calls: int) -> bool:
+    """Tell whether calls wait for a place in a user's own pool, which is no part of connecting."""
+    connector = getattr(given, "connector", None)
+    limits = (connector.limit, connector.limit_per_host) if connector else ()
+    return any(0 < limit < calls for limit in limits)
 
 
 async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
@@ -257,9 +268,9 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 def _http(
-    connector: aiohttp.TCPConnector,
     trust_env: bool,
-    trace_configs: Iterable[aiohttp.TraceConfig] = (),
+    trace_configs: Iterable[aiohttp.TraceConfig],
+    connector: aiohttp.TCPConnector,
 ) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
