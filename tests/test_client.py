@@ -285,6 +285,14 @@ async def test_a_close_in_a_pause_ends_the_call_with_what_it_knows(client):
 # Limits of the client
 
 
+async def test_a_mistyped_path_is_a_short_story(client):
+    """Its traceback does not lead through the library's machinery, which had no part in it."""
+    with pytest.raises(errors.NotAnImage) as caught:
+        await client("http://127.0.0.1:9").try_on(**bad(model="no/such/model.jpg"))
+    report = traceback.format_exception(caught.value)
+    assert len(report) < 10, "".join(report)
+
+
 @swift
 async def test_a_full_queue_says_so_at_once(client):
     """With one in flight and two waiting, ten thousand more are turned away, and cost nothing."""
