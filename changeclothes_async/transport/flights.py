@@ -52,7 +52,7 @@ class Flight(Generic[T]):
         if not self.task.done():
             await self._waited()
         if isinstance(error := self.task.exception(), errors.ChangeClothesError):
-            # It says all there is in words; its way here, which grows with each who waits, does not.
+            # It says all there is in words. Its way here does not, and grows with each who waits.
             raise error.with_traceback(None)
         return self.task.result()
 
