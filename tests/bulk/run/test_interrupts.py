@@ -140,7 +140,8 @@ async def test_two_signals_at_any_instant(
     """Wherever a claim or an answer is on its way, the ledger ends with all of it in order."""
     listen = _at(instant, _interrupt_twice)
     client = quick(max_concurrency=4)
-    await client.run_grid(grid(4, 4), out, on_event=listen)
+    lookbook = await client.run_grid(grid(4, 4), out, on_event=listen)
+    assert lookbook.stopped  # it was interrupted, wherever it was
     assert client.stats.in_flight == 0
     await client.aclose()
     counts = await states(out)
