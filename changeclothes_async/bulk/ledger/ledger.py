@@ -23,6 +23,7 @@ from changeclothes_async.bulk.ledger import opening, tables
 from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, Picture
 from changeclothes_async.bulk.ledger.states import Event, State
 from changeclothes_async.bulk.ledger.writing import Work, Worker
+from changeclothes_async.transport import places
 
 __all__ = ["Attempt", "Claim", "Entry", "Facts", "Ledger", "Picture"]
 
@@ -142,11 +143,9 @@ class Ledger:
         )
         return await self.settle(claim, Event.GIVE_BACK, accepted)
 
-    async def save(
-        self, name: str, identity: bytes, *, file: str, size: int, mtime_ns: int, digest: bytes
-    ) -> None:
+    async def save(self, name: str, identity: bytes, saved: places.Saved) -> None:
         """Record that the picture of the cell `name` is in place, and its file as it is now."""
-        picture = Picture(identity, file, size, mtime_ns, digest)
+        picture = Picture(identity, saved)
         await self._write(lambda db: tables.save(db, name, picture))
 
     async def miss(self, name: str, identity: bytes) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.transport import places
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,4 @@ class Picture:
     """A picture that was put in place: whose it is, and the file as it was then."""
 
     identity: bytes
-    file: str
-    size: int
-    mtime_ns: int
-    digest: bytes
+    saved: places.Saved

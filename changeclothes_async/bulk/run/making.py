@@ -102,7 +102,7 @@ async def plan(
         else None
     )
     try:
-        return await planning.plan(work, reader, book, site.place, wishes)
+        return await planning.Planner(work, reader, book, site.place, wishes).plan()
     finally:
         if book:
             await book.close()

@@ -117,7 +117,8 @@ class Run:
 
     async def _feed(self) -> None:
         reader, wishes = self._caller.reader(self._options), self._terms.wishes
-        async for planned in planning.steps(self._work, reader, self._book, self._place, wishes):
+        planner = planning.Planner(self._work, reader, self._book, self._place, wishes)
+        async for planned in planner.steps():
             if planned.step is planning.Step.SEND:
                 await self._ahead.acquire()
             elif planned.step is not planning.Step.FETCH:
