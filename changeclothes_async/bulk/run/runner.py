@@ -23,7 +23,7 @@ from changeclothes_async.bulk.calls import calls, outcomes, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.ledger.states import Event, State
 from changeclothes_async.bulk.progress import progress as reporting
-from changeclothes_async.bulk.run import interrupts, keeping, patience, permits, planning
+from changeclothes_async.bulk.run import interrupts, keeping, patience, permits, planning, trust
 from changeclothes_async.bulk.work import grid
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import places, sending
@@ -75,6 +75,7 @@ class Run:
         self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
         self._tasks: set[asyncio.Task[None]] = set()
         self._patience = patience.Patience()
+        self._trust = trust.Trust(options.max_concurrency)
         self._tally = reporting.Tally(len(work.rows) * len(work.columns), known)
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._aborting = False
@@ -188,6 +189,7 @@ class Run:
                 self._permits.tell("waiting", planned.name, error=error)
             else:
                 self._patience.heard()
+                self._trust.heard()
                 return made
             await asyncio.sleep(random.random() * pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
@@ -239,6 +241,8 @@ class Run:
         elif state is planned.state:
             # The account, the ledger, or a network that stays away: no other cell can succeed.
             self._permits.stop(error)
+        if reason := self._trust.lost(error):
+            self._permits.stop(reason)
         self._tally.enters(state)
         self._permits.tell(_KINDS.get(state, "given back"), planned.name, error=error)
 
