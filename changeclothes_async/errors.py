@@ -116,6 +116,24 @@ class BatchStopped(ChangeClothesError):
     next_step = "Mend what stopped the batch and run it again; what was paid is kept."
 
 
+class Interrupted(BatchStopped):
+    """Ctrl-C or SIGTERM ended a run early; it stands in `Lookbook.stopped`."""
+
+    next_step = "Run it again for what is left; what was paid is kept."
+
+    def __str__(self) -> str:
+        """Give the message alone: where it is shown, what is left is told beside it."""
+        return self.message
+
+
+class BudgetSpent(BatchStopped):
+    """A run made as many calls as `max_calls` allows; it stands in `Lookbook.stopped`."""
+
+    next_step = "Run it again with a further budget; what was paid is kept."
+
+    __str__ = Interrupted.__str__
+
+
 class ServiceFailed(ChangeClothesError):
     """The service answered that it failed (500, 20001); it may have taken credits all the same."""
 

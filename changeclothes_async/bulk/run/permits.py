@@ -30,9 +30,9 @@ class Permits:
         self._on_event = on_event
         self._tally = tally
         self._claims = 0
-        self._spent = f"the budget of {max_calls} calls is spent"
+        self._spent = errors.BudgetSpent(f"the budget of {max_calls} calls is spent")
         self._waiting: dict[str, asyncio.Task[Any] | None] = {}
-        self.stopped: errors.ChangeClothesError | str | None = None
+        self.stopped: errors.ChangeClothesError | None = None
         self.defect: BaseException | None = None
 
     def take(self) -> None:
@@ -53,10 +53,10 @@ class Permits:
         """Put a call back that cost nothing."""
         self._claims -= 1
         self._tally.calls -= 1
-        if self.stopped == self._spent:
+        if self.stopped is self._spent:
             self.stopped = None  # the call that cost nothing may take its own place again
 
-    def stop(self, reason: errors.ChangeClothesError | str) -> None:
+    def stop(self, reason: errors.ChangeClothesError) -> None:
         """Make no further claims; what is under way arrives, what only waits is let go."""
         self.stopped = self.stopped or reason
         for cell in list(self._waiting):
@@ -65,7 +65,7 @@ class Permits:
     def breaks(self, defect: BaseException) -> None:
         """Stop for something that is nobody's answer, to be raised when the run has ended."""
         self.defect = self.defect or defect
-        self.stop(f"a defect: {defect!r}")
+        self.stop(errors.BatchStopped(f"A defect stopped the run: {defect!r}."))
 
     def waits(self, cell: str, task: asyncio.Task[Any] | None) -> None:
         """Take note that a cell waits for its turn; in a run that is stopping it waits in vain."""

@@ -81,7 +81,7 @@ class Run:
         self.problems: dict[str, errors.ChangeClothesError] = {}
 
     @property
-    def stopped(self) -> errors.ChangeClothesError | str | None:
+    def stopped(self) -> errors.ChangeClothesError | None:
         """What stopped it early."""
         return self._permits.stopped
 
@@ -255,7 +255,7 @@ class Run:
         self._permits.tell("saved", planned.name)
 
     def _interrupted(self) -> None:
-        self._permits.stop("interrupted")
+        self._permits.stop(errors.Interrupted("interrupted"))
         self._tally.stopping = True
 
     def _abort(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from changeclothes_async import AsyncChangeClothes
+from changeclothes_async import AsyncChangeClothes, BudgetSpent
 from tests.bulk.service import BUSY, FAILED, Service, failing, grid
 
 Quick = Callable[..., AsyncChangeClothes]
@@ -20,6 +20,7 @@ async def test_the_budget_is_spent_exactly(
     """`max_calls` counts claims: as many requests, not one more, and the next run goes on."""
     client = quick(max_concurrency=limit)
     lookbook = await client.run_grid(grid(4, 5), out, max_calls=7)
+    assert isinstance(lookbook.stopped, BudgetSpent)
     assert str(lookbook.stopped) == "the budget of 7 calls is spent"
     assert len(service.calls) == len(lookbook.saved) == 7
     assert not lookbook.failed
