@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from types import NoneType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
-from changeclothes_async import errors, results, settings
+from changeclothes_async import arguments, errors, results, settings
 from changeclothes_async.bulk.calls import calls, pool
 from changeclothes_async.protocol import requests
 from changeclothes_async.transport import logs, preparing
 
-if TYPE_CHECKING:  # the engines of grids load with the first grid
+if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids with the first grid
+    from ssl import SSLContext
+
+    from aiohttp import ClientSession, Fingerprint, TraceConfig
+    from pydantic import SecretStr
+
     from changeclothes_async.bulk import placing
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
     from changeclothes_async.bulk.progress.progress import Bar, OnEvent
@@ -45,9 +50,10 @@ class AsyncChangeClothes:
     Raises MissingKey or InvalidInput, naming the argument, and MissingExtra.
     """
 
+    @arguments.discreet
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | SecretStr | None = None,
         base_url: str | None = None,
         *,
         max_concurrency: int = 8,
@@ -58,18 +64,20 @@ class AsyncChangeClothes:
         deadline: float | None = None,
         retries: int = 2,
         ledger: str | os.PathLike[str] | None = None,
-        session: Any = None,
+        session: ClientSession | None = None,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
-        ssl: Any = True,
+        ssl: SSLContext | Fingerprint | Literal[True] = True,
         trust_env: bool = False,
         max_result_bytes: int = 64 * 2**20,
         on_event: OnEvent | None = None,
-        trace_configs: Sequence[Any] = (),
+        trace_configs: Sequence[TraceConfig] = (),
         prepare: bool | int = False,
     ) -> None:
         logs.follow_environment()
         _check_session(session)
+        _check_listener(on_event)
+        arguments.expect("ledger", ledger, "a path", str, os.PathLike, NoneType)
         self._options = settings.settle(
             api_key,
             base_url,
@@ -80,7 +88,7 @@ class AsyncChangeClothes:
             timeout=timeout,
             connect_timeout=connect_timeout,
             deadline=deadline,
-            headers=dict(headers or {}),
+            headers=headers,
             proxy=proxy,
             ssl=ssl,
             trust_env=trust_env,
@@ -92,6 +100,8 @@ class AsyncChangeClothes:
         self._fetcher = results.Fetcher(self._options.fetching, self._caller.downloads)
 
     def __repr__(self) -> str:
+        if "_options" not in self.__dict__:  # reports of errors show half-built ones too
+            return "AsyncChangeClothes()"
         return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
 
     async def __aenter__(self) -> Self:
@@ -115,19 +125,23 @@ class AsyncChangeClothes:
         """What is under way and what has ended, at this moment."""
         return self._caller.stats()
 
+    @arguments.discreet
     def with_options(
         self,
         *,
         timeout: float | None = None,
-        deadline: float | None = None,
+        deadline: float | arguments.Unchanged | None = arguments.UNCHANGED,
         retries: int | None = None,
         prepare: bool | int | None = None,
     ) -> Self:
-        """Give the same client with other options: it shares session, limits and ledger."""
-        given = {"timeout": timeout, "deadline": deadline}
-        changes: dict[str, Any] = {
-            name: value for name, value in given.items() if value is not None
-        }
+        """Give the same client with other options: it shares session, limits and ledger.
+
+        What is not given stays as it is; `deadline=None` takes a deadline away, and
+        `prepare=False` the preparing.
+        """
+        changes: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        if deadline is not arguments.UNCHANGED:
+            changes["deadline"] = deadline
         if prepare is not None:
             changes["edge"] = preparing.edge(prepare)
         other = object.__new__(type(self))
@@ -292,6 +306,16 @@ class AsyncChangeClothes:
 
 
 def _check_session(session: Any) -> None:
+    if session is None:
+        return
+    arguments.expect(
+        "session", session, "an aiohttp.ClientSession", has=("post", "closed", "connector")
+    )
+    if session.closed:
+        raise errors.InvalidInput(
+            "The session is closed already.",
+            next_step="Make the client inside of its `async with`, or leave out session=….",
+        )
     if getattr(session, "_middlewares", ()):
         raise errors.InvalidInput(
             "The session has middlewares, and one of them could send a paid request again.",
@@ -300,7 +324,15 @@ def _check_session(session: Any) -> None:
         )
 
 
-def _traced(trace_configs: Sequence[Any], session: Any) -> Sequence[Any]:
+def _check_listener(on_event: Any) -> None:
+    if on_event is not None:
+        arguments.expect("on_event", on_event, "a function of one event", has=("__call__",))
+
+
+def _traced(trace_configs: Sequence[TraceConfig], session: object) -> Sequence[TraceConfig]:
+    arguments.expect("trace_configs", trace_configs, "a list of aiohttp.TraceConfig", Iterable)
+    for each in trace_configs:
+        arguments.expect("One of trace_configs", each, "an aiohttp.TraceConfig", has=("freeze",))
     if trace_configs and session is not None:
         raise errors.InvalidInput(
             "trace_configs cannot be added to a session of your own.",
@@ -310,6 +342,11 @@ def _traced(trace_configs: Sequence[Any], session: Any) -> Sequence[Any]:
 
 
 def _budget(max_calls: int | None) -> int | None:
-    if max_calls is not None and max_calls < 0:
-        raise errors.InvalidInput("max_calls must be 0 or more.", next_step="Give 0 or more.")
+    if max_calls is None:
+        return None
+    arguments.expect("max_calls", max_calls, "a whole number from 0 on", int)
+    if max_calls < 0 or isinstance(max_calls, bool):
+        raise errors.InvalidInput(
+            f"max_calls={max_calls} is not accepted.", next_step="Give a whole number from 0 on."
+        )
     return max_calls

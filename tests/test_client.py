@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import io
 import itertools
 import logging
@@ -350,6 +351,22 @@ async def test_with_options_shares_everything_else(client):
     assert caught.value.attempts == 2
     assert len(peer.charges) == one.stats.sent == patient.stats.sent == 4
     assert type(hasty) is type(one)
+
+
+@swift
+async def test_a_deadline_can_be_taken_away_for_some_calls(client):
+    """`deadline=None` is a wish of its own; where it is not given it stays, and help says so."""
+    busy = peers.http(429, headers={"Retry-After": "30"})
+    async with peers.serve(peers.answering(busy, OK, busy)) as peer:
+        hasty = client(peer, deadline=10)
+        patient = hasty.with_options(deadline=None)
+        assert (await patient.try_on(**LOOK)).attempts == 2
+        with pytest.raises(errors.Refused):  # a Retry-After beyond the deadline
+            await hasty.with_options(timeout=5).try_on(**LOOK)
+    assert len(peer.heard.split(b"POST ")) == 4
+    assert "deadline: 'float | arguments.Unchanged | None' = unchanged" in str(
+        inspect.signature(hasty.with_options)
+    )
 
 
 @swift

@@ -83,14 +83,16 @@ class Grid:
         seeds: Iterable[int] | None = None,
         **options: Any,
     ) -> None:
+        self._options = options
+        self.rows: Sequence[Item] = ()  # reports of errors show half-built ones too
+        self.columns: Sequence[Item] = ()
         if (garments is None) == (prompts is None):
             raise errors.InvalidInput(
                 "A grid needs garments or prompts, and not both.",
                 next_step="Give garments=… (pictures) or prompts=… (texts).",
             )
-        self._options = options
-        self.rows: Sequence[Item] = _items(models, "models")
-        self.columns: Sequence[Item] = (
+        self.rows = _items(models, "models")
+        self.columns = (
             _prompts(prompts, seeds)
             if prompts is not None
             else [_dressed(item, category) for item in _items(garments, "garments")]
