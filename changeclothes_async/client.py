@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids wit
     from changeclothes_async.bulk.work.grid import Work
 
 Out: TypeAlias = "str | os.PathLike[str] | placing.Address"
+_LIST = "a list of jobs, or another iterable of them"
 BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
 
 
@@ -216,6 +217,7 @@ class AsyncChangeClothes:
         jobs are read and not yet handed over. One failure never loses the others; an AccountError
         ends the reading, since no other job can succeed. Leaving early stops what is not sent.
         """
+        _check_jobs(jobs)
         return pool.as_completed(self.run, jobs, self._options.max_concurrency)
 
     async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
@@ -223,6 +225,7 @@ class AsyncChangeClothes:
 
         Jobs that were not started, since the account was refused, hold BatchStopped.
         """
+        _check_jobs(jobs)
         return await pool.gather(self.run, jobs, self._options.max_concurrency)
 
     async def plan_grid(
@@ -236,6 +239,7 @@ class AsyncChangeClothes:
         """Tell what `run_grid` would send, fetch and leave; nothing is sent or changed."""
         from changeclothes_async.bulk.run import making, planning
 
+        _check_work(grid)
         wishes = planning.Wishes(retry_failed, resend_unsure)
         return await making.plan(grid, out, self._caller, self._options, wishes)
 
@@ -276,6 +280,8 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk.progress import bars
         from changeclothes_async.bulk.run import making, planning, runner
 
+        _check_work(grid)
+        _check_listener(on_event)
         terms = runner.Terms(
             wishes=planning.Wishes(retry_failed, resend_unsure),
             max_calls=_budget(max_calls),
@@ -327,6 +333,21 @@ def _check_session(session: Any) -> None:
 def _check_listener(on_event: Any) -> None:
     if on_event is not None:
         arguments.expect("on_event", on_event, "a function of one event", has=("__call__",))
+
+
+def _check_jobs(jobs: Any) -> None:
+    arguments.expect("jobs", jobs, _LIST, Iterable, AsyncIterable)
+    if isinstance(jobs, str | bytes | Mapping | requests.Job):  # each is iterable too
+        raise errors.InvalidInput(f"{type(jobs).__name__} is no list.", next_step=f"Give {_LIST}.")
+
+
+def _check_work(grid: Any) -> None:
+    arguments.expect(
+        "grid",
+        grid,
+        "a Grid; jobs, or a file of them, go to run_batch",
+        has=("rows", "columns", "job", "settle"),
+    )
 
 
 def _traced(trace_configs: Sequence[TraceConfig], session: object) -> Sequence[TraceConfig]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from changeclothes_async import errors, settings
+from changeclothes_async import arguments, errors, settings
 from changeclothes_async.protocol import answers, images, requests
 from changeclothes_async.transport import saving
 
@@ -67,6 +67,7 @@ class Picture:
 
     async def saved(self, path: str | os.PathLike[str]) -> saving.Saved:
         """Save it, and give its size, time and digest too."""
+        arguments.expect("path", path, "a path", str, os.PathLike)
         target = Path(path)
         return await self._fetch(self.url, lambda chunks: saving.save(chunks, target))
 

@@ -16,8 +16,8 @@ import pytest
 from pydantic import SecretStr
 
 import changeclothes_async
+from changeclothes_async import Grid, errors, results
 from changeclothes_async import client as clients
-from changeclothes_async import errors, results
 from changeclothes_async.protocol import requests
 from tests import peers
 from tests.samples import JPEG, LOOK, PNG, WEBP, png
@@ -98,6 +98,48 @@ async def test_a_file_that_changes_between_two_attempts_is_not_sent_again(client
         with pytest.raises(errors.NotAnImage) as caught:
             await client(peer).try_on(**bad(model=path))
     assert (len(peer.charges), caught.value.money) == (1, "maybe spent")
+
+
+MANY = {
+    "no grid": (lambda one, out: one.run_grid(None, out), "run_batch"),
+    "a number as grid": (lambda one, out: one.run_grid(5, out), "run_batch"),
+    "jobs as grid": (lambda one, out: one.run_grid([requests.TryOn(**LOOK)], out), "run_batch"),
+    "a plan of a text": (lambda one, out: one.plan_grid("x", out), "run_batch"),
+    "a budget": (lambda one, out: one.run_grid(GRID, out, max_calls="x"), "max_calls"),
+    "a budget of yes": (lambda one, out: one.run_grid(GRID, out, max_calls=True), "max_calls"),
+    "a bar": (lambda one, out: one.run_grid(GRID, out, progress=5), "progress"),
+    "a listener": (lambda one, out: one.run_grid(GRID, out, on_event=5), "on_event"),
+    "a number as place": (lambda one, _: one.run_grid(GRID, 5), "out"),
+    "no place": (lambda one, _: one.run_grid(GRID, None), "out"),
+    "a place in bytes": (lambda one, _: one.run_grid(GRID, b"book"), "out"),
+    "a plan for no place": (lambda one, _: one.plan_grid(GRID, None), "out"),
+    "no jobs": (lambda one, _: one.gather(None), "jobs"),
+    "one job": (lambda one, _: one.gather(requests.TryOn(**LOOK)), "TryOn is no list"),
+    "a file of jobs": (lambda one, _: one.gather("jobs.csv"), "str is no list"),
+    "no job": (lambda one, _: one.run("x"), "no job"),
+    "a number as batch": (lambda one, out: one.run_batch(5, out), "no batch"),
+}
+GRID = Grid([PNG], [PNG], "dresses")
+
+
+@swift
+@pytest.mark.parametrize(("call", "words"), MANY.values(), ids=MANY)
+async def test_a_run_of_something_else_is_refused_before_a_byte_leaves(
+    client, tmp_path, monkeypatch, call, words
+):
+    """InvalidInput says what is taken; nothing is sent, and nothing is left on the disk."""
+    monkeypatch.chdir(tmp_path)
+    async with peers.serve(peers.answering(OK)) as peer:
+        with pytest.raises(errors.InvalidInput, match=words) as caught:
+            await call(client(peer), tmp_path / "book")
+    assert (peer.connections, list(tmp_path.iterdir())) == (0, [])
+    assert caught.value.next_step in str(caught.value)
+
+
+async def test_completing_something_else_is_refused_where_it_is_called(client):
+    """Not at the first turn of a loop that may be elsewhere."""
+    with pytest.raises(errors.InvalidInput, match="jobs is of type int"):
+        client("https://api.example").as_completed(5)
 
 
 # Pictures on the wire

@@ -65,6 +65,12 @@ async def test_pictures_are_saved_and_fetched(shown, tmp_path):
     assert (await look.mask.save(tmp_path / "mask")).read_bytes() == PNG
 
 
+async def test_a_path_is_a_path(shown):
+    """Anything else is refused in words, and not fetched."""
+    with pytest.raises(errors.InvalidInput, match="path is of type int"):
+        await (await shown()).save(5)
+
+
 async def test_a_result_is_a_pil_image(shown):
     """pil() gives the picture, loaded."""
     image = await (await shown(PNG)).pil()

@@ -62,7 +62,10 @@ def test_every_category_is_taken(category):
 TAKEN = [
     ("seed", 0, "0"),
     ("seed", 2147483647, "2147483647"),
+    ("seed", "7", "7"),
     ("randomize_seed", True, "true"),
+    ("randomize_seed", "TRUE", "true"),
+    ("randomize_seed", " false ", "false"),
     ("guidance_scale", 1, "1"),
     ("guidance_scale", 100, "100"),
     ("guidance_scale", 7.5, "7.5"),
@@ -105,6 +108,14 @@ REFUSED = [
     (requests.TryOn, {**TRY_ON, "extra_fields": {'a"\r\nb': "x"}}, "no field name"),
     (requests.TryOn, {**TRY_ON, "extra_fields": {"": "x"}}, "no field name"),
     (requests.TryOn, {**TRY_ON, "extra_fields": {"a": 7}}, "extra_fields.a=7"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"a": "\ud800"}}, "half a letter"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"\ud800": "a"}}, "no field name"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": 5}, "extra_fields=5"),
+    (requests.ChangeByPrompt, {**PROMPT, "seed": True}, "seed=True"),
+    (requests.ChangeByPrompt, {**PROMPT, "guidance_scale": True}, "guidance_scale=True"),
+    (requests.ChangeByPrompt, {**PROMPT, "num_inference_steps": True}, "num_inference_steps=True"),
+    (requests.ChangeByPrompt, {**PROMPT, "randomize_seed": "yes"}, "randomize_seed='yes'"),
+    (requests.ChangeByPrompt, {**PROMPT, "randomize_seed": 1}, "randomize_seed=1"),
 ]
 
 

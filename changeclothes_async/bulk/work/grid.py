@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from changeclothes_async import errors
+from changeclothes_async import arguments, errors
 from changeclothes_async.bulk import names
 from changeclothes_async.protocol import images, requests
 
@@ -145,9 +145,11 @@ def _prompts(
     prompts: str | Iterable[str] | Mapping[str, str], seeds: Iterable[int] | None
 ) -> list[Item]:
     texts = _listed([prompts] if isinstance(prompts, str) else prompts, "prompts")
-    named = texts.items() if isinstance(texts, Mapping) else [(text, text) for text in texts]
+    named = list(texts.items()) if isinstance(texts, Mapping) else [(text, text) for text in texts]
     drawn: list[int | None] = list(_listed(seeds, "seeds")) if seeds is not None else [None]
     _not_empty(drawn, "seeds")
+    for _, text in named:
+        arguments.expect("One of prompts", text, "texts", str)
     found = [
         (f"{name!s:.50}-seed{seed}" if seed is not None else f"{name!s:.50}", text, seed)
         for name, text in named
