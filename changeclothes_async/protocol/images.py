@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from changeclothes_async import errors
 
@@ -123,6 +123,26 @@ def checked(data: bytes, name: str) -> Kind:
             next_step="Give a JPEG, PNG, WebP or another picture file.",
         )
     return found
+
+
+def called(image: Image) -> str:
+    """Name a picture in a word or two: never its content, nor the rest of a signed address."""
+    match image:
+        case File(path):
+            return _on_a_line(path.rpartition(os.sep)[2] or path)
+        case Link(url):
+            parts = urlsplit(url)
+            name = unquote(parts.path).rstrip("/").rpartition("/")[2]
+            return _on_a_line(name or str(parts.hostname))
+        case Bytes(data):
+            return f"{len(data):,} bytes"
+        case Stream():
+            return "an open file"
+    return "a PIL image"
+
+
+def _on_a_line(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def of(source: object) -> Image:

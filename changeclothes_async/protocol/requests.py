@@ -74,6 +74,7 @@ def _switch(given: Any) -> Any:
 
 Picture: TypeAlias = Annotated[Any, BeforeValidator(_picture)]
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_NAME, _GIST = 60, 60  # letters of a name, and of a prompt, in a line about a job
 _Number = BeforeValidator(_number)
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*")
 
@@ -122,6 +123,14 @@ class Job(BaseModel):
                     next_step="Decode the text anew; nothing was sent.",
                 )
 
+    def __str__(self) -> str:
+        """Say it in a line, such as `try_on anna.jpg + dress.jpg (dresses)`."""
+        shown = " + ".join(images.called(image)[:_NAME] for _, image in self.pictures())
+        return f"{self.kind} {shown} ({self._gist()})"
+
+    def _gist(self) -> str:
+        raise NotImplementedError
+
     def pictures(self) -> list[tuple[str, images.Image]]:
         """Give the job's pictures by their names on the wire."""
         return [(wire, getattr(self, name)) for name, wire in self.picture_names.items()]
@@ -152,6 +161,9 @@ class TryOn(Job):
     category: Annotated[Category | str, BeforeValidator(_category)]
     garment_desc: Text | None = None
 
+    def _gist(self) -> str:
+        return str(self.category)
+
 
 class ChangeByPrompt(Job):
     """Change a model's clothes by an English prompt (API 2).
@@ -176,6 +188,10 @@ class ChangeByPrompt(Job):
     randomize_seed: Annotated[bool, BeforeValidator(_switch)] | None = None
     guidance_scale: Annotated[float, _Number, Field(ge=1, le=100)] | None = None
     num_inference_steps: Annotated[int, _Number, Field(ge=1, le=50)] | None = None
+
+    def _gist(self) -> str:
+        text = self.prompt if len(self.prompt) <= _GIST else f"{self.prompt[: _GIST - 1]}…"
+        return repr(text) if self.seed is None else f"{text!r}, seed {self.seed}"
 
 
 def checked(job: object) -> Job:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import math
 
 import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Drawing
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import images, requests
@@ -142,6 +145,44 @@ def test_pictures_stay_out_of_a_jobs_repr():
     job = requests.TryOn(**{**TRY_ON, "model": PNG})
     assert "IHDR" not in repr(job) + str(job)
     assert f"Bytes({len(PNG)} bytes)" in repr(job)
+    assert repr(job).startswith("TryOn(")
+
+
+SIGNED = "https://s3.example/shop/red%20dress.jpg?X-Amz-Signature=0123abcd"
+DATA = "data:image/png;base64," + base64.b64encode(PNG).decode()
+LINES = [
+    (requests.TryOn(**TRY_ON), "try_on m.jpg + g.jpg (dresses)"),
+    (
+        requests.TryOn(model=PNG, garment=SIGNED, category="upper_body"),
+        f"try_on {len(PNG)} bytes + red dress.jpg (upper_body)",
+    ),
+    (
+        requests.TryOn(model=io.BytesIO(PNG), garment="https://shop.example/", category="dresses"),
+        "try_on an open file + shop.example (dresses)",
+    ),
+    (
+        requests.TryOn(
+            model="/a\nb\udcff.jpg", garment="https://x.example/%0A", category="dresses"
+        ),
+        "try_on a?b?.jpg + ? (dresses)",
+    ),
+    (
+        requests.ChangeByPrompt(model=DATA, prompt="a red\ndress", seed=7),
+        f"change_by_prompt {len(PNG)} bytes ('a red\\ndress', seed 7)",
+    ),
+    (
+        requests.ChangeByPrompt(model=Drawing.new("L", (1, 1)), prompt="x" * 100),
+        f"change_by_prompt a PIL image ('{'x' * 59}…')",
+    ),
+]
+
+
+@pytest.mark.parametrize(("job", "line"), LINES)
+def test_a_job_is_said_in_a_line(job, line):
+    """`print(outcome.job, outcome.error)`: names, and neither bytes nor a signed address."""
+    assert str(job) == line
+    assert "\n" not in f"{job}"
+    assert repr(job) != line
 
 
 def test_undocumented_fields_go_last():
