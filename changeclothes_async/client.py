@@ -223,7 +223,9 @@ class AsyncChangeClothes:
     async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
         """Make many calls and give their outcomes in the order of the jobs.
 
-        Jobs that were not started, since the account was refused, hold BatchStopped.
+        Jobs that were not started, since the account was refused, hold BatchStopped. An iterable
+        that raises ends it with that error when the calls under way have arrived: what was paid is
+        in the error's notes (`__notes__`) and in the log. With `as_completed` it is in your hands.
         """
         _check_jobs(jobs)
         return await pool.gather(self.run, jobs, self._options.max_concurrency)
