@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
 from types import NoneType, TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
 from changeclothes_async import arguments, errors, results, settings
 from changeclothes_async.bulk.calls import calls, pool
-from changeclothes_async.protocol import requests
+from changeclothes_async.protocol import images, requests
 from changeclothes_async.transport import logs, preparing
 
 if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids with the first grid
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids wit
     from pydantic import SecretStr
 
     from changeclothes_async.bulk import placing
+    from changeclothes_async.bulk.cluster.engine import Where
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
     from changeclothes_async.bulk.progress.progress import Bar, OnEvent
     from changeclothes_async.bulk.run.planning import Plan
@@ -27,6 +28,24 @@ if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids wit
 Out: TypeAlias = "str | os.PathLike[str] | placing.Address"
 _LIST = "a list of jobs, or another iterable of them"
 BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
+
+
+class PlanOptions(TypedDict, total=False):
+    """The options of `plan_grid`, which `plan_batch` takes too."""
+
+    retry_failed: bool
+    resend_unsure: bool
+
+
+class RunOptions(PlanOptions, total=False):
+    """The options of `run_grid`, which `run_batch` takes too."""
+
+    progress: bool | Bar
+    max_calls: int | None
+    on_event: OnEvent | None
+    masks: bool
+    gallery: bool
+    cluster: Where | None
 
 
 class AsyncChangeClothes:
@@ -152,8 +171,8 @@ class AsyncChangeClothes:
 
     async def try_on(
         self,
-        model: Any,
-        garment: Any,
+        model: images.ImageSource,
+        garment: images.ImageSource,
         category: requests.Category | str,
         garment_desc: str | None = None,
         *,
@@ -178,7 +197,7 @@ class AsyncChangeClothes:
 
     async def change_by_prompt(
         self,
-        model: Any,
+        model: images.ImageSource,
         prompt: str,
         *,
         seed: int | None = None,
@@ -257,7 +276,7 @@ class AsyncChangeClothes:
         on_event: OnEvent | None = None,
         masks: bool = True,
         gallery: bool = True,
-        cluster: Any = None,
+        cluster: Where | None = None,
     ) -> Lookbook:
         """Make every cell of a grid into the folder `out`, each paid at most once.
 
@@ -295,13 +314,13 @@ class AsyncChangeClothes:
             grid, out, self._caller, self._options, terms, gallery=gallery, cluster=cluster
         )
 
-    async def plan_batch(self, jobs: BatchJobs, out: Out, **wishes: bool) -> Plan:
+    async def plan_batch(self, jobs: BatchJobs, out: Out, **wishes: Unpack[PlanOptions]) -> Plan:
         """Tell what `run_batch` would do, as `plan_grid` does for a grid."""
         from changeclothes_async.bulk.work import batches
 
         return await self.plan_grid(batches.batch(jobs), out, **wishes)
 
-    async def run_batch(self, jobs: BatchJobs, out: Out, **options: Any) -> Lookbook:
+    async def run_batch(self, jobs: BatchJobs, out: Out, **options: Unpack[RunOptions]) -> Lookbook:
         """Make a list of jobs, or those of a .csv or .jsonl file, as `run_grid` makes a grid.
 
         A file's columns are the jobs' arguments, and `name` where cells shall be called otherwise;

@@ -10,9 +10,13 @@ Rules of this file:
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:  # for checkers alone: nothing is below this floor
+    from changeclothes_async.protocol import answers
 
 Money: TypeAlias = Literal["not spent", "maybe spent", "spent"]
+"""What something may have cost: nothing, perhaps credits, or credits."""
 
 
 class ChangeClothesError(Exception):
@@ -31,7 +35,7 @@ class ChangeClothesError(Exception):
     http_status: int | None = None
     attempts: int = 0
     elapsed: float = 0.0
-    raw: Any = None
+    raw: answers.Raw | None = None
     final: bool = False
 
     def __init__(self, message: str = "", **facts: Any) -> None:

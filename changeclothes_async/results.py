@@ -16,7 +16,9 @@ from changeclothes_async import arguments, errors, settings
 from changeclothes_async.protocol import answers, images, requests
 from changeclothes_async.transport import saving
 
-if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package
+if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package; Pillow is an extra
+    from PIL.Image import Image as PillowImage
+
     from changeclothes_async.transport import fetching
     from changeclothes_async.transport.session import Downloads
 
@@ -87,7 +89,7 @@ class Picture:
             self.__dict__["_data"] = await self._fetch(self.url, _joined)
         return self._kept
 
-    async def pil(self) -> Any:
+    async def pil(self) -> PillowImage:
         """Fetch it as a PIL image, checked and loaded. Raises DownloadFailed or MissingExtra."""
         return _decoded(await self.bytes(), self.url)
 
@@ -188,7 +190,7 @@ async def _joined(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
-def _decoded(data: bytes, url: str) -> Any:
+def _decoded(data: bytes, url: str) -> PillowImage:
     try:
         from io import BytesIO
 

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 import changeclothes_async
-from changeclothes_async import Grid, errors, results
+from changeclothes_async import Grid, JobOptions, errors, results
 from changeclothes_async import client as clients
 from changeclothes_async.protocol import requests
 from tests import peers
@@ -576,8 +576,29 @@ def test_the_client_shows_its_origin_alone():
 
 def test_every_public_name_is_there():
     """Every name that the package says it has is there, under its own name."""
-    for name in changeclothes_async.__all__:
+    aliases = {"ImageSource", "Money", "OnEvent"}
+    for name in {*changeclothes_async.__all__} - aliases:
         assert getattr(changeclothes_async, name).__name__ == name
+    assert all(getattr(changeclothes_async, name) for name in aliases)
+
+
+@pytest.mark.parametrize(
+    ("options", "method"),
+    [(clients.RunOptions, "run_grid"), (clients.PlanOptions, "plan_grid")],
+)
+def test_a_batch_takes_the_options_of_a_grid(options, method):
+    """What an editor completes for `run_batch` and `plan_batch` is what there is."""
+    parameters = inspect.signature(getattr(clients.AsyncChangeClothes, method)).parameters.values()
+    assert options.__annotations__.keys() == {
+        each.name for each in parameters if each.kind is each.KEYWORD_ONLY
+    }
+
+
+def test_a_grid_takes_the_fields_of_both_jobs():
+    """What an editor completes for `Grid` is what there is, but for what is a grid's own."""
+    fields = {*requests.TryOn.model_fields, *requests.ChangeByPrompt.model_fields}
+    own = {"model", "garment", "category", "prompt"}
+    assert JobOptions.__annotations__.keys() == fields - own
 
 
 @swift

@@ -11,9 +11,10 @@ import binascii
 import hashlib
 import os
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from changeclothes_async import errors
@@ -66,6 +67,36 @@ class Drawn:
 
 
 Image: TypeAlias = Link | File | Bytes | Stream | Drawn
+
+
+class BinaryFile(Protocol):
+    """An open binary file, sync or async."""
+
+    def read(self, size: int, /) -> bytes | Awaitable[bytes]:
+        """Give up to so many bytes, none at the end."""
+        ...
+
+
+class PillowImage(Protocol):
+    """A PIL image, as far as it is told from other things."""
+
+    def getbands(self) -> tuple[str, ...]:
+        """Name its channels."""
+        ...
+
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:  # noqa: A002 - Pillow's
+        """Write it to a file."""
+        ...
+
+
+ImageSource: TypeAlias = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | PillowImage
+)
+"""What a picture may be given as.
+
+A path, a URL or a data URI as text, a path object, the bytes, an open binary file (sync or async),
+or a PIL image.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -72,7 +72,10 @@ def _switch(given: Any) -> Any:
     return given
 
 
-Picture: TypeAlias = Annotated[Any, BeforeValidator(_picture)]
+if TYPE_CHECKING:  # what is handed over, and what it became; at run time the validator decides
+    Picture: TypeAlias = images.ImageSource | images.Image
+else:
+    Picture = Annotated[Any, BeforeValidator(_picture)]
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _NAME, _GIST = 60, 60  # letters of a name, and of a prompt, in a line about a job
 _Number = BeforeValidator(_number)

@@ -79,7 +79,7 @@ class Permits:
 
     def tell(
         self,
-        kind: str,
+        kind: progress.Kind,
         cell: str,
         size: int = 0,
         error: errors.ChangeClothesError | None = None,

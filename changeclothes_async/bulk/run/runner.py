@@ -35,7 +35,11 @@ _BACKLOG = 256
 _LONGEST_PAUSE = 30.0
 _REFRESH = 0.1
 _STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
-_KINDS = {State.FAILED: "failed", State.UNSURE: "unsure", State.DAMAGED: "unsure"}
+_KINDS: dict[State, reporting.Kind] = {
+    State.FAILED: "failed",
+    State.UNSURE: "unsure",
+    State.DAMAGED: "unsure",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

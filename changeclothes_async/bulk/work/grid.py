@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypedDict, Unpack
 from urllib.parse import unquote, urlsplit
 
 from changeclothes_async import arguments, errors
@@ -61,6 +61,22 @@ def cell_name(work: Work, row: int, column: int) -> str:
     return names.cell(work.rows[row].name, work.columns[column].name)
 
 
+Pictures: TypeAlias = (
+    images.ImageSource | Iterable[images.ImageSource] | Mapping[str, images.ImageSource]
+)
+
+
+class JobOptions(TypedDict, total=False):
+    """Further fields of a grid's jobs: those of `TryOn`, or those of `ChangeByPrompt`."""
+
+    garment_desc: str | None
+    seed: int | None
+    randomize_seed: bool | None
+    guidance_scale: float | None
+    num_inference_steps: int | None
+    extra_fields: Mapping[str, str]
+
+
 class Grid:
     """Every garment on every model, or every prompt on every model.
 
@@ -75,15 +91,15 @@ class Grid:
 
     def __init__(
         self,
-        models: Any,
-        garments: Any = None,
+        models: Pictures,
+        garments: Pictures | None = None,
         category: requests.Category | str | None = None,
         *,
         prompts: str | Iterable[str] | Mapping[str, str] | None = None,
         seeds: Iterable[int] | None = None,
-        **options: Any,
+        **options: Unpack[JobOptions],
     ) -> None:
-        self._options = options
+        self._options: dict[str, Any] = dict(options)
         self.rows: Sequence[Item] = ()  # reports of errors show half-built ones too
         self.columns: Sequence[Item] = ()
         if (garments is None) == (prompts is None):
@@ -109,12 +125,13 @@ class Grid:
     def job(self, row: int, column: int) -> requests.Job:
         """Make the job of a cell."""
         model, what = self.rows[row], self.columns[column]
+        assert model.image is not None  # noqa: S101 - every row has one
         if what.prompt is not None:
             given = {"seed": what.seed} if what.seed is not None else {}
             return requests.ChangeByPrompt(
                 model=model.image, prompt=what.prompt, **given, **self._options
             )
-        assert what.category is not None  # noqa: S101 - given to every garment
+        assert what.image is not None and what.category is not None  # noqa: S101, PT018 - so has every garment
         return requests.TryOn(
             model=model.image, garment=what.image, category=what.category, **self._options
         )
