@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
-from changeclothes_async import arguments, errors, results, settings
+from changeclothes_async import arguments, checks, results, settings
 from changeclothes_async.bulk.calls import calls, pool
 from changeclothes_async.protocol import images, requests
 from changeclothes_async.transport import logs, preparing
@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids wit
     from changeclothes_async.bulk.work.grid import Work
 
 Out: TypeAlias = "str | os.PathLike[str] | placing.Address"
-_LIST = "a list of jobs, or another iterable of them"
 BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
 
 
@@ -95,8 +94,8 @@ class AsyncChangeClothes:
         prepare: bool | int = False,
     ) -> None:
         logs.follow_environment()
-        _check_session(session)
-        _check_listener(on_event)
+        checks.session(session)
+        checks.listener(on_event)
         arguments.expect("ledger", ledger, "a path", str, os.PathLike, NoneType)
         self._options = settings.settle(
             api_key,
@@ -113,7 +112,7 @@ class AsyncChangeClothes:
             ssl=ssl,
             trust_env=trust_env,
             max_result_bytes=max_result_bytes,
-            trace_configs=_traced(trace_configs, session),
+            trace_configs=checks.traced(trace_configs, session),
             edge=preparing.edge(prepare),
         )
         self._caller = calls.Caller(self._options, session, ledger, on_event)
@@ -236,7 +235,7 @@ class AsyncChangeClothes:
         jobs are read and not yet handed over. One failure never loses the others; an AccountError
         ends the reading, since no other job can succeed. Leaving early stops what is not sent.
         """
-        _check_jobs(jobs)
+        checks.jobs(jobs)
         return pool.as_completed(self.run, jobs, self._options.max_concurrency)
 
     async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
@@ -246,7 +245,7 @@ class AsyncChangeClothes:
         that raises ends it with that error when the calls under way have arrived: what was paid is
         in the error's notes (`__notes__`) and in the log. With `as_completed` it is in your hands.
         """
-        _check_jobs(jobs)
+        checks.jobs(jobs)
         return await pool.gather(self.run, jobs, self._options.max_concurrency)
 
     async def plan_grid(
@@ -260,7 +259,7 @@ class AsyncChangeClothes:
         """Tell what `run_grid` would send, fetch and leave; nothing is sent or changed."""
         from changeclothes_async.bulk.run import making, planning
 
-        _check_work(grid)
+        checks.work(grid)
         wishes = planning.Wishes(retry_failed, resend_unsure)
         return await making.plan(grid, out, self._caller, self._options, wishes)
 
@@ -301,11 +300,11 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk.progress import bars
         from changeclothes_async.bulk.run import making, planning, runner
 
-        _check_work(grid)
-        _check_listener(on_event)
+        checks.work(grid)
+        checks.listener(on_event)
         terms = runner.Terms(
             wishes=planning.Wishes(retry_failed, resend_unsure),
-            max_calls=_budget(max_calls),
+            max_calls=checks.budget(max_calls),
             masks=masks,
             on_event=self._caller.listener.beside(on_event),
             bar=bars.bar_for(progress),
@@ -330,65 +329,3 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk.work import batches
 
         return await self.run_grid(batches.batch(jobs), out, **options)
-
-
-def _check_session(session: Any) -> None:
-    if session is None:
-        return
-    arguments.expect(
-        "session", session, "an aiohttp.ClientSession", has=("post", "closed", "connector")
-    )
-    if session.closed:
-        raise errors.InvalidInput(
-            "The session is closed already.",
-            next_step="Make the client inside of its `async with`, or leave out session=….",
-        )
-    if getattr(session, "_middlewares", ()):
-        raise errors.InvalidInput(
-            "The session has middlewares, and one of them could send a paid request again.",
-            next_step="Give a session without any; retries=…, headers=… and on_event=… do the "
-            "same and know what may be sent twice.",
-        )
-
-
-def _check_listener(on_event: Any) -> None:
-    if on_event is not None:
-        arguments.expect("on_event", on_event, "a function of one event", has=("__call__",))
-
-
-def _check_jobs(jobs: Any) -> None:
-    arguments.expect("jobs", jobs, _LIST, Iterable, AsyncIterable)
-    if isinstance(jobs, str | bytes | Mapping | requests.Job):  # each is iterable too
-        raise errors.InvalidInput(f"{type(jobs).__name__} is no list.", next_step=f"Give {_LIST}.")
-
-
-def _check_work(grid: Any) -> None:
-    arguments.expect(
-        "grid",
-        grid,
-        "a Grid; jobs, or a file of them, go to run_batch",
-        has=("rows", "columns", "job", "settle"),
-    )
-
-
-def _traced(trace_configs: Sequence[TraceConfig], session: object) -> Sequence[TraceConfig]:
-    arguments.expect("trace_configs", trace_configs, "a list of aiohttp.TraceConfig", Iterable)
-    for each in trace_configs:
-        arguments.expect("One of trace_configs", each, "an aiohttp.TraceConfig", has=("freeze",))
-    if trace_configs and session is not None:
-        raise errors.InvalidInput(
-            "trace_configs cannot be added to a session of your own.",
-            next_step="Give them to that aiohttp.ClientSession, or leave out session=….",
-        )
-    return tuple(trace_configs)
-
-
-def _budget(max_calls: int | None) -> int | None:
-    if max_calls is None:
-        return None
-    arguments.expect("max_calls", max_calls, "a whole number from 0 on", int)
-    if max_calls < 0 or isinstance(max_calls, bool):
-        raise errors.InvalidInput(
-            f"max_calls={max_calls} is not accepted.", next_step="Give a whole number from 0 on."
-        )
-    return max_calls
