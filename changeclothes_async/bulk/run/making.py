@@ -58,7 +58,7 @@ async def run(
             await asyncio.shield(closing)
         raise
     await ends.aclose()
-    made = lookbook.Lookbook(_cells(work, reader, site, going), site.place.root, going.stopped)
+    made = lookbook.Lookbook(_cells(work, reader, site, going), site.place.root, going.ended_by)
     if gallery:
         try:
             await asyncio.to_thread(made.gallery)

@@ -35,7 +35,11 @@ _BACKLOG = 256
 _LONGEST_PAUSE = 30.0
 _REFRESH = 0.1
 _STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
-_KINDS = {State.FAILED: "failed", State.UNSURE: "unsure", State.DAMAGED: "unsure"}
+_KINDS: dict[State, reporting.Kind] = {
+    State.FAILED: "failed",
+    State.UNSURE: "unsure",
+    State.DAMAGED: "unsure",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +86,12 @@ class Run:
         self.problems: dict[str, errors.ChangeClothesError] = {}
 
     @property
-    def stopped(self) -> errors.ChangeClothesError | str | None:
+    def ended_by(self) -> errors.ChangeClothesError | None:
         """What stopped it early."""
-        return self._permits.stopped
+        return self._permits.ended_by
 
     async def run(self) -> None:
-        """Work through all cells; what stopped it early is then in `stopped`.
+        """Work through all cells; what stopped it early is then in `ended_by`.
 
         Raises what `on_event` raised, when all that was under way is written down.
         """
@@ -126,7 +130,7 @@ class Run:
                 self._tally.stays(planned.state)
                 continue
             await self._backlog.acquire()
-            if self.stopped is not None:
+            if self._permits.stopped:
                 return
             self._start(self._cell(planned))
 
@@ -184,7 +188,7 @@ class Run:
             try:
                 made, _ = await self._pay(planned)
             except errors.ChangeClothesError as error:
-                if not self._patience.helps(error) or self.stopped is not None:
+                if not self._patience.helps(error) or self._permits.stopped:
                     raise
                 self._permits.tell("waiting", planned.name, error=error)
             else:
@@ -260,7 +264,7 @@ class Run:
         self._permits.tell("saved", planned.name)
 
     def _interrupted(self) -> None:
-        self._permits.stop("interrupted")
+        self._permits.stop(errors.Interrupted("interrupted"))
         self._tally.stopping = True
 
     def _abort(self) -> None:

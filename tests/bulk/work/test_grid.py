@@ -133,6 +133,8 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
         ({"models": URL, "prompts": "x", "colour": 1}, "no argument 'colour'"),
         ({"models": [URL, None], "garments": URL, "category": "dresses"}, "NoneType"),
         ({"models": URL, "prompts": 7}, "prompts"),
+        ({"models": URL, "prompts": [None]}, "prompts is of type NoneType"),
+        ({"models": URL, "prompts": {"red": 7}}, "prompts is of type int"),
         ({"models": URL, "prompts": "x", "seeds": 7}, "seeds"),
     ],
 )
