@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package; Pi
     from PIL.Image import Image as PillowImage
 
     from changeclothes_async.transport import fetching
-    from changeclothes_async.transport.session import Downloads
+    from changeclothes_async.transport.downloads import Downloads
 
 T = TypeVar("T")
 
@@ -41,16 +41,15 @@ class Fetcher:
 
     async def __call__(self, url: str, consume: fetching.Consume[T]) -> T:
         """Fetch `url` and give what `consume` makes of its chunks; raises DownloadFailed."""
-        from changeclothes_async.transport import fetching, session
+        from changeclothes_async.transport import downloads, fetching
 
-        downloads = self._live() if self._live else None
-        if downloads:
-            return await fetching.fetch(downloads, self._options, url, consume)
-        downloads = session.Downloads(self._options)
+        if live := self._live() if self._live else None:
+            return await fetching.fetch(live, self._options, url, consume)
+        own = downloads.Downloads(self._options)
         try:
-            return await fetching.fetch(downloads, self._options, url, consume)
+            return await fetching.fetch(own, self._options, url, consume)
         finally:
-            await downloads.close()
+            await own.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Fetcher, (self._options.portable(),)

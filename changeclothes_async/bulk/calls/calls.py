@@ -24,7 +24,8 @@ from changeclothes_async.protocol import images, multipart, requests
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
     from changeclothes_async.bulk.calls import paying
     from changeclothes_async.bulk.progress import progress
-    from changeclothes_async.transport import flights, reading, sending, session
+    from changeclothes_async.transport import flights, reading, sending
+    from changeclothes_async.transport.downloads import Downloads
     from changeclothes_async.transport.sender import Sender
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
@@ -87,7 +88,7 @@ class Caller:
         loop = asyncio.get_running_loop()
         return self._senders.get(loop) or await self._made(loop)
 
-    def downloads(self) -> session.Downloads | None:
+    def downloads(self) -> Downloads | None:
         """Give the running loop's downloads; None where the client has none here any more."""
         sender = self._senders.get(asyncio.get_running_loop())
         return sender.downloads if sender and not self._closed else None
