@@ -256,10 +256,10 @@ class Counting:
 
 
 def _exit_code(lookbook: Lookbook) -> int:
-    if isinstance(lookbook.stopped, errors.ChangeClothesError):
-        return running.exit_code(lookbook.stopped)
-    if lookbook.stopped == "interrupted":
+    if isinstance(lookbook.stopped, errors.Interrupted):
         return INTERRUPTED
+    if lookbook.stopped:
+        return running.exit_code(lookbook.stopped)
     return 0 if lookbook.ok else 1
 
 

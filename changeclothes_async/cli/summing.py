@@ -76,14 +76,12 @@ def run(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> Iterator[str]:
 def run_facts(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> dict[str, Any]:
     """Give the same as data; cells as `Lookbook.to_dicts` gives them."""
     failed, damaged = _apart(lookbook)
-    stopped = lookbook.stopped
-    told = printing.told(stopped) if isinstance(stopped, errors.ChangeClothesError) else stopped
     return {
         "counts": _kinds(lookbook),
         "calls": spent.calls,
         "paid": spent.paid,
         "perhaps_paid": spent.perhaps,
-        "stopped": told,
+        "stopped": printing.told(lookbook.stopped) if lookbook.stopped else None,
         "failed": [cell.as_dict() for cell in failed],
         "damaged": [cell.as_dict() for cell in damaged],
         "unsure": [cell.as_dict() for cell in lookbook.unsure],
@@ -126,10 +124,10 @@ def _spent(spent: Spent) -> str:
     return f"{sent} sent in this run" + (f": {known}" if spent.calls else "")
 
 
-def _why(stopped: errors.ChangeClothesError | str) -> str:
-    if isinstance(stopped, errors.BatchStopped):
+def _why(stopped: errors.ChangeClothesError) -> str:
+    if isinstance(stopped, errors.Interrupted | errors.BudgetSpent):
         return stopped.message  # the next step, for what is left, has a line of its own
-    return stopped if isinstance(stopped, str) else printing.sentence(stopped)
+    return printing.sentence(stopped)
 
 
 def _cells(title: str, some: Sequence[Cell], next_step: str) -> Iterator[str]:

@@ -127,7 +127,10 @@ def test_a_budget_ends_a_run_and_the_next_goes_on(shell: Shell, sandbox: Sandbox
     done = shell(*GRID, "--max-calls", 3)
     assert done.exit_code == 1
     assert "for the 1 that are left" in done.stdout
+    assert "Stopped: the budget of 3 calls is spent" in done.stdout
     assert sandbox.charges == 3
+    none = json.loads(shell(*GRID, "--max-calls", 0, "--json").stdout)
+    assert none["stopped"]["error"] == "BudgetSpent"
     assert shell(*GRID).exit_code == 0
     assert sandbox.charges == 4
 

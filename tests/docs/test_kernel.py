@@ -25,7 +25,7 @@ grid = Grid("photos/models", "photos/garments")
 RUN = """\
 lookbook = await client.run_grid(grid, "lookbook", progress=True)
 print(json.dumps({
-    "stopped": lookbook.stopped,
+    "stopped": lookbook.stopped and str(lookbook.stopped),
     "saved": [cell.name for cell in lookbook.saved],
     "unsure": [cell.name for cell in lookbook.unsure],
 }))

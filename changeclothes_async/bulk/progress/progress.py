@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.states import State
@@ -14,6 +14,21 @@ from changeclothes_async.bulk.ledger.states import State
 _RECENT = 64
 _EARLY = 1.0  # seconds in which a rate is chance
 _SHOWN = (State.SAVED, State.PAID, State.FAILED, State.UNSURE, State.DAMAGED)
+
+
+Kind: TypeAlias = Literal[
+    "claimed",
+    "sending",
+    "sent",
+    "answered",
+    "paid",
+    "placed",
+    "saved",
+    "failed",
+    "unsure",
+    "given back",
+    "waiting",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +43,7 @@ class Event:
     end. `attempt` counts a call's attempts from 1: a "claimed" with 2 is the first retry.
     """
 
-    kind: str
+    kind: Kind
     cell: str
     bytes: int = 0
     error: errors.ChangeClothesError | None = None
@@ -36,7 +51,8 @@ class Event:
     attempt: int = 0
 
 
-OnEvent = Callable[[Event], None]
+OnEvent: TypeAlias = Callable[[Event], None]
+"""What `on_event` takes: a function that is told each `Event`, and does nothing that takes long."""
 
 
 @dataclass(frozen=True, slots=True)

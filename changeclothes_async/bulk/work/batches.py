@@ -32,7 +32,8 @@ class Batch:
         self._jobs = [job for _, job in named]
         given = names.distinct((name, str(number)) for number, (name, _) in enumerate(named))
         self.rows: Sequence[grid.Item] = [
-            grid.Item(name, job.model) for name, job in zip(given, self._jobs, strict=True)
+            grid.Item(name, job.pictures()[0][1])  # the model's, in every job
+            for name, job in zip(given, self._jobs, strict=True)
         ]
         self.columns: Sequence[grid.Item] = [grid.Item("")]
 

@@ -9,10 +9,10 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypedDict, Unpack
 from urllib.parse import unquote, urlsplit
 
-from changeclothes_async import errors
+from changeclothes_async import arguments, errors
 from changeclothes_async.bulk import names
 from changeclothes_async.bulk.work import finding
 from changeclothes_async.protocol import images, requests
@@ -60,6 +60,22 @@ def cell_name(work: Work, row: int, column: int) -> str:
     return names.cell(work.rows[row].name, work.columns[column].name)
 
 
+Pictures: TypeAlias = (
+    images.ImageSource | Iterable[images.ImageSource] | Mapping[str, images.ImageSource]
+)
+
+
+class JobOptions(TypedDict, total=False):
+    """Further fields of a grid's jobs: those of `TryOn`, or those of `ChangeByPrompt`."""
+
+    garment_desc: str | None
+    seed: int | None
+    randomize_seed: bool | None
+    guidance_scale: float | None
+    num_inference_steps: int | None
+    extra_fields: Mapping[str, str]
+
+
 class Grid:
     """Every garment on every model, or every prompt on every model.
 
@@ -76,22 +92,24 @@ class Grid:
 
     def __init__(
         self,
-        models: Any,
-        garments: Any = None,
+        models: Pictures,
+        garments: Pictures | None = None,
         category: requests.Category | str | None = None,
         *,
         prompts: str | Iterable[str] | Mapping[str, str] | None = None,
         seeds: Iterable[int] | None = None,
-        **options: Any,
+        **options: Unpack[JobOptions],
     ) -> None:
+        self._options: dict[str, Any] = dict(options)
+        self.rows: Sequence[Item] = ()  # reports of errors show half-built ones too
+        self.columns: Sequence[Item] = ()
         if (garments is None) == (prompts is None):
             raise errors.InvalidInput(
                 "A grid needs garments or prompts, and not both.",
                 next_step="Give garments=… (pictures) or prompts=… (texts).",
             )
-        self._options = options
-        self.rows: Sequence[Item] = _items(models, "models")
-        self.columns: Sequence[Item] = (
+        self.rows = _items(models, "models")
+        self.columns = (
             _prompts(prompts, seeds)
             if prompts is not None
             else _dressed(_items(garments, "garments"), category)
@@ -108,12 +126,13 @@ class Grid:
     def job(self, row: int, column: int) -> requests.Job:
         """Make the job of a cell."""
         model, what = self.rows[row], self.columns[column]
+        assert model.image is not None  # noqa: S101 - every row has one
         if what.prompt is not None:
             given = {"seed": what.seed} if what.seed is not None else {}
             return requests.ChangeByPrompt(
                 model=model.image, prompt=what.prompt, **given, **self._options
             )
-        assert what.category is not None  # noqa: S101 - given to every garment
+        assert what.image is not None and what.category is not None  # noqa: S101, PT018 - so has every garment
         return requests.TryOn(
             model=model.image, garment=what.image, category=what.category, **self._options
         )
@@ -175,19 +194,20 @@ def _prompts(
     prompts: str | Iterable[str] | Mapping[str, str], seeds: Iterable[int] | None
 ) -> list[Item]:
     texts = _listed([prompts] if isinstance(prompts, str) else prompts, "prompts")
-    named = texts.items() if isinstance(texts, Mapping) else [(text, text) for text in texts]
+    named = list(texts.items()) if isinstance(texts, Mapping) else [(text, text) for text in texts]
     drawn: list[int | None] = list(_listed(seeds, "seeds")) if seeds is not None else [None]
     _not_empty(drawn, "seeds")
+    for _, text in named:
+        arguments.expect("One of prompts", text, "texts", str)
     found = [
         (f"{name!s:.50}-seed{seed}" if seed is not None else f"{name!s:.50}", text, seed)
         for name, text in named
         for seed in drawn
     ]
     _not_empty(found, "prompts")
-    if not all(isinstance(text, str) and text.strip() for _, text, _ in found):
+    if not all(text.strip() for _, text, _ in found):
         raise errors.InvalidInput(
-            "prompts: one of them is no text, or an empty one.",
-            next_step="Say in each how the clothes shall be.",
+            "prompts: one of them is empty.", next_step="Say in each how the clothes shall be."
         )
     given = names.distinct((name, f"{text}{seed}") for name, text, seed in found)
     return [

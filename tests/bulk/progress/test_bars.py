@@ -268,8 +268,9 @@ def test_a_pipe_gets_lines_and_a_terminal_a_live_bar() -> None:
 def test_rich_and_ipython_load_only_when_used() -> None:
     """A bar for a pipe needs neither of the optional libraries."""
     script = (
-        "import sys; from changeclothes_async.bulk.progress import bars\n"
-        "bars.bar_for(True, sys.stderr); print(sorted({'rich', 'IPython'} & set(sys.modules)))"
+        "import sys; from changeclothes_async.bulk.progress import bars; "
+        "bars.bar_for(True, sys.stderr); "
+        "print(sorted({'rich', 'IPython'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
