@@ -29,8 +29,8 @@ _SHOWN = 5
 def expanded(given: str | os.PathLike[str], what: str) -> list[images.Image]:
     """Turn a folder, a glob, or one picture's path or URL into pictures, in the names' order.
 
-    `what` they are is said in errors. Raises NotAnImage for a path that leads nowhere, and
-    InvalidInput for a folder or a glob without pictures.
+    `what` they are is said in errors. Raises NotAnImage for a path that leads nowhere, and for a
+    folder or a glob without pictures.
     """
     image = images.of(given)
     if not isinstance(image, images.File):
@@ -58,7 +58,7 @@ def category_of(image: images.Image | None) -> requests.Category | None:
 def _matching(pattern: str, what: str) -> list[str]:
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - takes absolute patterns
     if not found:
-        raise errors.InvalidInput(
+        raise errors.NotAnImage(
             f"{what}: nothing matches {pattern}.",
             next_step="Mend the pattern; ** stands for folders at any depth.",
         )
@@ -71,7 +71,7 @@ def _in_folder(folder: Path, what: str) -> list[Path]:
         found = [file for each in inside if each.is_dir() for file in _pictures_in(each)]
         others = _passed_over(folder)
     except OSError as error:
-        failure = errors.InvalidInput(
+        failure = errors.NotAnImage(
             f"{what}: the folder {error.filename or folder} cannot be read ({error.strerror}).",
             next_step="Make it readable, or give another.",
         )
@@ -86,7 +86,7 @@ def _check_found(folder: Path, found: Sequence[Path], others: Sequence[Path], wh
     listed += f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
     if not found:
         beside = f"; those in {listed} are not looked at" if others else ""
-        raise errors.InvalidInput(
+        raise errors.NotAnImage(
             f"{what}: the folder {folder} holds no pictures{beside}.",
             next_step="Give such a folder itself, or a glob such as folder/*/*.jpg."
             if others
