@@ -85,7 +85,7 @@ async def story(sandbox: Sandbox, out: Path) -> Lookbook:
     from changeclothes_async.client import AsyncChangeClothes
 
     grid = Grid(models=out / "pictures" / "models", garments=out / "pictures" / "garments")
-    printing.result(
+    printing.lines(
         f"A server that speaks the API is up at {sandbox.url}, on this machine alone.",
         f"{len(grid.rows)} models and {len(grid.columns)} garments are drawn: {len(grid)} pictures "
         "to make, each a call that would cost.",
@@ -97,14 +97,14 @@ async def story(sandbox: Sandbox, out: Path) -> Lookbook:
             grid, out=out / "lookbook", progress=True, on_event=_interrupting(), gallery=False
         )
         paid = sandbox.charges
-        printing.result(
+        printing.lines(
             f"   What was under way arrived: {len(first.saved)} pictures, {paid} calls paid.",
             "",
             "2. The same line again sends only what is missing:",
         )
         second = await client.run_grid(grid, out=out / "lookbook", progress=True)
     once = ": nothing was paid twice." if sandbox.charges == len(second.saved) else "."
-    printing.result(
+    printing.lines(
         f"   {len(second.saved)} pictures. The server counted {paid} + {sandbox.charges - paid} = "
         f"{sandbox.charges} paid calls{once}"
     )

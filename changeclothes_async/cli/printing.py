@@ -35,9 +35,14 @@ def say(words: str) -> None:
 
 
 def result(*lines: str) -> None:
-    """Print a result."""
+    """Print a result, its lines as they are: they may be copied."""
     for line in lines:
         click.echo(line)
+
+
+def lines(*many: str) -> None:
+    """Print a result in words, which a terminal may be too narrow for."""
+    result(*(_fitted(line, sys.stdout) for line in many))
 
 
 def shown(words: Iterable[str], facts: dict[str, Any], *, as_json: bool) -> None:
@@ -45,7 +50,7 @@ def shown(words: Iterable[str], facts: dict[str, Any], *, as_json: bool) -> None
     if as_json:
         result(json.dumps(facts, ensure_ascii=False, indent=2, default=str))
     else:
-        result(*(_fitted(line, sys.stdout) for line in words))
+        lines(*words)
 
 
 def failure(error: errors.ChangeClothesError, *, as_json: bool) -> None:
