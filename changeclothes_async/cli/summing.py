@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from changeclothes_async import errors
 from changeclothes_async.cli import printing
 
 if TYPE_CHECKING:
@@ -65,10 +66,12 @@ def run_facts(lookbook: Lookbook, calls: int, *, gallery: bool) -> dict[str, Any
     """Give the same as data; cells as `Lookbook.to_dicts` gives them."""
     from changeclothes_async.bulk.lookbook import cells
 
+    stopped = lookbook.stopped
+    told = printing.told(stopped) if isinstance(stopped, errors.ChangeClothesError) else stopped
     return {
         "counts": cells.by_kind(lookbook.counts),
         "calls": calls,
-        "stopped": printing.told(lookbook.stopped) if lookbook.stopped else None,
+        "stopped": told,
         "failed": [cell.as_dict() for cell in lookbook.failed],
         "unsure": [cell.as_dict() for cell in lookbook.unsure],
         "out": lookbook.out,
