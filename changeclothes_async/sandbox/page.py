@@ -42,4 +42,4 @@ async def _page(studio: endpoints.AnyStudio, api_key: str) -> web.Response:
 
 @cache
 def _template() -> str:
-    return resources.files(__name__.rpartition(".")[0]).joinpath("page.html").read_text("utf-8")
+    return resources.files(__package__).joinpath("page.html").read_text("utf-8")
