@@ -268,7 +268,8 @@ def test_a_pipe_gets_lines_and_a_terminal_a_live_bar() -> None:
 def test_rich_and_ipython_load_only_when_used() -> None:
     """A bar for a pipe needs neither of the optional libraries."""
     script = (
-        "import sys; from changeclothes_async.bulk import bars; bars.bar_for(True, sys.stderr); "
+        "import sys; from changeclothes_async.bulk.progress import bars; "
+        "bars.bar_for(True, sys.stderr); "
         "print(sorted({'rich', 'IPython'} & set(sys.modules)))"
     )
     done = subprocess.run(
