@@ -21,10 +21,9 @@ _one = running.options(
         "-o",
         "--output",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Where the picture goes; without a suffix it gets the right one, and a name that is "
-        "free.  [default: look]",
+        help="Where the picture goes, in the place of what is there; without a suffix it gets the "
+        "right one, and a name that is free.  [default: look]",
     ),
-    click.option("-f", "--force", is_flag=True, help="Replace the file that -o names."),
     click.option(
         "--ledger",
         type=click.Path(dir_okay=False, path_type=Path),
@@ -128,7 +127,6 @@ async def _call(
     call: Callable[[AsyncChangeClothes], Awaitable[Look]],
     *,
     output: Path | None,
-    force: bool,
     timeout: float,
     retries: int,
     ledger: Path | None,
@@ -141,7 +139,7 @@ async def _call(
     from changeclothes_async.cli import stopping
     from changeclothes_async.client import AsyncChangeClothes
 
-    target = targets.checked(output, force=force)
+    target = targets.checked(output)
     stop = stopping.Stop()
     try:
         async with AsyncChangeClothes(

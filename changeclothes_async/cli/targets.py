@@ -1,7 +1,7 @@
 """Where the picture of a single call goes: looked at before the call is paid for.
 
-A picture that was paid for is never replaced without being asked for, and never paid for where it
-cannot be kept.
+No picture is paid for where it cannot be kept. A name that is given in full is taken, as other
+tools do; what is left to us never takes the place of something else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAMES = {"webp": "WebP"}
 _SUFFIXES = {".jpeg": ".jpg", ".jpe": ".jpg", ".tif": ".tiff"}
 
 
-def checked(output: Path | None, *, force: bool) -> Path:
+def checked(output: Path | None) -> Path:
     """Give the path to save to; its folder is made, and shown to be writable.
 
     Without a suffix it takes a name that is free, as the default does. Raises InvalidInput.
@@ -29,19 +29,9 @@ def checked(output: Path | None, *, force: bool) -> Path:
     target = output or DEFAULT
     with _writing(target):
         _try(target)
-        is_there = os.path.lexists(target)
-        if is_there and not target.is_file():
+        if os.path.lexists(target) and not target.is_file():
             raise errors.InvalidInput(f"{target} is no file.", next_step="Give a file's name.")
-        if force:
-            return target
-        if not target.suffix:
-            return printing.free(target)
-    if is_there:
-        raise errors.InvalidInput(
-            f"{target} is there already.",
-            next_step="Give another name with -o, or --force to replace it; nothing was sent.",
-        )
-    return target
+        return target if target.suffix else printing.free(target)
 
 
 def note(path: Path) -> str | None:

@@ -103,7 +103,7 @@ def test_without_a_key_the_next_step_is_named(
         ((*TRY_ON, "-o", "models/ana.png/look.webp"), "cannot be written (Not a directory)"),
         ((*TRY_ON, "-o", "/proc/nowhere/look.webp"), "cannot be written"),
         ((*TRY_ON, "-o", "x" * 300 + ".webp"), "cannot be written (File name too long)"),
-        ((*TRY_ON, "-o", "/dev/null", "--force"), "is no file"),
+        ((*TRY_ON, "-o", "/dev/null"), "is no file"),
         ((*TRY_ON, "--prepare", "7"), "--prepare"),
     ],
 )
@@ -163,26 +163,17 @@ def test_retries_are_the_option_s(
         assert len(failing.calls) == 1
 
 
-def test_what_is_there_is_replaced_only_by_force(
-    shell: Shell, sandbox: Sandbox, folder: Path
-) -> None:
-    """A second line with the same -o neither takes a paid picture's place, nor pays in vain."""
-    assert shell(*TRY_ON, "-o", "look.png").exit_code == 0
-    (folder / "look.png").write_bytes(b"paid for")
-    done = shell(*TRY_ON, "-o", "look.png")
-    assert done.exit_code == 2
-    assert "look.png is there already. Give another name with -o, or --force" in done.stderr
-    assert (folder / "look.png").read_bytes() == b"paid for"
-    assert len(sandbox.calls) == 1
-    assert shell(*TRY_ON, "-o", "look.png", "--force").exit_code == 0
-    assert (folder / "look.png").read_bytes() != b"paid for"
+def test_a_name_that_is_given_in_full_is_taken(shell: Shell, folder: Path) -> None:
+    """What is there is replaced, as other tools do with -o."""
+    (folder / "look.png").write_bytes(b"an older one")
+    assert shell(*TRY_ON, "-o", "look.png").stdout == "look.png\n"
+    assert (folder / "look.png").read_bytes() != b"an older one"
 
 
 def test_a_name_without_a_suffix_is_one_that_is_free(shell: Shell) -> None:
-    """As the default is; by force it is taken as it is."""
+    """As the default is."""
     assert shell(*TRY_ON, "-o", "ana").stdout == "ana.png\n"
     assert shell(*TRY_ON, "-o", "ana").stdout == "ana-2.png\n"
-    assert shell(*TRY_ON, "-o", "ana", "--force").stdout == "ana.png\n"
 
 
 def test_a_suffix_that_is_not_the_content_s_is_told(shell: Shell, folder: Path) -> None:

@@ -5,6 +5,7 @@ Both are `Work`: rows and columns with names, and the job in each cell, made whe
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,8 @@ from changeclothes_async import arguments, errors
 from changeclothes_async.bulk import names
 from changeclothes_async.bulk.work import finding
 from changeclothes_async.protocol import images, requests
+
+_log = logging.getLogger("changeclothes_async")
 
 _SHOWN = 5
 
@@ -81,7 +84,8 @@ class Grid:
 
     `models` and `garments` are each a folder, a glob, a list of these and of pictures, or a
     mapping of names to pictures; a picture is what `try_on` takes. `category` may be left out
-    where each garment lies in a folder named after one, and may not speak against such a folder.
+    where each garment lies in a folder named after one; where it is given, it is all garments', and
+    those whose folder says another are logged as a warning.
     With `prompts` (texts, or a mapping of names to texts) and `seeds` (numbers) in place of
     garments, each cell is a `ChangeByPrompt`. `options` are further fields of every job, such as
     `garment_desc` or `guidance_scale`.
@@ -153,7 +157,7 @@ def _dressed(items: Iterable[Item], category: requests.Category | str | None) ->
     if category is None:
         return [replace(item, category=_own(item, folder)) for item, folder in folders]
     given = _category(category)
-    _check_folders([(item, folder) for item, folder in folders if folder not in {None, given}])
+    _note_folders([(item, folder) for item, folder in folders if folder not in {None, given}])
     return [replace(item, category=given) for item, _ in folders]
 
 
@@ -177,16 +181,17 @@ def _category(given: requests.Category | str) -> requests.Category:
     raise refusal
 
 
-def _check_folders(others: Sequence[tuple[Item, requests.Category | None]]) -> None:
-    """Refuse a category for garments whose folders say another: it would be paid for in vain."""
+def _note_folders(others: Sequence[tuple[Item, requests.Category | None]]) -> None:
+    """Say where a category goes against garments' folders: it is the user's word all the same."""
     if not others:
         return
     said = ", ".join(f"{item.name} in {folder}" for item, folder in others[:_SHOWN])
     more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
-    raise errors.InvalidInput(
-        f"category=… is not what the folders of some garments say: {said}{more}.",
-        next_step="Leave out category=…, so that each folder gives its own, or give garments=… "
-        "of this category alone; nothing was sent.",
+    _log.warning(
+        "garments: the folders of some say another category than the one that is given: %s%s. "
+        "Leave it out, so that each folder gives its own.",
+        said,
+        more,
     )
 
 

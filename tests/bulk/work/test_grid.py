@@ -179,31 +179,37 @@ def test_a_list_may_hold_folders_and_globs(photos: Path) -> None:
     assert names(work.rows) == ["woman-01", "woman-02", "tee", "red-dress"]
 
 
-def test_a_category_that_folders_speak_against_is_refused(photos: Path) -> None:
-    """Jeans that go out as a top are paid for in vain: the garments and both ways out are named."""
-    with pytest.raises(InvalidInput, match=r"blouse in upper_body, tee in upper_body\.") as caught:
-        Grid(photos / "models", photos / "garments", "dresses")
-    assert "Leave out category=…" in caught.value.next_step
-    assert "garments=… of this category alone" in caught.value.next_step
-    with pytest.raises(InvalidInput, match="lime in dresses"):
-        Grid(photos / "models", [photos / "garments/dresses/lime.jpg"], "upper_body")
+def test_a_category_that_folders_speak_against_is_noted(
+    photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is the user's word, and jeans that go out as a top are named before they are paid for."""
+    work = Grid(photos / "models", photos / "garments", "dresses")
+    assert {item.category for item in work.columns} == {Category.DRESSES}
+    assert "blouse in upper_body, tee in upper_body. Leave it out" in caplog.text
+    Grid(photos / "models", [photos / "garments/dresses/lime.jpg"], "upper_body")
+    assert "lime in dresses" in caplog.text
 
 
-def test_many_garments_that_are_against_a_category_are_counted(tmp_path: Path) -> None:
+def test_many_garments_that_are_against_a_category_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Five names are enough to see what is meant."""
     (tmp_path / "dresses").mkdir()
     for number in range(12):
         (tmp_path / "dresses" / f"g{number:02}.jpg").write_bytes(samples.PNG)
-    with pytest.raises(InvalidInput, match=r"g04 in dresses and 7 more\."):
-        Grid(URL, tmp_path, "upper_body")
+    Grid(URL, tmp_path, "upper_body")
+    assert "g04 in dresses and 7 more. " in caplog.text
 
 
-def test_a_category_goes_with_a_plain_folder_and_with_its_own(photos: Path) -> None:
+def test_a_category_goes_with_a_plain_folder_and_with_its_own(
+    photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Nothing speaks against it there."""
     assert names(Grid(URL, photos / "garments/other", "dresses").columns) == ["hat"]
     (photos / "garments/dresses/lime.jpg").unlink()
     work = Grid(URL, photos / "garments", category="upper_body")
     assert names(work.columns) == ["blouse", "tee"]
+    assert "another category" not in caplog.text
 
 
 def test_folders_that_are_passed_over_are_named(
