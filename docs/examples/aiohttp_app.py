@@ -1,6 +1,6 @@
 """A fitting room with aiohttp.web: upload a photograph, choose a garment, see the look.
 
-    pip install 'changeclothes-async[cli]'
+    pip install 'changeclothes-async[cli]'    # in a clone: '.[cli]'
     changeclothes serve             # and paste the two lines it prints, or export your own key
     GARMENTS=photos/garments python docs/examples/aiohttp_app.py
 

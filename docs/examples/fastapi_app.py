@@ -1,6 +1,6 @@
 """A fitting room with FastAPI: upload a photograph, choose a garment, see the look.
 
-    pip install 'changeclothes-async[cli]' fastapi python-multipart uvicorn
+    pip install 'changeclothes-async[cli]' fastapi python-multipart uvicorn    # in a clone: '.[cli]'
     changeclothes serve             # and paste the two lines it prints, or export your own key
     GARMENTS=photos/garments uvicorn --app-dir docs/examples fastapi_app:app
 
