@@ -102,7 +102,7 @@ async def web_app(demo: Path) -> None:
         apps.running("aiohttp", sandbox, demo, **options) as address,
         chromium.page() as page,
     ):
-        await page.open(address, 760, 1180)
+        await page.open(address, 760, 1200)
         await page.until("document.querySelectorAll('#garments img').length === 5")
         photograph = demo / "me.png"
         photograph.write_bytes(examples.model("noor"))

@@ -152,7 +152,7 @@ def _page(book: dict[str, Any]) -> str:
 
 
 def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return resources.files("changeclothes_async.bulk.lookbook").joinpath(name).read_text("utf-8")
 
 
 def _hash(content: str) -> str:
