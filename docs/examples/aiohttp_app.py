@@ -4,8 +4,9 @@
     changeclothes serve             # and paste the two lines it prints, or export your own key
     GARMENTS=photos/garments python docs/examples/aiohttp_app.py
 
-GARMENTS is a folder with the folders upper_body, lower_body and dresses; what is made goes into
-LOOKS. Pictures are behind names that nobody can guess; a real shop would also ask who is there.
+In a clone it is '.[cli]' instead. GARMENTS is a folder with the folders upper_body, lower_body and
+dresses; what is made goes into LOOKS. Pictures are behind names that nobody can guess; a real shop
+would also ask who is there.
 """
 
 from __future__ import annotations
@@ -24,21 +25,34 @@ from aiohttp import web
 
 from changeclothes_async import (
     AsyncChangeClothes,
+    Category,
     ChangeClothesError,
     Grid,
     InvalidInput,
     JobError,
+    Lookbook,
+    NotAnImage,
     Snapshot,
     TooManyWaiting,
 )
 
 LOOKS = Path(os.environ.get("LOOKS", "looks")).absolute()
+PICTURES = {".jpeg", ".jpg", ".png", ".webp"}
+SHOWN = {*PICTURES, ".html"}  # and not the ledger, which lies beside the pictures
+FOLDER = Path(os.environ.get("GARMENTS", "garments"))
 GARMENTS = {
-    file.stem: file for file in sorted(Path(os.environ.get("GARMENTS", "garments")).glob("*/*.*"))
+    file.stem: file
+    for file in sorted(FOLDER.glob("*/*.*"))
+    if file.parent.name in set(Category) and file.suffix.lower() in PICTURES
 }
+if not GARMENTS:
+    raise SystemExit(
+        f"There are no garments in {FOLDER.absolute()}. Set GARMENTS to a folder that has pictures "
+        f"in folders {', '.join(Category)}; `changeclothes demo` makes one, demo/pictures/garments."
+    )
 PAGE = Path(__file__).with_name("page.html")
+NO_PICTURE = "This file is not a picture. A JPEG, PNG or WebP will do."
 log = logging.getLogger("fitting-room")
-SHOWN = {".html", ".jpg", ".png", ".webp"}  # and not the ledger, which lies beside the pictures
 
 routes = web.RouteTableDef()
 
@@ -48,7 +62,7 @@ class Run:
     """A grid in the background, which is also its own bar: it keeps the last snapshot."""
 
     snapshot: Snapshot | None = None
-    task: asyncio.Task[Any] | None = None
+    task: asyncio.Task[Lookbook] | None = None
 
     def update(self, snapshot: Snapshot) -> None:
         """Keep how it is going."""
@@ -61,7 +75,7 @@ CLIENT = web.AppKey("CLIENT", AsyncChangeClothes)
 RUNS = web.AppKey("RUNS", dict[str, Run])
 
 
-async def client(app: web.Application) -> AsyncIterator[None]:
+async def one_client(app: web.Application) -> AsyncIterator[None]:
     """Make one client for the life of the app; what is paid for arrives before it ends."""
     app[RUNS] = {}
     async with AsyncChangeClothes(
@@ -86,11 +100,15 @@ async def failing(
     except TooManyWaiting:
         headers = {"Retry-After": "5"}
         return web.json_response({"detail": "All cabins are taken."}, status=503, headers=headers)
+    except NotAnImage:  # its own words are for whoever has the file's path
+        return web.json_response({"detail": NO_PICTURE}, status=422)
     except (InvalidInput, JobError) as error:
         return web.json_response({"detail": error.message}, status=422)
     except ChangeClothesError as error:
         log.error("A call failed: %s", error)
         return web.json_response({"detail": "That did not work."}, status=502)
+    except web.HTTPClientError as error:  # plain text, which the page does not read
+        return web.json_response({"detail": error.text}, status=error.status)
 
 
 @routes.get("/")
@@ -133,10 +151,10 @@ async def grids(request: web.Request) -> web.Response:
     name = secrets.token_urlsafe()
     you = photograph(await request.post()).file.read()
     grid = Grid(models={"you": you}, garments=list(GARMENTS.values()))
+    client = request.app[CLIENT]
+    await client.plan_grid(grid, out=LOOKS / name)  # raises for what is no picture; sends nothing
     run = request.app[RUNS][name] = Run()
-    run.task = asyncio.create_task(
-        request.app[CLIENT].run_grid(grid, out=LOOKS / name, progress=run)
-    )
+    run.task = asyncio.create_task(client.run_grid(grid, out=LOOKS / name, progress=run))
     run.task.add_done_callback(report)
     return web.json_response({"id": name}, status=202)
 
@@ -169,17 +187,21 @@ async def told(name: str, run: Run) -> AsyncIterator[str]:
         await asyncio.sleep(0.2)
 
 
-def report(task: asyncio.Task[Any]) -> None:
+def report(task: asyncio.Task[Lookbook]) -> None:
     """Log what went wrong, since nobody awaits a task in the background."""
-    if not task.cancelled() and (error := task.exception()):
+    if task.cancelled():
+        return
+    if error := task.exception():
         log.error("A grid failed.", exc_info=error)
+    elif task.result().stopped:
+        log.error("A grid stopped early: %s", task.result().stopped)
 
 
 def ending(name: str, run: Run) -> dict[str, str]:
     """Tell where the gallery is once it is there; nothing before."""
     if not run.task or not run.task.done():
         return {}
-    if run.task.cancelled() or run.task.exception():
+    if run.task.cancelled() or run.task.exception() or not run.task.result().saved:
         return {"error": "That did not work."}
     return {"gallery": f"pictures/{name}/index.html"}
 
@@ -210,7 +232,7 @@ def photograph(form: Any) -> web.FileField:
 
 app = web.Application(middlewares=[failing], client_max_size=64 * 2**20)
 app.add_routes(routes)
-app.cleanup_ctx.append(client)
+app.cleanup_ctx.append(one_client)
 
 if __name__ == "__main__":
     web.run_app(

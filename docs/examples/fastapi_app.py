@@ -4,8 +4,9 @@
     changeclothes serve             # and paste the two lines it prints, or export your own key
     GARMENTS=photos/garments uvicorn --app-dir docs/examples fastapi_app:app
 
-GARMENTS is a folder with the folders upper_body, lower_body and dresses; what is made goes into
-LOOKS. Pictures are behind names that nobody can guess; a real shop would also ask who is there.
+In a clone it is '.[cli]' instead. GARMENTS is a folder with the folders upper_body, lower_body and
+dresses; what is made goes into LOOKS. Pictures are behind names that nobody can guess; a real shop
+would also ask who is there.
 """
 
 from __future__ import annotations
@@ -19,29 +20,43 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, Form, HTTPException, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from changeclothes_async import (
     AsyncChangeClothes,
+    Category,
     ChangeClothesError,
     Grid,
     InvalidInput,
     JobError,
     Look,
+    Lookbook,
+    NotAnImage,
     Snapshot,
     TooManyWaiting,
 )
 
 LOOKS = Path(os.environ.get("LOOKS", "looks")).absolute()
+PICTURES = {".jpeg", ".jpg", ".png", ".webp"}
+SHOWN = {*PICTURES, ".html"}  # and not the ledger, which lies beside the pictures
+FOLDER = Path(os.environ.get("GARMENTS", "garments"))
 GARMENTS = {
-    file.stem: file for file in sorted(Path(os.environ.get("GARMENTS", "garments")).glob("*/*.*"))
+    file.stem: file
+    for file in sorted(FOLDER.glob("*/*.*"))
+    if file.parent.name in set(Category) and file.suffix.lower() in PICTURES
 }
+if not GARMENTS:
+    raise SystemExit(
+        f"There are no garments in {FOLDER.absolute()}. Set GARMENTS to a folder that has pictures "
+        f"in folders {', '.join(Category)}; `changeclothes demo` makes one, demo/pictures/garments."
+    )
 PAGE = Path(__file__).with_name("page.html")
+NO_PICTURE = "This file is not a picture. A JPEG, PNG or WebP will do."
 log = logging.getLogger("fitting-room")
-SHOWN = {".html", ".jpg", ".png", ".webp"}  # and not the ledger, which lies beside the pictures
 
 
 @dataclass
@@ -49,7 +64,7 @@ class Run:
     """A grid in the background, which is also its own bar: it keeps the last snapshot."""
 
     snapshot: Snapshot | None = None
-    task: asyncio.Task[Any] | None = None
+    task: asyncio.Task[Lookbook] | None = None
 
     def update(self, snapshot: Snapshot) -> None:
         """Keep how it is going."""
@@ -83,10 +98,18 @@ async def failed(_: Request, error: ChangeClothesError) -> JSONResponse:
     """Say at once that all is full, what is wrong with a picture, and no more than that."""
     if isinstance(error, TooManyWaiting):
         return JSONResponse({"detail": "All cabins are taken."}, 503, {"Retry-After": "5"})
+    if isinstance(error, NotAnImage):  # its own words are for whoever has the file's path
+        return JSONResponse({"detail": NO_PICTURE}, 422)
     if isinstance(error, InvalidInput | JobError):
         return JSONResponse({"detail": error.message}, 422)
     log.error("A call failed: %s", error)
     return JSONResponse({"detail": "That did not work."}, 502)
+
+
+@app.exception_handler(RequestValidationError)
+async def incomplete(_: Request, __: RequestValidationError) -> JSONResponse:
+    """Say in a sentence what FastAPI says in a list."""
+    return JSONResponse({"detail": "A photograph and a garment are needed."}, 422)
 
 
 @app.get("/")
@@ -149,8 +172,9 @@ async def grids(request: Request, photograph: UploadFile) -> dict[str, str]:
     """Begin to dress someone in everything there is."""
     name = secrets.token_urlsafe()
     grid = Grid(models={"you": await photograph.read()}, garments=list(GARMENTS.values()))
-    run = request.app.state.runs[name] = Run()
     client: AsyncChangeClothes = request.app.state.client
+    await client.plan_grid(grid, out=LOOKS / name)  # raises for what is no picture; sends nothing
+    run = request.app.state.runs[name] = Run()
     run.task = asyncio.create_task(client.run_grid(grid, out=LOOKS / name, progress=run))
     run.task.add_done_callback(report)
     return {"id": name}
@@ -179,17 +203,21 @@ async def told(name: str, run: Run) -> AsyncIterator[str]:
         await asyncio.sleep(0.2)
 
 
-def report(task: asyncio.Task[Any]) -> None:
+def report(task: asyncio.Task[Lookbook]) -> None:
     """Log what went wrong, since nobody awaits a task in the background."""
-    if not task.cancelled() and (error := task.exception()):
+    if task.cancelled():
+        return
+    if error := task.exception():
         log.error("A grid failed.", exc_info=error)
+    elif task.result().stopped:
+        log.error("A grid stopped early: %s", task.result().stopped)
 
 
 def ending(name: str, run: Run) -> dict[str, str]:
     """Tell where the gallery is once it is there; nothing before."""
     if not run.task or not run.task.done():
         return {}
-    if run.task.cancelled() or run.task.exception():
+    if run.task.cancelled() or run.task.exception() or not run.task.result().saved:
         return {"error": "That did not work."}
     return {"gallery": f"pictures/{name}/index.html"}
 

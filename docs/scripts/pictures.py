@@ -102,13 +102,14 @@ async def web_app(demo: Path) -> None:
         apps.running("aiohttp", sandbox, demo, **options) as address,
         chromium.page() as page,
     ):
-        await page.open(address, 760, 1000)
+        await page.open(address, 760, 1200)
         await page.until("document.querySelectorAll('#garments img').length === 5")
         photograph = demo / "me.png"
         photograph.write_bytes(examples.model("noor"))
         await apps.choose(page, "[name=photograph]", photograph)
         await page.click("[name=one]")
-        await page.until("document.querySelector('#look').naturalWidth > 100")
+        await page.until("document.querySelector('#look').offsetWidth > 100")
+        await _shown(page)
         await _shoot(page, "web-app")
 
 

@@ -2,7 +2,8 @@
 
 Python is run in order, in one namespace for a page, with top-level await. A block with a title is
 a file of that name; one named test_….py is then run by pytest. Each line of a `bash` block is a
-command of ours. What cannot be run says why: `<!-- not run: the reason -->` in the line before.
+command of ours, or copies what the demo drew, which is there. What cannot be run says why:
+`<!-- not run: the reason -->` in the line before.
 """
 
 from __future__ import annotations
@@ -56,11 +57,11 @@ def found(page: Path) -> Iterator[Block]:
 def run(page: Path) -> list[Block]:
     """Run the blocks of a page in the working folder; give those that were run."""
     with asyncio.Runner() as runner:
-        client = AsyncChangeClothes()
-        namespace: dict[str, Any] = {"__name__": "__main__", "client": client}
+        namespace: dict[str, Any] = {"__name__": "__main__"}
         can = [block for block in found(page) if block.reason is None]
         ran = [block for block in can if _run(block, page, namespace, runner)]
-        runner.run(client.aclose())
+        if isinstance(client := namespace.get("client"), AsyncChangeClothes):
+            runner.run(client.aclose())
     return ran
 
 
@@ -71,7 +72,8 @@ def _run(block: Block, page: Path, namespace: dict[str, Any], runner: asyncio.Ru
         _execute(block, page, namespace, runner)
     elif block.kind == "bash":
         for line in block.text.replace("\\\n", " ").splitlines():
-            _command(line, page)
+            for command in line.split(" && "):
+                _command(command, page)
     else:
         return False
     return True
@@ -101,6 +103,11 @@ async def _awaited(code: Any, namespace: dict[str, Any]) -> None:
 
 def _command(line: str, page: Path) -> None:
     program, *words = shlex.split(line, comments=True)
+    if words == ["demo"]:  # run once for all pages: its pictures are in the folder
+        return
+    if program == "cp":
+        subprocess.run((program, *words), check=True)
+        return
     assert program == "changeclothes", f"{page}: {line}"
     done = CliRunner().invoke(commands.changeclothes, words, prog_name="changeclothes")
     assert done.exit_code == 0, f"{page}: {line}\n{done.output}"

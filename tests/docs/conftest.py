@@ -1,4 +1,4 @@
-"""A working folder as the pages speak of it, and an account in the environment."""
+"""Working folders, as the pages speak of them and as anyone begins, and an account."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from changeclothes_async.cli import demo
 from changeclothes_async.sandbox import Sandbox
 
 FILES = {
     "model.jpg": ("ana",),
-    "dress.jpg": ("dresses", "summer-flowers"),
-    "garment.jpg": ("dresses", "summer-flowers"),
     "photos/models/ana.png": ("ana",),
     "photos/models/kofi.png": ("kofi",),
     "photos/garments/dresses/summer-flowers.png": ("dresses", "summer-flowers"),
     "photos/garments/upper_body/striped-tee.png": ("upper_body", "striped-tee"),
-    "photos/tees/striped-tee.png": ("upper_body", "striped-tee"),
 }
 
 
@@ -31,6 +29,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(drawing.model(*drawn) if len(drawn) == 1 else drawing.garment(*drawn))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def demo_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a working folder with nothing in it but the pictures of `changeclothes demo`."""
+    drawing = pytest.importorskip(
+        "changeclothes_async.sandbox.drawing.examples", reason="needs `pictures`"
+    )
+    pictures = {f"models/{name}": drawing.model(name) for name in demo.MODELS}
+    for category, names in demo.GARMENTS.items():
+        pictures |= {f"garments/{category}/{n}": drawing.garment(category, n) for n in names}
+    for name, content in pictures.items():
+        path = tmp_path / "demo" / "pictures" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

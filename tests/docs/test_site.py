@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import chromium
 from tests.docs.blocks import ROOT
 
 _FETCHING = re.compile(
@@ -20,14 +21,18 @@ _FETCHING = re.compile(
 NEEDED = ("mkdocs", "material", "mkdocstrings_handlers.python")
 
 
-@pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(
     not all(find_spec(name.split(".")[0]) for name in NEEDED),
     reason="the site's generator is in the dependency group `docs`",
 )
-def test_the_site_builds_strictly_and_fetches_nothing(tmp_path: Path) -> None:
-    """A dead link is an error, and a page loads no script, style or font from elsewhere."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site; a dead link is an error."""
+    folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=ROOT,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
@@ -36,6 +41,20 @@ def test_the_site_builds_strictly_and_fetches_nothing(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    pages = list(tmp_path.rglob("*.html"))
+    return folder
+
+
+def test_the_site_fetches_nothing(site: Path) -> None:
+    """A page loads no script, style or font from elsewhere."""
+    pages = list(site.rglob("*.html"))
     assert len(pages) > 20
     assert [page for page in pages if _FETCHING.search(page.read_text("utf-8"))] == []
+
+
+@pytest.mark.skipif(chromium.PATH is None, reason="there is no chromium on PATH")
+async def test_the_first_page_is_seen_whole(site: Path) -> None:
+    """On a laptop's screen no line of its code is cut off."""
+    async with chromium.page() as page:
+        await page.open((site / "index.html").as_uri(), 1360, 900)
+        cut = "[...document.querySelectorAll('pre code')].map((c) => c.scrollWidth - c.clientWidth)"
+        assert set(await page.value(cut)) == {0}

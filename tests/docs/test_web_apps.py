@@ -80,14 +80,34 @@ async def test_a_photograph_becomes_a_look(visitor: Visitor) -> None:
         assert sandbox.calls[0].fields["category"] == "upper_body"
 
 
-async def test_what_is_no_picture_is_said_to_the_visitor(visitor: Visitor) -> None:
-    """A visitor's mistake is a 422 in words; nothing is sent."""
+@pytest.mark.parametrize("address", ["/looks", "/grids"])
+async def test_what_is_no_picture_is_said_to_the_visitor(visitor: Visitor, address: str) -> None:
+    """A visitor's mistake is a 422 in a visitor's words; nothing is sent, and no grid begins."""
     async with Sandbox(draw=False) as sandbox:
         session = await visitor(sandbox)
-        status, told, _ = await post(session, b"no picture at all")
-        assert status == 422
-        assert "not a picture" in told["detail"]
+        async with session.post(address, data=form(b"no picture at all")) as answer:
+            assert answer.status == 422
+            told = await answer.json()
+        assert told == {"detail": "This file is not a picture. A JPEG, PNG or WebP will do."}
         assert sandbox.calls == []
+
+
+async def test_what_is_missing_is_said_as_json(visitor: Visitor) -> None:
+    """The page reads every refusal: of a form without a photograph, and of an unknown garment."""
+    async with Sandbox(draw=False) as sandbox:
+        session = await visitor(sandbox)
+        for data, status in (({"garment": "striped-tee"}, 422), (form(samples.PNG, "hat"), 404)):
+            async with session.post("/looks", data=data) as answer:
+                assert answer.status == status
+                assert isinstance((await answer.json())["detail"], str)
+
+
+async def test_without_garments_it_does_not_start(name: str, folder: Path) -> None:
+    """It says in words what to set, instead of serving an empty page."""
+    async with Sandbox(draw=False) as sandbox:
+        with pytest.raises(AssertionError, match=r"There are no garments in .*Set GARMENTS"):
+            async with apps.running(name, sandbox, folder, GARMENTS="nowhere"):
+                pass
 
 
 async def test_the_account_s_trouble_is_not_the_visitor_s(visitor: Visitor) -> None:
@@ -150,7 +170,12 @@ async def test_a_grid_tells_how_it_goes_and_leaves_a_gallery(visitor: Visitor) -
         assert sandbox.charges == 2
 
 
-@pytest.mark.skipif(chromium.PATH is None, reason="there is no chromium on PATH")
+in_a_browser = pytest.mark.skipif(chromium.PATH is None, reason="there is no chromium on PATH")
+SAID = "document.querySelector('#said').textContent"
+BUSY = "[...document.querySelectorAll('button')].map((button) => button.disabled)"
+
+
+@in_a_browser
 async def test_the_page_shows_the_look(name: str, folder: Path) -> None:
     """In a browser: choose a photograph, choose a garment, press the button, see the picture."""
     async with (
@@ -165,3 +190,62 @@ async def test_the_page_shows_the_look(name: str, folder: Path) -> None:
         await page.until("document.querySelector('#look').naturalWidth > 100")
         assert page.complaints == []
         assert sandbox.charges == 1
+
+
+@in_a_browser
+async def test_the_page_begins_one_grid_at_a_time(name: str, folder: Path) -> None:
+    """The buttons wait for the end, which is a link to the gallery."""
+    async with (
+        Sandbox(draw=False, faults=["slow:1"]) as sandbox,
+        apps.running(name, sandbox, folder) as address,
+        chromium.page() as page,
+    ):
+        await page.open(address)
+        await page.until("document.querySelectorAll('#garments img').length === 2")
+        await apps.choose(page, "[name=photograph]", folder / "model.jpg")
+        await page.click("[name=all]")
+        await page.until("document.querySelector('#progress').value > 0")
+        assert await page.value(BUSY) == [True, True]
+        await page.click("[name=all]")
+        await page.until("document.querySelector('#said a')")
+        assert await page.value(BUSY) == [False, False]
+        assert page.complaints == []
+        assert sandbox.charges == 2
+
+
+@in_a_browser
+async def test_the_page_says_when_a_grid_failed(name: str, folder: Path) -> None:
+    """A text file, and an account that is used up, are told once, and the buttons are free."""
+    (folder / "note.txt").write_text("hello\n")
+    async with (
+        Sandbox(draw=False, credits=0) as sandbox,
+        apps.running(name, sandbox, folder) as address,
+        chromium.page() as page,
+    ):
+        await page.open(address)
+        await page.until("document.querySelectorAll('#garments img').length === 2")
+        for file, words in (("note.txt", "not a picture"), ("model.jpg", "did not work")):
+            await apps.choose(page, "[name=photograph]", folder / file)
+            await page.click("[name=all]")
+            await page.until(f"{SAID}.includes('{words}')")
+            await page.until("!document.querySelector('button').disabled")
+        assert len([url for url in page.requests if url.endswith("/events")]) == 1
+
+
+@in_a_browser
+async def test_the_page_suits_a_phone(name: str, folder: Path) -> None:
+    """Buttons fit a thumb, garments stand in a row whatever their names, nothing sticks out."""
+    tee = folder / "photos/garments/upper_body/striped-tee.png"
+    tee.rename(tee.with_stem("a-tee-whose-name-takes-several-lines"))
+    async with (
+        Sandbox(draw=False) as sandbox,
+        apps.running(name, sandbox, folder) as address,
+        chromium.page() as page,
+    ):
+        await page.open(address, 390, 844)
+        await page.until("document.querySelectorAll('#garments img').length === 2")
+        tops = "[...document.querySelectorAll('#garments img')].map((picture) => picture.y)"
+        assert len(set(await page.value(tops))) == 1
+        heights = "[...document.querySelectorAll('button')].map((button) => button.offsetHeight)"
+        assert min(await page.value(heights)) >= 44
+        assert await page.value("document.documentElement.scrollWidth") == 390

@@ -87,6 +87,11 @@ class Cell:
             return re.sub(r"(?<!^)(?=[A-Z])", " ", type(self.error).__name__).lower()
         return _WORDS[self.state]
 
+    def _repr_html_(self) -> str:
+        from changeclothes_async.bulk.lookbook import preview  # which draws what is defined here
+
+        return preview.cell(self)
+
     def as_dict(self) -> dict[str, Any]:
         """All of it as texts and numbers, ready for JSON or a table; None for what is not there."""
         error = self.error

@@ -86,6 +86,15 @@ function told(cell) {
   return make("div", `told ${cell.kind}`, icon(cell.kind), make("span", "", cell.words));
 }
 
+function spoken(cell) {
+  if (book.wall || !cell.garment) return cell.name;
+  return columns[cell.column].text ? `${cell.model}, ${cell.garment}` : `${cell.model} in ${cell.garment}`;
+}
+
+function sentence(words) {
+  return /[.!?…]$/.test(words) ? words : `${words}.`;
+}
+
 function capital(words) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
@@ -103,6 +112,7 @@ function choose() {
   if (!matching.has(active)) active = matches[0] || null;
   for (const button of $("kinds").children) {
     button.setAttribute("aria-pressed", button.value === asked.kind);
+    button.hidden = book.counts[button.value] === 0 && button.value !== asked.kind;
   }
   if ($("words").value !== asked.words) $("words").value = asked.words;
   $("layout").replaceChildren(icon(asked.wall ? "grid" : "wall"));
@@ -146,7 +156,7 @@ $("title").textContent = book.title;
 $("size").textContent = book.size;
 for (const id of ["stopped", "note"]) {
   $(id).hidden = !book[id];
-  $(id).textContent = id === "stopped" ? `The run stopped early. ${book[id]}` : book[id];
+  $(id).textContent = id === "stopped" ? `The run stopped early: ${sentence(book[id])}` : book[id];
 }
 for (const id of ["theme", "before", "after", "close"]) $(id).append(icon(id));
 

@@ -8,11 +8,20 @@ const shape = { rows: [], columns: [], across: 0, down: 0, width: 0, height: 0, 
 let headLine = null;
 let queued = 0;
 
-let room = 0;
+const low = matchMedia("(max-height: 500px)"); // a phone on its side: the page's head scrolls away
+let room = "";
+let above = 0;
+
+function space() {
+  return `${scroller.clientWidth} ${low.matches}`;
+}
 
 function arrange() {
   const narrow = innerWidth <= 700;
-  const width = (room = scroller.clientWidth);
+  const width = scroller.clientWidth;
+  room = space();
+  above = low.matches ? 0 : document.querySelector("header").getBoundingClientRect().height;
+  grid.style.setProperty("--above", `${above}px`);
   if (asked.wall) arrangeWall(width, narrow);
   else arrangeGrid(width, narrow);
   grid.classList.toggle("wall", asked.wall);
@@ -40,12 +49,19 @@ function arrangeGrid(width, narrow) {
   shape.columns = [...new Set(matches.map((cell) => cell.column))].sort((a, b) => a - b);
   shape.across = shape.columns.length;
   shape.down = shape.rows.length;
-  shape.left = narrow ? 72 : 124;
-  shape.top = narrow ? 92 : 128;
+  shape.left = narrow ? 72 : low.matches ? 88 : 124;
+  shape.top = low.matches ? 76 : narrow ? 92 : 128;
   // All columns count, so that cells keep their size under every filter.
   const fitting = Math.floor((width - shape.left - (narrow ? 4 : 16)) / Object.keys(columns).length);
-  shape.width = Math.max(narrow ? 104 : 128, Math.min(fitting, 230));
+  const least = narrow ? 104 : 128;
+  shape.width = fitting < least ? peeking(width - shape.left, least) : Math.min(fitting, 230);
   shape.height = Math.round(((shape.width - 8) * 4) / 3) + 8;
+}
+
+/* Where columns are beyond the edge, one that is cut in two says so. */
+function peeking(width, least) {
+  const whole = Math.max(1, Math.floor(width / least - 0.45));
+  return Math.floor(width / (whole + 0.45));
 }
 
 function at(i, j) {
@@ -129,17 +145,17 @@ function tile(i, j) {
   const state = cell.kind === "saved" ? "saved" : `${cell.kind}, ${cell.words}`;
   part.id = `cell-${cell.row}-${cell.column}`;
   part.title = cell.name;
-  part.setAttribute("aria-label", `${cell.name}: ${state}`);
+  part.setAttribute("aria-label", `${spoken(cell)}: ${state}`);
   part.classList.toggle("faint", !matching.has(cell));
   const look = cell.file ? picture(cell.file, "", () => told(cell)) : told(cell);
   part.append(make("div", "frame", look));
-  if (asked.wall) part.append(make("div", "caption", cell.name));
+  if (asked.wall) part.append(make("div", "caption", spoken(cell)));
   part.addEventListener("click", () => openLarge(cell));
   return part;
 }
 
 function columnHead(number, j) {
-  const part = headOf(columns[number], "columnheader", shape.top - 46);
+  const part = headOf(columns[number], "columnheader", shape.top - (low.matches ? 26 : 46));
   part.setAttribute("aria-colindex", j + 2);
   part.style.height = `${shape.top}px`;
   return part;
@@ -200,7 +216,7 @@ function reveal(cell) {
   const [top, left] = [grid.offsetTop + i * shape.height, j * shape.width];
   const high = top + shape.height + shape.top - scroller.clientHeight;
   const wide = left + shape.width + shape.left - scroller.clientWidth;
-  scroller.scrollTop = Math.min(top, Math.max(high, scroller.scrollTop));
+  scroller.scrollTop = Math.min(top - above, Math.max(high, scroller.scrollTop));
   scroller.scrollLeft = Math.min(left, Math.max(wide, scroller.scrollLeft));
   paint();
 }
@@ -208,7 +224,7 @@ function reveal(cell) {
 function next(cell, key) {
   const number = matches.indexOf(cell);
   if (number < 0) return matches[0];
-  const page = Math.max(1, Math.floor((scroller.clientHeight - shape.top) / shape.height));
+  const page = Math.max(1, Math.floor((scroller.clientHeight - above - shape.top) / shape.height));
   switch (key) {
     case "ArrowRight": return matches[number + 1];
     case "ArrowLeft": return matches[number - 1];

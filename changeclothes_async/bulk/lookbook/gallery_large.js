@@ -15,7 +15,7 @@ function fillLarge(cell) {
   const number = matches.indexOf(cell);
   const row = rows[cell.row];
   const column = columns[cell.column];
-  $("name").textContent = cell.name;
+  $("name").textContent = spoken(cell);
   const [place, all] = [number + 1, matches.length].map((n) => n.toLocaleString("en"));
   $("place").textContent = number < 0 ? "" : `${place} of ${all}`;
   $("before").disabled = number <= 0;
@@ -34,7 +34,7 @@ function fillLarge(cell) {
   $("error").replaceChildren(...words.map((text) => make("p", "", text)));
   $("facts").replaceChildren(...facts(cell));
   $("address").hidden = !cell.url;
-  $("address").firstElementChild.textContent = cell.url || "";
+  $("address").querySelector("code").textContent = cell.url || "";
   $("copy").textContent = "Copy";
 }
 
@@ -108,7 +108,7 @@ $("before").addEventListener("click", () => turn("ArrowLeft"));
 $("after").addEventListener("click", () => turn("ArrowRight"));
 $("close").addEventListener("click", () => large.close());
 $("copy").addEventListener("click", async () => {
-  getSelection().selectAllChildren($("address").firstElementChild);
+  getSelection().selectAllChildren($("address").querySelector("code"));
   try {
     await navigator.clipboard.writeText(asked.cell.url);
     $("copy").textContent = "Copied";
@@ -139,4 +139,4 @@ function start() {
 
 addEventListener("popstate", start);
 start();
-new ResizeObserver(() => (scroller.clientWidth === room ? paint() : arrange())).observe(scroller);
+new ResizeObserver(() => (space() === room ? paint() : arrange())).observe(scroller);

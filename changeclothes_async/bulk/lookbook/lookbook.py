@@ -61,7 +61,7 @@ class Lookbook:
         return f"<Lookbook {data.size(self._cells)}: {counts}{stopped}; {self.out}>"
 
     def _repr_html_(self) -> str:
-        return preview.html(self._cells, repr(self).strip("<>"))
+        return preview.html(self._cells, repr(self).strip("<>"), self.out / "index.html")
 
     @property
     def models(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""A lookbook as notebooks draw it: a small table of pictures, all of it inside the cell's output.
+"""A lookbook, or a cell of it, as notebooks draw it: all of it inside the output.
 
 Only inline styles and half-transparent greys: they survive a static export, and fit light and
 dark pages alike.
@@ -6,10 +6,13 @@ dark pages alike.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from html import escape
 from itertools import islice
+from pathlib import Path, PurePath
 from textwrap import shorten
+from urllib.parse import quote
 
 from changeclothes_async.bulk.lookbook import inline
 from changeclothes_async.bulk.lookbook.cells import Cell, Cells, Head
@@ -19,6 +22,7 @@ MOST = 12
 """The most rows, and columns, that are drawn."""
 
 _WIDTH, _HEIGHT = 84, 112
+_LARGE = 480  # pixels, the height of a single picture
 _WHOLE = 6 * 2**20  # bytes of original pictures in one output, where Pillow is not there
 _TEXT = "font:12px/1.35 system-ui,sans-serif;"
 _PLACE = "padding:3px;border:0;background:none;text-align:center;vertical-align:top;"
@@ -37,18 +41,50 @@ _TINTS = {
 }
 
 
-def html(cells: Cells, caption: str) -> str:
+def html(cells: Cells, caption: str, page: Spot) -> str:
     """Draw the first `MOST` rows and columns, with a note where there are more.
 
-    A single column is a list of jobs, and is drawn as a wall of that size.
+    A single column is a list of jobs, and is drawn as a wall of that size. `page` is the gallery,
+    to which a link leads where it is on this machine.
     """
     pictures = _Pictures()
     lines = "".join(_wall(cells, pictures) if len(cells.columns) == 1 else _grid(cells, pictures))
     return (
         f'<div style="overflow-x:auto"><div style="{_TEXT}padding:4px 3px">'
-        f"{escape(caption + _note(cells))}</div>"
+        f"{escape(caption + _note(cells))}{_link(page)}</div>"
         f'<table style="border-collapse:collapse;margin:0;color:inherit">{lines}</table></div>'
     )
+
+
+def cell(one: Cell) -> str:
+    """Draw one cell: its picture, or what it is in words; below it, what is known of it."""
+    pictures = _Pictures()
+    source = one.path and pictures.source(one.path, _LARGE * 2)
+    look = (
+        f'<img src="{source}" alt="{escape(one.name)}" '
+        f'style="max-height:{_LARGE}px;max-width:100%;border-radius:8px">'
+        if source
+        else f'<span style="{_TILE}{_TINTS[one.kind]}">{escape(one.words)}</span>'
+    )
+    facts = [
+        f"{one.name}: {one.state}, {one.money}",
+        *((one.error.message, one.error.next_step) if one.error else ()),
+        *((str(one.path),) if one.path else ()),
+    ]
+    lines = "".join(f"<div>{escape(line)}</div>" for line in facts)
+    return f'<div style="{_TEXT}">{look}{lines}</div>'
+
+
+def _link(page: Spot) -> str:
+    """Lead to the gallery: relative where a notebook's server may give it out, else on the disk."""
+    if not (isinstance(page, Path) and page.is_file()):
+        return ""
+    page = page.resolve()
+    below = page.is_relative_to(Path.cwd())
+    address = (
+        quote(os.fsencode(PurePath(os.path.relpath(page)).as_posix())) if below else page.as_uri()
+    )
+    return f' · <a href="{address}" target="_blank">open the gallery</a>'
 
 
 def _note(cells: Cells) -> str:
@@ -85,7 +121,7 @@ class _Pictures:
         return self._drawn(cell.path, words, cell.kind, name, cell.name)
 
     def _drawn(self, path: Spot | None, words: str, kind: str, name: str, title: str = "") -> str:
-        source = path and self._source(path)
+        source = path and self.source(path, _HEIGHT * 2)
         tip = f' title="{escape(title or words)}"'
         look = (
             f'<img src="{source}" alt="{escape(words)}"{tip} style="{_IMAGE}">'
@@ -94,8 +130,8 @@ class _Pictures:
         )
         return _place(look, name if name != words or source else "")
 
-    def _source(self, path: Spot) -> str | None:
-        found = inline.small(path, _WIDTH * 2, _HEIGHT * 2)
+    def source(self, path: Spot, height: int) -> str | None:
+        found = inline.small(path, height, height)
         if found is None and (found := inline.whole(path, self._left)):
             self._left -= len(found)
         return found

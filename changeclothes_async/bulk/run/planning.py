@@ -77,6 +77,23 @@ class Plan:
     duplicates: int
     upload_bytes: int
 
+    def __str__(self) -> str:
+        counts = {
+            f"to send ({self.upload_bytes / 1e6:,.1f} MB to upload)": self.to_send,
+            "to fetch": self.to_fetch,
+            "saved": self.saved,
+            "failed": self.failed,
+            "unsure": self.unsure,
+            "damaged": self.damaged,
+            "the same as another": self.duplicates,
+        }
+        said = [f"{count:,} {words}" for words, count in counts.items() if count]
+        cells = "1 cell" if self.cells == 1 else f"{self.cells:,} cells"
+        return f"{cells}: {', '.join(said)}; nothing was sent"
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self}</div>"
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:

@@ -88,6 +88,26 @@ async def test_a_state_leaves_its_rows_and_columns(page: chromium.Page, address:
     assert len(await page.value(NAMES)) == 20
 
 
+async def test_a_state_that_nothing_is_in_is_not_offered(
+    page: chromium.Page, tmp_path: Path
+) -> None:
+    """Zeros are no news; but a state that the address asks for stays in sight."""
+    cells = lookbooks.drawn(lookbooks.cells(tmp_path, 2, 2, {(0, 0): State.OPEN}))
+    kinds = "[...$('kinds').children].filter((b) => !b.hidden).map((b) => b.value)"
+    await page.open(Lookbook(cells, tmp_path).gallery().as_uri())
+    assert await page.value(kinds) == ["all", "saved", "open"]
+    await page.open(f"{(tmp_path / 'index.html').as_uri()}#state=failed")
+    assert await page.value(kinds) == ["all", "saved", "failed", "open"]
+    await page.click("#kinds button[value=all]")
+    assert await page.value(kinds) == ["all", "saved", "open"]
+
+
+async def test_what_stopped_the_run_is_one_sentence(page: chromium.Page, tmp_path: Path) -> None:
+    """A single word is one too."""
+    await page.open(Lookbook(lookbooks.cells(tmp_path), tmp_path, "interrupted").gallery().as_uri())
+    assert await page.value("$('stopped').textContent") == "The run stopped early: interrupted."
+
+
 async def test_words_filter_by_name(page: chromium.Page, address: str) -> None:
     """Each word must be in a cell's names; nothing found is said, with a way back."""
     await page.open(address)
@@ -114,7 +134,7 @@ async def test_keys_walk_through_the_grid(page: chromium.Page, address: str) -> 
     assert await page.value("document.querySelector('#large').open")
     await page.press("ArrowUp")
     await page.press("ArrowRight")
-    assert await page.value("document.querySelector('#name').textContent") == "model-1__garment-1"
+    assert await page.value("document.querySelector('#name').textContent") == "model-1 in garment-1"
     await page.press("Escape")
     await page.until("!document.querySelector('#large').open")
     assert await page.value(FOCUS) == "model-1__garment-1"
@@ -127,8 +147,9 @@ async def test_the_large_view_has_an_address(page: chromium.Page, address: str) 
     await page.open(f"{address}#cell=model-0__garment-2")
     await page.until(LOADED)
     text = await page.value("document.querySelector('#large').innerText")
-    for words in ("model-0", "3 of 20", "Saved", "Spent", "7", "https://results.example/0/2.webp"):
-        assert words in text
+    address_ = "Address at the service\nhttps://results.example/0/2.webp\nCopy"
+    for words in ("model-0 in garment-2", "3 of 20", "Saved", "Spent", "7", address_):
+        assert words in text.replace("\n\n", "\n")
     assert await page.value("document.querySelectorAll('#sources img').length") == 2
     await page.press("Escape")
     await page.until("!location.hash.includes('cell')")
@@ -210,6 +231,48 @@ async def test_it_fits_a_phone(page: chromium.Page, address: str) -> None:
     await page.click(".cell")
     box = "(() => {const box = large.getBoundingClientRect(); return [box.width, box.height]})()"
     assert await page.value(box) == [390, 844]
+
+
+async def test_on_a_phone_a_column_is_cut_so_that_more_is_guessed(
+    page: chromium.Page, address: str
+) -> None:
+    """Neither an edge of a column nor its mere corner meets the edge of the screen."""
+    await page.open(address, 390, 844)
+    last = "[...document.querySelectorAll('.row')[0].querySelectorAll('.cell')]"
+    shares = await page.value(
+        f"{last}.map((cell) => (390 - cell.getBoundingClientRect().x) / cell.offsetWidth)"
+    )
+    assert any(0.25 < share < 0.75 for share in shares)
+
+
+async def test_on_its_side_a_phone_shows_pictures(page: chromium.Page, address: str) -> None:
+    """The page's head scrolls away, and a low line with the garments stays."""
+    edges = "['header', '.heads'].map((name) => document.querySelector(name)"
+    edges += ".getBoundingClientRect()).map((box) => [box.top, box.bottom])"
+    await page.open(address, 844, 390)
+    await page.value("scroller.scrollTo(0, 300)")
+    (_, gone), (top, bottom) = await page.value(edges)
+    assert gone <= 0 == top
+    assert bottom < 390 / 4
+    await page.open(address)
+    await page.value("scroller.scrollTo(0, 300)")
+    (first, second), (third, _) = await page.value(edges)
+    assert (first, third) == (0, pytest.approx(second))
+
+
+async def test_keys_leave_a_cell_in_sight(page: chromium.Page, address: str) -> None:
+    """On the way down and up again it is neither under the heads nor below the screen."""
+    free = (
+        "(() => {const cell = document.querySelector('.active').getBoundingClientRect();"
+        "const top = document.querySelector('.heads').getBoundingClientRect().bottom;"
+        "return cell.top >= top - 1 && cell.bottom <= innerHeight + 1})()"
+    )
+    for width, height in ((1400, 700), (390, 600), (844, 390)):
+        await page.open(address, width, height)
+        await page.value("document.querySelector('#grid').focus()")
+        for key in (*("ArrowDown",) * 3, *("ArrowUp",) * 2, "Home", "End"):
+            await page.press(key)
+            assert await page.value(free), (width, key)
 
 
 async def test_it_is_light_and_dark(page: chromium.Page, address: str) -> None:

@@ -156,6 +156,30 @@ def test_a_notebook_shows_no_more_than_it_can_hold(tmp_path: Path) -> None:
     assert (batch.count("<tr"), batch.count("<td")) == (12, 144)
 
 
+def test_a_notebook_shows_a_cell(tmp_path: Path) -> None:
+    """Its picture inside the output, or why there is none and what to do; and its name."""
+    cells = lookbooks.drawn(lookbooks.cells(tmp_path, odd={(0, 0): State.FAILED}))
+    cells.columns = [Head("<b>"), *cells.columns[1:]]
+    failed, saved = (cells.at(0, column)._repr_html_() for column in (0, 1))
+    assert 'src="data:image/webp;base64,' in saved
+    assert "model-0__garment-1: saved, spent" in saved
+    for words in ("harmful content", lookbooks.HARMFUL.message, lookbooks.HARMFUL.next_step):
+        assert words in failed
+    assert "<img" not in failed
+    assert "model-0__&lt;b&gt;: failed, not spent" in failed
+
+
+def test_a_notebook_leads_to_the_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link, once there is a gallery: as the notebook's server gives it out, or on the disk."""
+    book = lookbooks.lookbook(tmp_path / "a look")
+    assert "href=" not in book._repr_html_()
+    (tmp_path / "a look").mkdir()
+    book.gallery()
+    assert f'href="{(tmp_path / "a look" / "index.html").as_uri()}"' in book._repr_html_()
+    monkeypatch.chdir(tmp_path)
+    assert 'href="a%20look/index.html"' in book._repr_html_()
+
+
 _WITHOUT_PILLOW = """
 import sys
 sys.modules["PIL"] = None

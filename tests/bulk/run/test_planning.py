@@ -146,6 +146,11 @@ async def test_a_plan_counts_every_cell_once(service: Service, quick: Quick, out
         duplicates=0,
         upload_bytes=0,
     )
+    assert str(plan) == (
+        "6 cells: 2 to send (0.0 MB to upload), 1 to fetch, 1 saved, 1 failed, 1 unsure; "
+        "nothing was sent"
+    )
+    assert plan._repr_html_() == f"<div>{plan}</div>"
     asked = await client.plan_grid(grid(2, 3), out, retry_failed=True, resend_unsure=True)
     assert (asked.to_send, asked.failed, asked.unsure) == (4, 0, 0)
     assert len(service.calls) == 4
