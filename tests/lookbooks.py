@@ -55,9 +55,6 @@ class Cells:
     def __iter__(self) -> Iterator[Cell]:
         return (self.at(r, c) for r in range(len(self.rows)) for c in range(len(self.columns)))
 
-    def having(self, *states: State) -> Iterator[Cell]:
-        return (cell for cell in self if cell.state in states)
-
 
 def cells(
     out: Path, rows: int = 2, columns: int = 3, odd: dict[tuple[int, int], State] | None = None
@@ -77,7 +74,7 @@ def lookbook(
 def drawn(cells: Cells) -> Cells:
     """Put the pictures of the saved cells on disk, each of one colour of its own."""
     (cells.out / "masks").mkdir(parents=True, exist_ok=True)
-    for number, cell in enumerate(cells.having(State.SAVED)):
+    for number, cell in enumerate(cell for cell in cells if cell.kind == "saved"):
         for path in (cell.path, cell.mask):
             assert path
             picture(path, (number * 37 % 256, 90, number * 91 % 256))

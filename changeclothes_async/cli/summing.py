@@ -52,8 +52,13 @@ def run(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> Iterator[str]:
     kinds = _kinds(lookbook)
     tally = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
     yield f"{tally or 'nothing'}; {_spent(spent)}."
-    failed, damaged = _apart(lookbook)
+    failed, damaged, unfetched = _apart(lookbook)
     yield from _cells("Failed", failed, "--retry-failed sends them again, and each call may cost.")
+    yield from _cells(
+        "Paid, but not fetched",
+        unfetched,
+        "Run the same line again: it fetches them, which costs nothing.",
+    )
     yield from _cells(
         "Damaged, paid without a usable answer",
         damaged,
@@ -75,7 +80,7 @@ def run(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> Iterator[str]:
 
 def run_facts(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> dict[str, Any]:
     """Give the same as data; cells as `Lookbook.to_dicts` gives them."""
-    failed, damaged = _apart(lookbook)
+    failed, damaged, unfetched = _apart(lookbook)
     return {
         "counts": _kinds(lookbook),
         "calls": spent.calls,
@@ -84,6 +89,7 @@ def run_facts(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> dict[str, A
         "stopped": printing.told(lookbook.stopped) if lookbook.stopped else None,
         "failed": [cell.as_dict() for cell in failed],
         "damaged": [cell.as_dict() for cell in damaged],
+        "unfetched": [cell.as_dict() for cell in unfetched],
         "unsure": [cell.as_dict() for cell in lookbook.unsure],
         "out": lookbook.out,
         "gallery": lookbook.out / "index.html" if gallery else None,
@@ -91,30 +97,26 @@ def run_facts(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> dict[str, A
 
 
 def _kinds(lookbook: Lookbook) -> dict[str, int]:
-    """Count cells by what can be done about them: a lookbook counts damaged ones as failed."""
-    from changeclothes_async.bulk.ledger.states import State
-    from changeclothes_async.bulk.lookbook import cells
-
-    kinds = cells.by_kind(lookbook.counts)
-    damaged = lookbook.counts[State.DAMAGED]
+    """Count cells by what can be done about them: to a lookbook all three have failed."""
+    failed, damaged, unfetched = _apart(lookbook)
     return {
-        "saved": kinds["saved"],
-        "failed": kinds["failed"] - damaged,
-        "damaged": damaged,
-        "unsure": kinds["unsure"],
-        "open": kinds["open"],
+        "saved": lookbook.kinds["saved"],
+        "failed": len(failed),
+        "damaged": len(damaged),
+        "not fetched": len(unfetched),
+        "unsure": lookbook.kinds["unsure"],
+        "open": lookbook.kinds["open"],
     }
 
 
-def _apart(lookbook: Lookbook) -> tuple[list[Cell], list[Cell]]:
-    """Give what failed, and what is damaged."""
+def _apart(lookbook: Lookbook) -> tuple[list[Cell], list[Cell], list[Cell]]:
+    """Give what failed, what is damaged, and what is paid and could not be fetched."""
     from changeclothes_async.bulk.ledger.states import State
 
-    failed: list[Cell] = []
-    damaged: list[Cell] = []
+    found: dict[State, list[Cell]] = {State.FAILED: [], State.DAMAGED: [], State.PAID: []}
     for cell in lookbook.failed:
-        (damaged if cell.state is State.DAMAGED else failed).append(cell)
-    return failed, damaged
+        found[cell.state].append(cell)
+    return found[State.FAILED], found[State.DAMAGED], found[State.PAID]
 
 
 def _spent(spent: Spent) -> str:

@@ -13,15 +13,15 @@ from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.transport.places import Spot
 
-KINDS: dict[str, tuple[State, ...]] = {
-    "saved": (State.SAVED,),
-    "failed": (State.FAILED, State.DAMAGED),
-    "unsure": (State.UNSURE,),
-    "open": (State.OPEN, State.CLAIMED, State.PAID),
-}
-"""The four things that people ask about, and the states behind each."""
+KINDS = ("saved", "failed", "unsure", "open")
+"""The four things that people ask about."""
 
-_KIND = {state: kind for kind, states in KINDS.items() for state in states}
+_KIND = {
+    State.SAVED: "saved",
+    State.FAILED: "failed",
+    State.DAMAGED: "failed",
+    State.UNSURE: "unsure",
+}
 _WORDS = {
     State.OPEN: "not sent",
     State.CLAIMED: "in flight",
@@ -77,8 +77,13 @@ class Cell:
 
     @property
     def kind(self) -> str:
-        """One of `KINDS`: saved, failed, unsure or open."""
-        return _KIND[self.state]
+        """One of `KINDS`: saved, failed, unsure or open.
+
+        A paid one whose picture could not be fetched has failed; the next run fetches it.
+        """
+        if self.state is State.PAID and self.error:
+            return "failed"
+        return _KIND.get(self.state, "open")
 
     @property
     def words(self) -> str:
@@ -122,19 +127,10 @@ class Cells(Protocol):
         """Walk over all cells, row by row."""
         ...
 
-    def having(self, *states: State) -> Iterator[Cell]:
-        """Walk over the cells at these states, row by row."""
-        ...
 
-
-def by_kind(counts: Mapping[State, int]) -> dict[str, int]:
-    """Add up a count of states to a count of `KINDS`."""
-    return {kind: sum(counts.get(state, 0) for state in KINDS[kind]) for kind in KINDS}
-
-
-def tally(counts: Mapping[State, int]) -> str:
-    """Say a count of states in words, such as "45 saved, 3 failed, 1 unsure"."""
-    said = [f"{count:,} {kind}" for kind, count in by_kind(counts).items() if count]
+def tally(kinds: Mapping[str, int]) -> str:
+    """Say a count of `KINDS` in words, such as "45 saved, 3 failed, 1 unsure"."""
+    said = [f"{count:,} {kind}" for kind, count in kinds.items() if count]
     return ", ".join(said) or "nothing"
 
 

@@ -18,7 +18,6 @@ from urllib.parse import quote
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import placing
-from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.lookbook import cells as data
 from changeclothes_async.bulk.lookbook import inline
 from changeclothes_async.bulk.lookbook.cells import Cell, Cells, Head
@@ -33,18 +32,18 @@ _HEAD = (300, 400)
 
 def write(
     cells: Cells,
-    counts: Mapping[State, int],
+    kinds: Mapping[str, int],
     out: Spot,
     stopped: errors.ChangeClothesError | None,
 ) -> Spot:
     """Write `index.html` into `out`, complete or not at all, and give its path."""
-    page = _page(_book(cells, counts, out, stopped))
+    page = _page(_book(cells, kinds, out, stopped))
     return placing.at(out).write("index.html", page.encode())
 
 
 def _book(
     cells: Cells,
-    counts: Mapping[State, int],
+    kinds: Mapping[str, int],
     out: Spot,
     stopped: errors.ChangeClothesError | None,
 ) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def _book(
         "title": out.resolve().name or str(out),
         "size": data.size(cells),
         "wall": across == 1,
-        "counts": data.by_kind(counts),
+        "counts": dict(kinds),
         "stopped": str(stopped) if stopped else None,
         "note": _note(total, len(places)) if len(places) < total else None,
         "rows": _heads(cells.rows, {row for row, _, _ in places}, out),

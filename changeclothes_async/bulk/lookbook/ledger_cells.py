@@ -43,10 +43,6 @@ class LedgerCells:
     def __iter__(self) -> Iterator[cells.Cell]:
         return self._read(grid.walk(self._work))
 
-    def having(self, *states: State) -> Iterator[cells.Cell]:
-        """Read the cells that stand at one of the states."""
-        return (cell for cell in self if cell.state in states)
-
     def _read(self, walk: Iterator[tuple[int, int]]) -> Iterator[cells.Cell]:
         while some := list(islice(walk, _AT_ONCE)):
             identities = [self._identity(*place) for place in some]

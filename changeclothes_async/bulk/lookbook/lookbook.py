@@ -57,7 +57,7 @@ class Lookbook:
 
     def __repr__(self) -> str:
         stopped = f"; stopped: {self.stopped.message}" if self.stopped else ""
-        counts = data.tally(self.counts)
+        counts = data.tally(self.kinds)
         return f"<Lookbook {data.size(self._cells)}: {counts}{stopped}; {self.out}>"
 
     def _repr_html_(self) -> str:
@@ -76,23 +76,39 @@ class Lookbook:
     @property
     def saved(self) -> list[Cell]:
         """The cells whose picture is there."""
-        return list(self._cells.having(*data.KINDS["saved"]))
+        return self._having("saved")
 
     @property
     def failed(self) -> list[Cell]:
-        """The cells that did not work, each with its `error`; a damaged answer is one too."""
-        return list(self._cells.having(*data.KINDS["failed"]))
+        """The cells that did not work, each with its `error`.
+
+        Damaged answers and paid pictures that could not be fetched are among them.
+        """
+        return self._having("failed")
 
     @property
     def unsure(self) -> list[Cell]:
         """The cells that may have been paid without an answer."""
-        return list(self._cells.having(*data.KINDS["unsure"]))
+        return self._having("unsure")
 
-    @cached_property
+    @property
     def counts(self) -> dict[State, int]:
         """How many cells are at each state, all states named; counted once."""
-        counted = Counter(cell.state for cell in self._cells)
-        return {state: counted[state] for state in State}
+        counted = self._counted
+        return {state: sum(n for (at, _), n in counted.items() if at is state) for state in State}
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many cells are saved, failed, unsure and open."""
+        counted = self._counted
+        return {kind: sum(n for (_, it), n in counted.items() if it == kind) for kind in data.KINDS}
+
+    @cached_property
+    def _counted(self) -> Counter[tuple[State, str]]:
+        return Counter((cell.state, cell.kind) for cell in self._cells)
+
+    def _having(self, kind: str) -> list[Cell]:
+        return [cell for cell in self._cells if cell.kind == kind]
 
     @property
     def ok(self) -> bool:
@@ -135,14 +151,14 @@ class Lookbook:
             raise errors.MissingExtra(
                 "A contact sheet needs Pillow: pip install 'changeclothes-async[pictures]'."
             ) from None
-        return sheet.save(self._cells, data.tally(self.counts), placing.local(path), cell, font)
+        return sheet.save(self._cells, data.tally(self.kinds), placing.local(path), cell, font)
 
     def gallery(self) -> Spot:
         """Write `index.html` into `out`, a page that opens from disk, and give its path.
 
         Raises SaveFailed.
         """
-        return gallery.write(self._cells, self.counts, self.out, self.stopped)
+        return gallery.write(self._cells, self.kinds, self.out, self.stopped)
 
     def _only_column(self) -> int:
         if len(self._cells.columns) == 1:

@@ -200,8 +200,6 @@ class One:
                           None, None, 1, "spent")
     def __iter__(self):
         return iter([self.at(0, 0), self.at(0, 1)])
-    def having(self, *states):
-        return iter(self)
 
 book = Lookbook(One(), folder)
 assert book._repr_html_().count('src="data:image/webp') == 3, book._repr_html_()
