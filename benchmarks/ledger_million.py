@@ -21,6 +21,7 @@ from benchmarks import meters
 from changeclothes_async.bulk.ledger import opening, tables
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger, Picture
 from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.transport.places import Saved
 
 T = TypeVar("T")
 _BATCH = 500
@@ -48,7 +49,7 @@ def _fill(db: sqlite3.Connection, number: int) -> None:
     assert isinstance(held, Claim)
     tables.settle(db, held, Event.PAY, _PAID, float(number))
     if number % 2:
-        tables.save(db, name, Picture(identity, f"{name}.webp", 80_000, number, identity))
+        tables.save(db, name, Picture(identity, Saved(f"{name}.webp", 80_000, number, identity)))
 
 
 def _identity(number: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from changeclothes_async.errors import (
     AccountError,
     BatchStopped,
+    BudgetSpent,
     ChangeClothesError,
     ClientClosed,
     ClusterFailed,
@@ -16,6 +17,7 @@ from changeclothes_async.errors import (
     HarmfulContent,
     InsufficientCredits,
     InsufficientTrailCount,
+    Interrupted,
     InvalidApiKey,
     InvalidInput,
     InvalidParam,
@@ -26,6 +28,7 @@ from changeclothes_async.errors import (
     LedgerTooNew,
     MissingExtra,
     MissingKey,
+    Money,
     NotAnImage,
     NotLogin,
     NotSent,
@@ -40,36 +43,55 @@ from changeclothes_async.errors import (
 )
 
 if TYPE_CHECKING:
+    from changeclothes_async.bulk.calls.calls import Stats
+    from changeclothes_async.bulk.ledger.states import State
     from changeclothes_async.bulk.lookbook.cells import Cell
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
-    from changeclothes_async.bulk.progress.progress import Event, Snapshot
+    from changeclothes_async.bulk.progress.bars import LineBar, NotebookBar
+    from changeclothes_async.bulk.progress.progress import Bar, Event, OnEvent, Snapshot
     from changeclothes_async.bulk.run.planning import Plan
-    from changeclothes_async.bulk.work.grid import Grid
-    from changeclothes_async.client import AsyncChangeClothes
-    from changeclothes_async.protocol.requests import Category, ChangeByPrompt, TryOn
+    from changeclothes_async.bulk.work.grid import Grid, JobOptions
+    from changeclothes_async.client import AsyncChangeClothes, PlanOptions, RunOptions
+    from changeclothes_async.protocol.answers import Raw
+    from changeclothes_async.protocol.images import ImageSource
+    from changeclothes_async.protocol.requests import Category, ChangeByPrompt, Job, TryOn
     from changeclothes_async.results import Look, Outcome, Picture
 
 # Loaded when first used: pydantic, aiohttp and the rest take longer to import than this package.
 _LATER = {
     "AsyncChangeClothes": "client",
+    "Bar": "bulk.progress.progress",
     "Category": "protocol.requests",
     "Cell": "bulk.lookbook.cells",
     "ChangeByPrompt": "protocol.requests",
     "Event": "bulk.progress.progress",
     "Grid": "bulk.work.grid",
+    "ImageSource": "protocol.images",
+    "Job": "protocol.requests",
+    "JobOptions": "bulk.work.grid",
+    "LineBar": "bulk.progress.bars",
     "Look": "results",
     "Lookbook": "bulk.lookbook.lookbook",
+    "NotebookBar": "bulk.progress.bars",
+    "OnEvent": "bulk.progress.progress",
     "Outcome": "results",
     "Picture": "results",
     "Plan": "bulk.run.planning",
+    "PlanOptions": "client",
+    "Raw": "protocol.answers",
+    "RunOptions": "client",
     "Snapshot": "bulk.progress.progress",
+    "State": "bulk.ledger.states",
+    "Stats": "bulk.calls.calls",
     "TryOn": "protocol.requests",
 }
 
 __all__ = [
     "AccountError",
     "AsyncChangeClothes",
+    "Bar",
     "BatchStopped",
+    "BudgetSpent",
     "Category",
     "Cell",
     "ChangeByPrompt",
@@ -81,31 +103,44 @@ __all__ = [
     "Event",
     "Grid",
     "HarmfulContent",
+    "ImageSource",
     "InsufficientCredits",
     "InsufficientTrailCount",
+    "Interrupted",
     "InvalidApiKey",
     "InvalidInput",
     "InvalidParam",
     "InvalidSignature",
+    "Job",
     "JobError",
+    "JobOptions",
     "LedgerBusy",
     "LedgerError",
     "LedgerTooNew",
+    "LineBar",
     "Look",
     "Lookbook",
     "MissingExtra",
     "MissingKey",
+    "Money",
     "NotAnImage",
     "NotLogin",
     "NotSent",
+    "NotebookBar",
+    "OnEvent",
     "Outcome",
     "Picture",
     "Plan",
+    "PlanOptions",
+    "Raw",
     "Refused",
+    "RunOptions",
     "SaveFailed",
     "ServerError",
     "ServiceFailed",
     "Snapshot",
+    "State",
+    "Stats",
     "TooManyWaiting",
     "TryOn",
     "TryOnException",

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from types import NoneType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
-from changeclothes_async import errors, results, settings
+from changeclothes_async import arguments, checks, results, settings
 from changeclothes_async.bulk.calls import calls, pool
-from changeclothes_async.protocol import requests
+from changeclothes_async.protocol import images, requests
 from changeclothes_async.transport import logs, preparing
 
-if TYPE_CHECKING:  # the engines of grids load with the first grid
+if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids with the first grid
+    from ssl import SSLContext
+
+    from aiohttp import ClientSession, Fingerprint, TraceConfig
+    from pydantic import SecretStr
+
     from changeclothes_async.bulk import placing
+    from changeclothes_async.bulk.cluster.engine import Where
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
     from changeclothes_async.bulk.progress.progress import Bar, OnEvent
     from changeclothes_async.bulk.run.planning import Plan
@@ -21,6 +27,24 @@ if TYPE_CHECKING:  # the engines of grids load with the first grid
 
 Out: TypeAlias = "str | os.PathLike[str] | placing.Address"
 BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
+
+
+class PlanOptions(TypedDict, total=False):
+    """The options of `plan_grid`, which `plan_batch` takes too."""
+
+    retry_failed: bool
+    resend_unsure: bool
+
+
+class RunOptions(PlanOptions, total=False):
+    """The options of `run_grid`, which `run_batch` takes too."""
+
+    progress: bool | Bar
+    max_calls: int | None
+    on_event: OnEvent | None
+    masks: bool
+    gallery: bool
+    cluster: Where | None
 
 
 class AsyncChangeClothes:
@@ -45,9 +69,10 @@ class AsyncChangeClothes:
     Raises MissingKey or InvalidInput, naming the argument, and MissingExtra.
     """
 
+    @arguments.discreet
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | SecretStr | None = None,
         base_url: str | None = None,
         *,
         max_concurrency: int = 8,
@@ -58,18 +83,20 @@ class AsyncChangeClothes:
         deadline: float | None = None,
         retries: int = 2,
         ledger: str | os.PathLike[str] | None = None,
-        session: Any = None,
+        session: ClientSession | None = None,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
-        ssl: Any = True,
+        ssl: SSLContext | Fingerprint | Literal[True] = True,
         trust_env: bool = False,
         max_result_bytes: int = 64 * 2**20,
         on_event: OnEvent | None = None,
-        trace_configs: Sequence[Any] = (),
+        trace_configs: Sequence[TraceConfig] = (),
         prepare: bool | int = False,
     ) -> None:
         logs.follow_environment()
-        _check_session(session)
+        checks.session(session)
+        checks.listener(on_event)
+        arguments.expect("ledger", ledger, "a path", str, os.PathLike, NoneType)
         self._options = settings.settle(
             api_key,
             base_url,
@@ -80,18 +107,20 @@ class AsyncChangeClothes:
             timeout=timeout,
             connect_timeout=connect_timeout,
             deadline=deadline,
-            headers=dict(headers or {}),
+            headers=headers,
             proxy=proxy,
             ssl=ssl,
             trust_env=trust_env,
             max_result_bytes=max_result_bytes,
-            trace_configs=_traced(trace_configs, session),
+            trace_configs=checks.traced(trace_configs, session),
             edge=preparing.edge(prepare),
         )
         self._caller = calls.Caller(self._options, session, ledger, on_event)
         self._fetcher = results.Fetcher(self._options.fetching, self._caller.downloads)
 
     def __repr__(self) -> str:
+        if "_options" not in self.__dict__:  # reports of errors show half-built ones too
+            return "AsyncChangeClothes()"
         return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
 
     async def __aenter__(self) -> Self:
@@ -115,19 +144,23 @@ class AsyncChangeClothes:
         """What is under way and what has ended, at this moment."""
         return self._caller.stats()
 
+    @arguments.discreet
     def with_options(
         self,
         *,
         timeout: float | None = None,
-        deadline: float | None = None,
+        deadline: float | arguments.Unchanged | None = arguments.UNCHANGED,
         retries: int | None = None,
         prepare: bool | int | None = None,
     ) -> Self:
-        """Give the same client with other options: it shares session, limits and ledger."""
-        given = {"timeout": timeout, "deadline": deadline}
-        changes: dict[str, Any] = {
-            name: value for name, value in given.items() if value is not None
-        }
+        """Give the same client with other options: it shares session, limits and ledger.
+
+        What is not given stays as it is; `deadline=None` takes a deadline away, and
+        `prepare=False` the preparing.
+        """
+        changes: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        if deadline is not arguments.UNCHANGED:
+            changes["deadline"] = deadline
         if prepare is not None:
             changes["edge"] = preparing.edge(prepare)
         other = object.__new__(type(self))
@@ -137,8 +170,8 @@ class AsyncChangeClothes:
 
     async def try_on(
         self,
-        model: Any,
-        garment: Any,
+        model: images.ImageSource,
+        garment: images.ImageSource,
         category: requests.Category | str,
         garment_desc: str | None = None,
         *,
@@ -163,7 +196,7 @@ class AsyncChangeClothes:
 
     async def change_by_prompt(
         self,
-        model: Any,
+        model: images.ImageSource,
         prompt: str,
         *,
         seed: int | None = None,
@@ -202,13 +235,17 @@ class AsyncChangeClothes:
         jobs are read and not yet handed over. One failure never loses the others; an AccountError
         ends the reading, since no other job can succeed. Leaving early stops what is not sent.
         """
+        checks.jobs(jobs)
         return pool.as_completed(self.run, jobs, self._options.max_concurrency)
 
     async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
         """Make many calls and give their outcomes in the order of the jobs.
 
-        Jobs that were not started, since the account was refused, hold BatchStopped.
+        Jobs that were not started, since the account was refused, hold BatchStopped. An iterable
+        that raises ends it with that error when the calls under way have arrived: what was paid is
+        in the error's notes (`__notes__`) and in the log. With `as_completed` it is in your hands.
         """
+        checks.jobs(jobs)
         return await pool.gather(self.run, jobs, self._options.max_concurrency)
 
     async def plan_grid(
@@ -222,6 +259,7 @@ class AsyncChangeClothes:
         """Tell what `run_grid` would send, fetch and leave; nothing is sent or changed."""
         from changeclothes_async.bulk.run import making, planning
 
+        checks.work(grid)
         wishes = planning.Wishes(retry_failed, resend_unsure)
         return await making.plan(grid, out, self._caller, self._options, wishes)
 
@@ -237,7 +275,7 @@ class AsyncChangeClothes:
         on_event: OnEvent | None = None,
         masks: bool = True,
         gallery: bool = True,
-        cluster: Any = None,
+        cluster: Where | None = None,
     ) -> Lookbook:
         """Make every cell of a grid into the folder `out`, each paid at most once.
 
@@ -262,9 +300,11 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk.progress import bars
         from changeclothes_async.bulk.run import making, planning, runner
 
+        checks.work(grid)
+        checks.listener(on_event)
         terms = runner.Terms(
             wishes=planning.Wishes(retry_failed, resend_unsure),
-            max_calls=_budget(max_calls),
+            max_calls=checks.budget(max_calls),
             masks=masks,
             on_event=self._caller.listener.beside(on_event),
             bar=bars.bar_for(progress),
@@ -273,13 +313,13 @@ class AsyncChangeClothes:
             grid, out, self._caller, self._options, terms, gallery=gallery, cluster=cluster
         )
 
-    async def plan_batch(self, jobs: BatchJobs, out: Out, **wishes: bool) -> Plan:
+    async def plan_batch(self, jobs: BatchJobs, out: Out, **wishes: Unpack[PlanOptions]) -> Plan:
         """Tell what `run_batch` would do, as `plan_grid` does for a grid."""
         from changeclothes_async.bulk.work import batches
 
         return await self.plan_grid(batches.batch(jobs), out, **wishes)
 
-    async def run_batch(self, jobs: BatchJobs, out: Out, **options: Any) -> Lookbook:
+    async def run_batch(self, jobs: BatchJobs, out: Out, **options: Unpack[RunOptions]) -> Lookbook:
         """Make a list of jobs, or those of a .csv or .jsonl file, as `run_grid` makes a grid.
 
         A file's columns are the jobs' arguments, and `name` where cells shall be called otherwise;
@@ -289,27 +329,3 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk.work import batches
 
         return await self.run_grid(batches.batch(jobs), out, **options)
-
-
-def _check_session(session: Any) -> None:
-    if getattr(session, "_middlewares", ()):
-        raise errors.InvalidInput(
-            "The session has middlewares, and one of them could send a paid request again.",
-            next_step="Give a session without any; retries=…, headers=… and on_event=… do the "
-            "same and know what may be sent twice.",
-        )
-
-
-def _traced(trace_configs: Sequence[Any], session: Any) -> Sequence[Any]:
-    if trace_configs and session is not None:
-        raise errors.InvalidInput(
-            "trace_configs cannot be added to a session of your own.",
-            next_step="Give them to that aiohttp.ClientSession, or leave out session=….",
-        )
-    return tuple(trace_configs)
-
-
-def _budget(max_calls: int | None) -> int | None:
-    if max_calls is not None and max_calls < 0:
-        raise errors.InvalidInput("max_calls must be 0 or more.", next_step="Give 0 or more.")
-    return max_calls

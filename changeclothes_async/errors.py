@@ -10,9 +10,20 @@ Rules of this file:
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:  # for checkers alone: nothing is below this floor
+    from changeclothes_async.protocol import answers
 
 Money: TypeAlias = Literal["not spent", "maybe spent", "spent"]
+"""What something may have cost: nothing, perhaps credits, or credits."""
+
+_WORSE: list[Money] = ["not spent", "maybe spent", "spent"]
+
+
+def worst(*some: Money) -> Money:
+    """Tell what several attempts may have cost together."""
+    return max(some, key=_WORSE.index)
 
 
 class ChangeClothesError(Exception):
@@ -31,7 +42,7 @@ class ChangeClothesError(Exception):
     http_status: int | None = None
     attempts: int = 0
     elapsed: float = 0.0
-    raw: Any = None
+    raw: answers.Raw | None = None
     final: bool = False
 
     def __init__(self, message: str = "", **facts: Any) -> None:
@@ -45,7 +56,8 @@ class ChangeClothesError(Exception):
         return str(self.args[0]) if self.args else ""
 
     def __str__(self) -> str:
-        return f"{self.message} {self.next_step}".strip()
+        between = "" if self.message.endswith("\n") else " "  # after a list of lines
+        return f"{self.message}{between}{self.next_step}".strip()
 
 
 class InvalidInput(ChangeClothesError):
@@ -114,6 +126,24 @@ class BatchStopped(ChangeClothesError):
     """This job was not started: an error of the account, or the budget, stopped its batch."""
 
     next_step = "Mend what stopped the batch and run it again; what was paid is kept."
+
+
+class Interrupted(BatchStopped):
+    """Ctrl-C or SIGTERM ended a run early; it stands in `Lookbook.stopped`."""
+
+    next_step = "Run it again for what is left; what was paid is kept."
+
+    def __str__(self) -> str:
+        """Give the message alone: where it is shown, what is left is told beside it."""
+        return self.message
+
+
+class BudgetSpent(BatchStopped):
+    """A run made as many calls as `max_calls` allows; it stands in `Lookbook.stopped`."""
+
+    next_step = "Run it again with a further budget; what was paid is kept."
+
+    __str__ = Interrupted.__str__
 
 
 class ServiceFailed(ChangeClothesError):

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import base64
+import builtins
 import html
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from changeclothes_async import errors, settings
+from changeclothes_async import arguments, errors, settings
 from changeclothes_async.protocol import answers, images, requests
 from changeclothes_async.transport import saving
 
-if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package
+if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package; Pillow is an extra
+    from PIL.Image import Image as PillowImage
+
     from changeclothes_async.transport import fetching
-    from changeclothes_async.transport.session import Downloads
+    from changeclothes_async.transport.downloads import Downloads
 
 T = TypeVar("T")
+
+_PIECE = 2**20
 
 
 class Fetcher:
@@ -35,16 +41,15 @@ class Fetcher:
 
     async def __call__(self, url: str, consume: fetching.Consume[T]) -> T:
         """Fetch `url` and give what `consume` makes of its chunks; raises DownloadFailed."""
-        from changeclothes_async.transport import fetching, session
+        from changeclothes_async.transport import downloads, fetching
 
-        downloads = self._live() if self._live else None
-        if downloads:
-            return await fetching.fetch(downloads, self._options, url, consume)
-        downloads = session.Downloads(self._options)
+        if live := self._live() if self._live else None:
+            return await fetching.fetch(live, self._options, url, consume)
+        own = downloads.Downloads(self._options)
         try:
-            return await fetching.fetch(downloads, self._options, url, consume)
+            return await fetching.fetch(own, self._options, url, consume)
         finally:
-            await downloads.close()
+            await own.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Fetcher, (self._options.portable(),)
@@ -52,7 +57,11 @@ class Fetcher:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the service's, fetched when asked for; `url` may stop working some day."""
+    """A picture of the service's, fetched when asked for; `url` may stop working some day.
+
+    What `bytes` or `pil` fetched is kept, for as long as this object is: `bytes`, `pil`, `save` and
+    a notebook take it from there. `save` alone streams and keeps nothing.
+    """
 
     url: str
     _fetch: Fetcher = field(repr=False, compare=False)
@@ -67,21 +76,29 @@ class Picture:
 
     async def saved(self, path: str | os.PathLike[str]) -> saving.Saved:
         """Save it, and give its size, time and digest too."""
+        arguments.expect("path", path, "a path", str, os.PathLike)
         target = Path(path)
+        if self._kept:
+            return await saving.save(_pieces(self._kept), target)
         return await self._fetch(self.url, lambda chunks: saving.save(chunks, target))
 
     async def bytes(self) -> bytes:
-        """Fetch it into memory. Raises DownloadFailed."""
-        data = await self._fetch(self.url, _joined)
-        self.__dict__["_data"] = data  # what notebooks draw, once it is here
-        return data
+        """Fetch it into memory, once. Raises DownloadFailed."""
+        if not self._kept:
+            self.__dict__["_data"] = await self._fetch(self.url, _joined)
+        return self._kept
 
-    async def pil(self) -> Any:
+    async def pil(self) -> PillowImage:
         """Fetch it as a PIL image, checked and loaded. Raises DownloadFailed or MissingExtra."""
         return _decoded(await self.bytes(), self.url)
 
+    @property
+    def _kept(self) -> builtins.bytes:
+        data: builtins.bytes = self.__dict__.get("_data", b"")
+        return data
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        data = self.__dict__.get("_data", b"")
+        data = self._kept
         kind = images.kind(data[: images.HEAD])
         source = self.url
         if kind:
@@ -130,7 +147,7 @@ class Look(Picture):
         """The answer as received."""
         return self.made.raw
 
-    @property
+    @cached_property  # so that what it fetched is kept with it
     def mask(self) -> Picture | None:
         """The mask's picture; None where the answer had none."""
         return Picture(self.mask_img_url, self._fetch) if self.mask_img_url else None
@@ -163,11 +180,16 @@ def look(made: answers.Made, fetch: Fetcher, attempts: int) -> Look:
     return Look(made.result_img_url, fetch, made, attempts)
 
 
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), _PIECE):
+        yield data[start : start + _PIECE]
+
+
 async def _joined(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
-def _decoded(data: bytes, url: str) -> Any:
+def _decoded(data: bytes, url: str) -> PillowImage:
     try:
         from io import BytesIO
 

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from types import NoneType
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
-from changeclothes_async import errors
+from changeclothes_async import arguments, errors
 from changeclothes_async.protocol import retries
 
 ORIGIN = "https://changeclothesai.online"
@@ -79,12 +80,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         _check_numbers(self)
-        _check_headers(self.headers)
-        if self.ssl is False:
-            raise errors.InvalidInput(
-                "ssl=False would hand the key to anyone.",
-                next_step="Pass an ssl.SSLContext that trusts your certificate instead.",
-            )
+        _check_proxy(self.proxy)
+        _check_ssl(self.ssl)
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
@@ -112,16 +109,23 @@ class Settings:
 
 
 def settle(
-    api_key: str | SecretStr | None, base_url: str | None, retries_: int, **others: Any
+    api_key: str | SecretStr | None,
+    base_url: str | None,
+    retries_: int,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **others: Any,
 ) -> Settings:
     """Make settings out of a client's arguments, the environment filling in key and origin.
 
     Raises MissingKey, or InvalidInput naming the argument.
     """
+    arguments.expect("base_url", base_url, f"a text such as {ORIGIN}", str, NoneType)
     return Settings(
         api_key=_key(api_key),
         base_url=_origin(base_url or os.environ.get(ORIGIN_VARIABLE) or ORIGIN),
         retry=retries.Policy(retries=retries_),
+        headers={} if headers is None else _headers(headers),
         **others,
     )
 
@@ -136,6 +140,7 @@ def is_loopback(host: str) -> bool:
 
 def _key(given: str | SecretStr | None) -> SecretStr:
     text = given.get_secret_value() if isinstance(given, SecretStr) else given
+    arguments.expect("api_key", text, "the key as a text", str, NoneType)
     text = (text or os.environ.get(KEY_VARIABLE) or _colab_secret() or "").strip()
     if not text:
         raise errors.MissingKey(f"No API key: api_key was not given, {KEY_VARIABLE} is not set.")
@@ -165,14 +170,20 @@ def _colab_secret() -> str | None:
 
 
 def _origin(url: str) -> str:
+    # Neither of these two is repeated: what is in the wrong place may be the key.
+    if "@" in url:
+        raise errors.InvalidInput(
+            "base_url holds a user name or password.", next_step="Leave them out; pass api_key=…."
+        )
+    if "://" not in url:
+        raise errors.InvalidInput(
+            "base_url is no address: there is no https:// in it.",
+            next_step=f"Write it like {ORIGIN}.",
+        )
     parts = _split(url.rstrip("/"))
     if parts is None or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
         raise errors.InvalidInput(
             f"base_url={url[:200]!r} is not an origin.", next_step=f"Write it like {ORIGIN}."
-        )
-    if parts.username or parts.password:
-        raise errors.InvalidInput(
-            "base_url holds a user name or password.", next_step="Leave them out; pass api_key=…."
         )
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise errors.InvalidInput(
@@ -204,9 +215,35 @@ def _check_numbers(settings: Settings) -> None:
             )
 
 
-def _check_headers(headers: Mapping[str, str]) -> None:
+def _check_proxy(proxy: str | None) -> None:
+    if proxy is None:
+        return
+    address = "its address such as http://proxy.example:8080"
+    arguments.expect("proxy", proxy, address, str)
+    parts = _split(proxy)
+    if parts is None or parts.scheme not in {"http", "https"}:
+        raise errors.InvalidInput(
+            "proxy is no http:// or https:// address.", next_step=f"Give {address}."
+        )
+
+
+def _check_ssl(ssl: Any) -> None:
+    if ssl is False:
+        raise errors.InvalidInput(
+            "ssl=False would hand the key to anyone.",
+            next_step="Pass an ssl.SSLContext that trusts your certificate instead.",
+        )
+    if ssl is not True and not hasattr(ssl, "fingerprint"):  # aiohttp's, of a pinned certificate
+        arguments.expect("ssl", ssl, "an ssl.SSLContext, or leave it out", has=("wrap_bio",))
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Give a copy of them, checked."""
     ours = {"authorization", "content-type", "content-length", "host", "transfer-encoding"}
+    arguments.expect("headers", headers, "a mapping of names to values", Mapping)
     for name, value in headers.items():
+        arguments.expect("A name in headers", name, "a text", str)
+        arguments.expect(f"headers: the value of {name[:60]!r}", value, "a text", str)
         if name.lower() in ours or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise errors.InvalidInput(
                 f"headers: {name[:60]!r} is set by the client, or is no header name.",
@@ -217,3 +254,4 @@ def _check_headers(headers: Mapping[str, str]) -> None:
                 f"headers: the value of {name} holds a line end or a control character.",
                 next_step="Leave those out.",
             )
+    return dict(headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import io
 import itertools
 import logging
@@ -12,13 +13,12 @@ import pickle
 import traceback
 
 import pytest
-from pydantic import SecretStr
 
 import changeclothes_async
+from changeclothes_async import Grid, JobOptions, errors, results
 from changeclothes_async import client as clients
-from changeclothes_async import errors, results
 from changeclothes_async.protocol import requests
-from tests import peers
+from tests import leaks, peers
 from tests.samples import JPEG, LOOK, PNG, WEBP, png
 
 KEY = peers.KEY
@@ -97,6 +97,48 @@ async def test_a_file_that_changes_between_two_attempts_is_not_sent_again(client
         with pytest.raises(errors.NotAnImage) as caught:
             await client(peer).try_on(**bad(model=path))
     assert (len(peer.charges), caught.value.money) == (1, "maybe spent")
+
+
+MANY = {
+    "no grid": (lambda one, out: one.run_grid(None, out), "run_batch"),
+    "a number as grid": (lambda one, out: one.run_grid(5, out), "run_batch"),
+    "jobs as grid": (lambda one, out: one.run_grid([requests.TryOn(**LOOK)], out), "run_batch"),
+    "a plan of a text": (lambda one, out: one.plan_grid("x", out), "run_batch"),
+    "a budget": (lambda one, out: one.run_grid(GRID, out, max_calls="x"), "max_calls"),
+    "a budget of yes": (lambda one, out: one.run_grid(GRID, out, max_calls=True), "max_calls"),
+    "a bar": (lambda one, out: one.run_grid(GRID, out, progress=5), "progress"),
+    "a listener": (lambda one, out: one.run_grid(GRID, out, on_event=5), "on_event"),
+    "a number as place": (lambda one, _: one.run_grid(GRID, 5), "out"),
+    "no place": (lambda one, _: one.run_grid(GRID, None), "out"),
+    "a place in bytes": (lambda one, _: one.run_grid(GRID, b"book"), "out"),
+    "a plan for no place": (lambda one, _: one.plan_grid(GRID, None), "out"),
+    "no jobs": (lambda one, _: one.gather(None), "jobs"),
+    "one job": (lambda one, _: one.gather(requests.TryOn(**LOOK)), "TryOn is no list"),
+    "a file of jobs": (lambda one, _: one.gather("jobs.csv"), "str is no list"),
+    "no job": (lambda one, _: one.run("x"), "no job"),
+    "a number as batch": (lambda one, out: one.run_batch(5, out), "no batch"),
+}
+GRID = Grid([PNG], [PNG], "dresses")
+
+
+@swift
+@pytest.mark.parametrize(("call", "words"), MANY.values(), ids=MANY)
+async def test_a_run_of_something_else_is_refused_before_a_byte_leaves(
+    client, tmp_path, monkeypatch, call, words
+):
+    """InvalidInput says what is taken; nothing is sent, and nothing is left on the disk."""
+    monkeypatch.chdir(tmp_path)
+    async with peers.serve(peers.answering(OK)) as peer:
+        with pytest.raises(errors.InvalidInput, match=words) as caught:
+            await call(client(peer), tmp_path / "book")
+    assert (peer.connections, list(tmp_path.iterdir())) == (0, [])
+    assert caught.value.next_step in str(caught.value)
+
+
+async def test_completing_something_else_is_refused_where_it_is_called(client):
+    """Not at the first turn of a loop that may be elsewhere."""
+    with pytest.raises(errors.InvalidInput, match="jobs is of type int"):
+        client("https://api.example").as_completed(5)
 
 
 # Pictures on the wire
@@ -285,6 +327,14 @@ async def test_a_close_in_a_pause_ends_the_call_with_what_it_knows(client):
 # Limits of the client
 
 
+async def test_a_mistyped_path_is_a_short_story(client):
+    """Its traceback does not lead through the library's machinery, which had no part in it."""
+    with pytest.raises(errors.NotAnImage) as caught:
+        await client("http://127.0.0.1:9").try_on(**bad(model="no/such/model.jpg"))
+    report = traceback.format_exception(caught.value)
+    assert len(report) < 10, "".join(report)
+
+
 @swift
 async def test_a_full_queue_says_so_at_once(client):
     """With one in flight and two waiting, ten thousand more are turned away, and cost nothing."""
@@ -350,6 +400,22 @@ async def test_with_options_shares_everything_else(client):
     assert caught.value.attempts == 2
     assert len(peer.charges) == one.stats.sent == patient.stats.sent == 4
     assert type(hasty) is type(one)
+
+
+@swift
+async def test_a_deadline_can_be_taken_away_for_some_calls(client):
+    """`deadline=None` is a wish of its own; where it is not given it stays, and help says so."""
+    busy = peers.http(429, headers={"Retry-After": "30"})
+    async with peers.serve(peers.answering(busy, OK, busy)) as peer:
+        hasty = client(peer, deadline=10)
+        patient = hasty.with_options(deadline=None)
+        assert (await patient.try_on(**LOOK)).attempts == 2
+        with pytest.raises(errors.Refused):  # a Retry-After beyond the deadline
+            await hasty.with_options(timeout=5).try_on(**LOOK)
+    assert len(peer.heard.split(b"POST ")) == 4
+    assert "deadline: 'float | arguments.Unchanged | None' = unchanged" in str(
+        inspect.signature(hasty.with_options)
+    )
 
 
 @swift
@@ -433,34 +499,6 @@ def test_a_loop_that_ended_as_the_ledger_was_opened_leaves_the_client_usable(tmp
 # The key
 
 
-def walked(value, seen=None):
-    """All texts that our own objects lead to, through attributes, slots and containers."""
-    seen = set() if seen is None else seen
-    if id(value) in seen or isinstance(value, SecretStr | type):
-        return
-    seen.add(id(value))
-    if isinstance(value, str | bytes | bytearray):
-        yield value if isinstance(value, str) else value.decode("latin-1")
-    elif isinstance(value, dict):
-        for pair in value.items():
-            yield from walked(list(pair), seen)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for one in value:
-            yield from walked(one, seen)
-    else:
-        slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-        yield from walked(getattr(value, "__dict__", {}), seen)
-        for name in slots if type(value).__module__.startswith("changeclothes") else ():
-            yield from walked(getattr(value, name, None), seen)
-
-
-def chained(error):
-    """Give an error and all that it came from."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 ENDS = {
     "result": peers.answering(OK),
     "refused": peers.answering(peers.http(429)),
@@ -487,13 +525,10 @@ async def test_the_key_is_nowhere(client, caplog, capsys, script):
         (end,) = await asyncio.gather(one.try_on(**LOOK), return_exceptions=True)
         public = [one, one.stats, one._options, end, requests.TryOn(**LOOK)]
         for value in public:
-            assert KEY not in repr(value) + str(value) + repr(getattr(value, "__dict__", ""))
-            assert not [text for text in walked(value) if KEY in text]
-        assert KEY.encode() not in pickle.dumps(end)
-        for error in chained(end if isinstance(end, Exception) else None):
+            assert not [text for text in leaks.shown(value) if KEY in text]
+        for error in leaks.chained(end if isinstance(end, Exception) else None):
             assert isinstance(error, errors.ChangeClothesError)
-            report = traceback.TracebackException.from_exception(error, capture_locals=True)
-            assert KEY not in "".join(report.format())
+            assert not [text for text in leaks.told(error) if KEY in text]
         await one.aclose()
     assert f"Bearer {KEY}".encode() in peer.heard or not peer.heard
     output = capsys.readouterr()
@@ -517,8 +552,29 @@ def test_the_client_shows_its_origin_alone():
 
 def test_every_public_name_is_there():
     """Every name that the package says it has is there, under its own name."""
-    for name in changeclothes_async.__all__:
+    aliases = {"ImageSource", "Money", "OnEvent"}
+    for name in {*changeclothes_async.__all__} - aliases:
         assert getattr(changeclothes_async, name).__name__ == name
+    assert all(getattr(changeclothes_async, name) for name in aliases)
+
+
+@pytest.mark.parametrize(
+    ("options", "method"),
+    [(clients.RunOptions, "run_grid"), (clients.PlanOptions, "plan_grid")],
+)
+def test_a_batch_takes_the_options_of_a_grid(options, method):
+    """What an editor completes for `run_batch` and `plan_batch` is what there is."""
+    parameters = inspect.signature(getattr(clients.AsyncChangeClothes, method)).parameters.values()
+    assert options.__annotations__.keys() == {
+        each.name for each in parameters if each.kind is each.KEYWORD_ONLY
+    }
+
+
+def test_a_grid_takes_the_fields_of_both_jobs():
+    """What an editor completes for `Grid` is what there is, but for what is a grid's own."""
+    fields = {*requests.TryOn.model_fields, *requests.ChangeByPrompt.model_fields}
+    own = {"model", "garment", "category", "prompt"}
+    assert JobOptions.__annotations__.keys() == fields - own
 
 
 @swift

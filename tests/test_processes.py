@@ -79,6 +79,19 @@ FORMS = {
         asyncio.run(main())
     """,
     "never used": "",
+    "a loop that is closed by hand": """
+        import warnings
+        warnings.simplefilter("ignore", ResourceWarning)  # of its sockets, which nobody can close
+        for _ in range(3):
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(calls())
+            loop.close()
+    """,
+    "a loop that is left open": """
+        import warnings
+        warnings.simplefilter("ignore", ResourceWarning)  # of the loop itself too
+        asyncio.new_event_loop().run_until_complete(calls())
+    """,
 }
 
 

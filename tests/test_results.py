@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import pickle
 from contextlib import AsyncExitStack
@@ -65,6 +66,40 @@ async def test_pictures_are_saved_and_fetched(shown, tmp_path):
     assert (await look.mask.save(tmp_path / "mask")).read_bytes() == PNG
 
 
+async def test_what_was_fetched_is_not_fetched_again(client, tmp_path):
+    """One download serves bytes, pil, save and a notebook; the mask's is its own, and one too."""
+    async with (
+        peers.serve(picture(PNG)) as store,
+        peers.serve(picture(WEBP)) as shadow,
+        peers.serve(
+            peers.answering(peers.made(f"{store.url}/1.png", maskImgUrl=f"{shadow.url}/m.webp"))
+        ) as peer,
+    ):
+        look = await client(peer).try_on(**LOOK)
+        assert (await look.pil()).size == (1, 1)
+        assert await look.bytes() == await look.bytes() == PNG
+        saved = await look.saved(tmp_path / "look")
+        assert await look.mask.bytes() == await look.mask.bytes() == WEBP
+        await look.mask.save(tmp_path / "mask")
+        assert (store.heard.count(b"GET "), shadow.heard.count(b"GET ")) == (1, 1)
+    assert (saved.path.name, saved.path.read_bytes(), saved.size) == ("look.png", PNG, len(PNG))
+    assert (tmp_path / "mask.webp").read_bytes() == WEBP
+
+
+async def test_saving_keeps_nothing_in_memory(shown, tmp_path):
+    """A picture that is only saved is streamed: it is fetched as often as it is asked for."""
+    look = await shown()
+    before = len(pickle.dumps(look))
+    await look.save(tmp_path / "look")
+    assert len(pickle.dumps(look)) == before
+
+
+async def test_a_path_is_a_path(shown):
+    """Anything else is refused in words, and not fetched."""
+    with pytest.raises(errors.InvalidInput, match="path is of type int"):
+        await (await shown()).save(5)
+
+
 async def test_a_result_is_a_pil_image(shown):
     """pil() gives the picture, loaded."""
     image = await (await shown(PNG)).pil()
@@ -99,6 +134,56 @@ async def test_a_result_outlives_its_client(client, tmp_path):
             look = await one.try_on(**LOOK)
             await one.aclose()
         assert (await look.save(tmp_path / "look.webp")).read_bytes() == WEBP
+
+
+def halting(data):
+    """Send half of a picture, then nothing more."""
+
+    async def script(line):
+        await line.request()
+        await line.send(peers.http(200, data, kind="image/webp")[: -len(data) // 2])
+        await line.hold()
+
+    return script
+
+
+@pytest.mark.swift
+async def test_a_stalled_download_is_made_again(client, tmp_path):
+    """It is no fault of the disk: the GET alone is repeated, and the picture gets there whole."""
+    stalled, whole = halting(WEBP), picture(WEBP)
+    async with (
+        peers.serve(stalled, whole) as store,
+        peers.serve(peers.answering(peers.made(f"{store.url}/1.webp"))) as peer,
+    ):
+        look = await client(peer).try_on(**LOOK)
+        assert (await look.save(tmp_path / "look.webp")).read_bytes() == WEBP
+        assert (len(peer.charges), len(store.charges)) == (1, 2)
+
+
+async def test_closing_waits_for_a_download(client, tmp_path):
+    """A client that is closed while a result is being saved lets it arrive first."""
+    gate, begun = asyncio.Event(), asyncio.Event()
+
+    async def slow(line):
+        await line.request()
+        begun.set()
+        await gate.wait()
+        await line.send(peers.http(200, WEBP, kind="image/webp"))
+
+    async with (
+        peers.serve(slow) as store,
+        peers.serve(peers.answering(peers.made(f"{store.url}/1.webp"))) as peer,
+    ):
+        one = client(peer)
+        look = await one.try_on(**LOOK)
+        saving = asyncio.create_task(look.save(tmp_path / "look.webp"))
+        await begun.wait()
+        closing = asyncio.create_task(one.aclose())
+        await asyncio.sleep(0)
+        gate.set()
+        await closing
+        assert saving.done()
+        assert (await saving).read_bytes() == WEBP
 
 
 async def test_a_look_pickles(shown):

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import tomllib
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -136,6 +137,64 @@ async def test_calls_that_hear_the_key_everywhere_keep_it_to_themselves(
             assert not [text for text in leaks.told(caught.value) if KEY in text]
     assert {outcome.ok for outcome in outcomes} == {True, False}
     assert KEY not in overheard()
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "a number": {"timeout": -1},
+    "an origin": {"base_url": "http://api.example"},
+    "the key as origin": {"base_url": KEY},
+    "the key in the origin": {"base_url": f"https://{KEY}@api.example"},
+    "the key in what is no origin": {"base_url": f"https://{KEY}@api.example/?a=b"},
+    "a malformed key": {"api_key": f"{KEY} {KEY}"},
+    "the key as bytes": {"api_key": KEY.encode()},
+    "a proxy": {"proxy": f"socks5://me:{KEY}@proxy.example"},
+    "a header": {"headers": {"X-Other": f"{KEY}\r\n"}},
+    "headers": {"headers": KEY},
+    "a session": {"session": KEY},
+    "a listener": {"on_event": KEY},
+    "a ledger": {"ledger": 5},
+}
+
+
+@pytest.mark.parametrize("wrong", REFUSED.values(), ids=REFUSED)
+def test_a_constructor_that_refuses_tells_nothing_that_it_was_given(wrong: dict[str, Any]) -> None:
+    """Neither key, proxy, headers nor origin stand in the words or in any frame's locals."""
+    secrets = {"proxy": f"http://me:{KEY}@proxy.example", "headers": {"X-Team": KEY}}
+    with pytest.raises(errors.InvalidInput) as caught:
+        AsyncChangeClothes(**{"api_key": KEY, **secrets, **wrong})
+    told = list(leaks.told(caught.value))
+    assert told
+    assert not [text for text in told if KEY in text]
+    assert caught.value.__context__ is None
+
+
+def test_a_malformed_key_of_the_environment_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with it is said, and what it is stands in no frame's locals."""
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", f"{KEY} {KEY}")
+    with pytest.raises(errors.InvalidInput, match="holds spaces") as caught:
+        AsyncChangeClothes()
+    assert not [text for text in leaks.told(caught.value) if KEY in text]
+
+
+def test_other_options_that_are_refused_tell_nothing_of_the_client() -> None:
+    """A copy of the settings passes through frames that are not ours."""
+    one = AsyncChangeClothes(KEY, proxy=f"http://me:{KEY}@p.example", headers={"X-Team": KEY})
+    with pytest.raises(errors.InvalidInput) as caught:
+        one.with_options(timeout=-1)
+    assert not [text for text in leaks.told(caught.value) if KEY in text]
+
+
+def test_a_refusal_can_be_reported_with_its_locals() -> None:
+    """What is half-built shows itself all the same: a report of 3.11 does not guard against it."""
+    for make in (
+        lambda: AsyncChangeClothes(KEY, timeout=-1),
+        lambda: Grid("models", prompts=[]),
+        lambda: TryOn(model=5, garment=5, category="dresses"),
+    ):
+        with pytest.raises(errors.InvalidInput) as caught:
+            make()
+        report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        assert type(caught.value).__name__ in "".join(report.format())
 
 
 def boom(event: Event) -> None:

@@ -7,6 +7,7 @@ import pickle
 import sys
 import types
 
+import aiohttp
 import pytest
 from pydantic import SecretStr
 
@@ -206,6 +207,50 @@ def test_a_header_that_is_ours_or_none_is_refused(headers):
     """What the client sets itself, and what would inject a header."""
     with pytest.raises(errors.InvalidInput, match="headers"):
         settle(headers=headers)
+
+
+def test_headers_are_copied():
+    """What is changed afterwards was not looked at, and is not sent."""
+    mine = {"X-Team": "blue"}
+    options = settle(headers=mine)
+    mine["Authorization"] = "Bearer other"
+    assert options.headers == {"X-Team": "blue"}
+
+
+KINDS = {
+    "api_key": [5, b"a-key", ["a-key"]],
+    "base_url": [5, b"https://api.example", 0],
+    "headers": ["x", 5, [("a", "b")], {"a": 5}, {5: "a"}, {"a": None}],
+    "proxy": [5, b"http://p.example", "p.example:80", "socks5://p.example", ""],
+    "ssl": ["x", 5, None, 1],
+    "session": [5, "x", object()],
+    "on_event": [5, "x"],
+    "trace_configs": [5, [5]],
+    "ledger": [5, b"ledger.db"],
+    "prepare": ["x", None, 5],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, many in KINDS.items() for v in many])
+def test_an_argument_of_another_kind_is_refused_by_name(name, value):
+    """The constructor says what it takes instead; nothing of another library's gets out."""
+    with pytest.raises(errors.InvalidInput, match=name) as caught:
+        client.AsyncChangeClothes(**{"api_key": "a-key", name: value})
+    assert caught.value.next_step.startswith(("Give", "Leave", "Make", "Pass"))
+
+
+async def test_a_closed_session_is_refused():
+    """No call could be made over it."""
+    async with aiohttp.ClientSession() as session:
+        client.AsyncChangeClothes("a-key", session=session)
+    with pytest.raises(errors.InvalidInput, match="closed already"):
+        client.AsyncChangeClothes("a-key", session=session)
+
+
+def test_a_pinned_certificate_is_taken():
+    """Aiohttp's own object for it passes."""
+    pin = aiohttp.Fingerprint(bytes(32))
+    assert client.AsyncChangeClothes("a-key", ssl=pin)
 
 
 def test_changed_gives_a_copy():

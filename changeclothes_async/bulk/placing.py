@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.request import url2pathname
 
-from changeclothes_async import errors
+from changeclothes_async import arguments, errors
 from changeclothes_async.bulk import names
 from changeclothes_async.transport import places
 from changeclothes_async.transport.places import Spot
@@ -84,7 +84,10 @@ def local(path: str | os.PathLike[str]) -> Path:
 
 def _text(out: Out) -> str:
     if isinstance(out, str | os.PathLike):
-        return os.fspath(out)
+        text = os.fspath(out)
+        arguments.expect("out", text, "a path that is a text", str)
+        return text
+    arguments.expect("out", out, "a folder's path or an address", has=("as_uri",))
     if getattr(out, "storage_options", None):
         raise errors.InvalidInput(
             f"out={out!s} has options of its own, which would be written down with it.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from changeclothes_async import errors
 from changeclothes_async.cli import printing, running, runs
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ _WORDS = {
     "claimed": "under way, or left behind by a run that died",
     "open": "not sent",
     "failed": "failed",
-    "damaged": "paid, but the answer held no result",
-    "unsure": "sent without an answer, perhaps paid",
+    "damaged": "damaged: paid, without a usable answer",
+    "unsure": "unsure: sent without an answer, perhaps paid",
 }
+_SQLITE = b"SQLite format 3\0"
 
 
 @click.command(
@@ -37,7 +39,7 @@ _WORDS = {
 @click.option(
     "--resend-unsure",
     is_flag=True,
-    help="Give unsure ones free, so that the next run sends them; they may then be paid twice.",
+    help="Release unsure ones, so that the next run sends them; they may then be paid twice.",
 )
 @running.as_json
 def ledger(file: str, resend_unsure: bool, as_json: bool) -> Any:
@@ -48,7 +50,23 @@ def ledger(file: str, resend_unsure: bool, as_json: bool) -> Any:
     from changeclothes_async.bulk import placing
 
     path = Path(file) if Path(file).is_file() else placing.site(file).ledger
-    return _give_free(path) if resend_unsure else _show(path, as_json)
+    _check(path)
+    return _release(path) if resend_unsure else _show(path, as_json)
+
+
+def _check(path: Path) -> None:
+    """Refuse what never was a ledger; one that is damaged begins as one all the same."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_SQLITE)) == _SQLITE:
+                return
+    except OSError:
+        return  # the ledger says it in its own words
+    raise errors.InvalidInput(
+        f"{path} is no ledger: it does not begin as one.",
+        next_step="Give a run's ledger.db, or its folder. If it was one, keep it: it knew what "
+        "was paid.",
+    )
 
 
 async def _show(path: Path, as_json: bool) -> None:
@@ -78,10 +96,19 @@ def _words(counts: dict[str, int], troubled: list[Entry]) -> Iterator[str]:
             yield ""
             yield click.style(state.capitalize(), fg="red")
             yield from (_line(entry) for entry in entries)
+    if counts["damaged"]:
+        yield ""
+        yield (
+            "Damaged ones: --json shows what was answered. If paying twice is fine, "
+            "--resend-unsure of the grid or batch sends them again."
+        )
     if counts["unsure"]:
         yield ""
-        yield "Look for the unsure ones in the account's history. If paying twice is fine, run the"
-        yield "grid or batch again with --resend-unsure, or give them free here with the same word."
+        yield (
+            "Unsure ones: look for them in the account's history. If paying twice is fine, "
+            "run the grid or batch again with --resend-unsure, or release them here with the same "
+            "word."
+        )
 
 
 def _line(entry: Entry) -> str:
@@ -91,7 +118,7 @@ def _line(entry: Entry) -> str:
     return f"  {when}  {entry.name}  {message}{attempts}"
 
 
-async def _give_free(path: Path) -> None:
+async def _release(path: Path) -> None:
     from changeclothes_async.bulk.ledger.ledger import Ledger
     from changeclothes_async.bulk.ledger.states import State
 
@@ -103,7 +130,7 @@ async def _give_free(path: Path) -> None:
     finally:
         await book.close()
     printing.say(
-        f"{len(found):,} given free: the next run sends them again, and may pay them twice."
+        f"{len(found):,} released: the next run sends them again, and may pay them twice."
         if found
         else "Nothing is unsure."
     )
@@ -125,10 +152,18 @@ def _told(entry: Entry, attempts: list[Attempt]) -> dict[str, Any]:
                 "error": attempt.facts.error,
                 "message": attempt.facts.message,
                 "money": attempt.facts.money,
+                **_answer(attempt),
             }
             for attempt in attempts
         ],
     }
+
+
+def _answer(attempt: Attempt) -> dict[str, str]:
+    """Give what came where it was paid and is of no use: a person may find the result in it."""
+    if attempt.facts.error != errors.Damaged.__name__:
+        return {}
+    return {"answer": attempt.facts.body.decode("utf-8", "replace")}
 
 
 def _local(seconds: float) -> datetime:

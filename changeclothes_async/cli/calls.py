@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from changeclothes_async.cli import INTERRUPTED, printing, running
+from changeclothes_async import errors
+from changeclothes_async.cli import INTERRUPTED, printing, running, targets
 
 if TYPE_CHECKING:
     from changeclothes_async.client import AsyncChangeClothes
     from changeclothes_async.results import Look
 
-output = click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Where the picture goes; without a suffix it gets the right one.  [default: look]",
+_one = running.options(
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Where the picture goes, in the place of what is there; without a suffix it gets the "
+        "right one, and a name that is free.  [default: look]",
+    ),
+    click.option(
+        "--ledger",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write the call down there before it is sent; a line that is run again is then not "
+        "paid again.",
+    ),
+    running.prepare,
+    running.patience,
+    running.as_json,
 )
+
+
+def _text(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("it is empty. Say how the clothes shall be.")
+    return value
 
 
 @click.command(
@@ -29,6 +50,7 @@ output = click.option(
     examples=(
         "changeclothes try-on model.jpg dress.jpg --category dresses -o look.webp",
         "changeclothes try-on model.jpg https://shop.example/tee.jpg --category upper_body --json",
+        "changeclothes try-on model.jpg dress.jpg --category dresses --ledger looks.db",
     ),
 )
 @click.argument("model", type=running.PICTURE)
@@ -39,16 +61,18 @@ output = click.option(
     required=True,
     help="Which part of the body the garment covers.",
 )
-@click.option("--desc", metavar="TEXT", help="The garment described, in English.")
-@running.options(output, running.patience, running.as_json)
-def try_on(model: str, garment: str, category: str, desc: str | None, **options: Any) -> Any:
+@click.option("--desc", "garment_desc", metavar="TEXT", help="The garment described, in English.")
+@_one
+def try_on(
+    model: str, garment: str, category: str, garment_desc: str | None, **options: Any
+) -> Any:
     """Dress MODEL in GARMENT: two pictures, each a file or a URL.
 
     Prints where the result was saved. One call is paid for.
     """
     return _call(
         f"Dressing {_short(model)} in {_short(garment)}",
-        lambda client: client.try_on(model, garment, category, desc),
+        lambda client: client.try_on(model, garment, category, garment_desc),
         **options,
     )
 
@@ -59,7 +83,7 @@ def try_on(model: str, garment: str, category: str, desc: str | None, **options:
     examples=('changeclothes prompt model.jpg "a blue striped shirt" --seed 7 -o look.webp',),
 )
 @click.argument("model", type=running.PICTURE)
-@click.argument("text")
+@click.argument("prompt", metavar="TEXT", callback=_text)
 @click.option(
     "--seed", type=int, metavar="N", help="0 to 2147483647; the same seed draws the same."
 )
@@ -67,15 +91,17 @@ def try_on(model: str, garment: str, category: str, desc: str | None, **options:
 @click.option(
     "--guidance-scale", type=float, metavar="N", help="1 to 100: how closely to follow the words."
 )
-@click.option("--steps", type=int, metavar="N", help="1 to 50: inference steps.")
-@running.options(output, running.patience, running.as_json)
+@click.option(
+    "--steps", "num_inference_steps", type=int, metavar="N", help="1 to 50: inference steps."
+)
+@_one
 def prompt(
     model: str,
-    text: str,
+    prompt: str,
     seed: int | None,
     randomize_seed: bool | None,
     guidance_scale: float | None,
-    steps: int | None,
+    num_inference_steps: int | None,
     **options: Any,
 ) -> Any:
     """Change the clothes of MODEL, a file or URL, as TEXT says in English.
@@ -86,11 +112,11 @@ def prompt(
         f"Changing the clothes of {_short(model)}",
         lambda client: client.change_by_prompt(
             model,
-            text,
+            prompt,
             seed=seed,
             randomize_seed=randomize_seed,
             guidance_scale=guidance_scale,
-            num_inference_steps=steps,
+            num_inference_steps=num_inference_steps,
         ),
         **options,
     )
@@ -103,37 +129,47 @@ async def _call(
     output: Path | None,
     timeout: float,
     retries: int,
+    ledger: Path | None,
+    prepare: int | None,
     as_json: bool,
 ) -> int:
     import asyncio
 
     from changeclothes_async.bulk.run import interrupts
+    from changeclothes_async.cli import stopping
     from changeclothes_async.client import AsyncChangeClothes
 
-    interrupted = False
-
-    def first() -> None:
-        nonlocal interrupted
-        interrupted = True
-        printing.say("The call may be paid for already: waiting for it. Ctrl-C again stops now.")
-
-    def second() -> None:
-        for task in asyncio.all_tasks():
-            task.cancel()
-
-    async with AsyncChangeClothes(timeout=timeout, retries=retries) as client:
-        with printing.waiting(words), interrupts.handled(first, second):
-            look = await call(client)
-            path = await _saved(look, output or printing.free(Path("look")))
+    target = targets.checked(output)
+    stop = stopping.Stop()
+    try:
+        async with AsyncChangeClothes(
+            timeout=timeout,
+            retries=retries,
+            ledger=ledger,
+            prepare=prepare or False,
+            on_event=stop.hear,
+        ) as client:
+            with printing.waiting(words), interrupts.handled(stop.first, stop.second):
+                look = await call(client)
+                path = await _saved(look, target)
+    except asyncio.CancelledError:
+        printing.say(stop.last_words)
+        return INTERRUPTED
+    if odd := targets.note(path):
+        printing.say(odd)
     printing.shown([str(path)], _told(look, path), as_json=as_json)
-    return INTERRUPTED if interrupted else 0
+    return INTERRUPTED if stop.asked else 0
 
 
 async def _saved(look: Look, path: Path) -> Path:
     try:
         return await look.save(path)
-    except BaseException:  # an interruption too must not lose what was paid for
-        printing.say(f"The picture is paid for, and lies at {look.result_img_url}")
+    except BaseException as error:  # an interruption too must not lose what was paid for
+        fetch = f"curl -o {shlex.quote(path.name)} {shlex.quote(look.result_img_url)}"
+        if isinstance(error, errors.ChangeClothesError):
+            error.next_step = f"It is paid for; this fetches it for nothing: {fetch}"
+        else:
+            printing.say(f"The picture is paid for; this fetches it for nothing: {fetch}")
         raise
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,8 +64,9 @@ async def demo(out: Path, open_: bool) -> int:
     """
     from changeclothes_async.sandbox import Sandbox
 
-    out = printing.free(out)
-    _draw(out / "pictures")
+    with _writing(out):
+        out = printing.free(out)
+        _draw(out / "pictures")
     async with Sandbox() as sandbox:
         lookbook = await story(sandbox, out)
     with printing.waiting("Drawing the contact sheet"):
@@ -83,7 +85,7 @@ async def story(sandbox: Sandbox, out: Path) -> Lookbook:
     from changeclothes_async.client import AsyncChangeClothes
 
     grid = Grid(models=out / "pictures" / "models", garments=out / "pictures" / "garments")
-    printing.result(
+    printing.lines(
         f"A server that speaks the API is up at {sandbox.url}, on this machine alone.",
         f"{len(grid.rows)} models and {len(grid.columns)} garments are drawn: {len(grid)} pictures "
         "to make, each a call that would cost.",
@@ -95,14 +97,14 @@ async def story(sandbox: Sandbox, out: Path) -> Lookbook:
             grid, out=out / "lookbook", progress=True, on_event=_interrupting(), gallery=False
         )
         paid = sandbox.charges
-        printing.result(
+        printing.lines(
             f"   What was under way arrived: {len(first.saved)} pictures, {paid} calls paid.",
             "",
             "2. The same line again sends only what is missing:",
         )
         second = await client.run_grid(grid, out=out / "lookbook", progress=True)
     once = ": nothing was paid twice." if sandbox.charges == len(second.saved) else "."
-    printing.result(
+    printing.lines(
         f"   {len(second.saved)} pictures. The server counted {paid} + {sandbox.charges - paid} = "
         f"{sandbox.charges} paid calls{once}"
     )
@@ -120,6 +122,20 @@ def _interrupting() -> Callable[[Event], None]:
             signal.raise_signal(signal.SIGINT)
 
     return watch
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        failure = errors.InvalidInput(
+            f"{error.filename or out} cannot be written ({error.strerror}).",
+            next_step="Give another folder with --out.",
+        )
+    else:
+        return
+    raise failure
 
 
 def _draw(folder: Path) -> None:

@@ -3,60 +3,108 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from changeclothes_async import errors
+from changeclothes_async.cli import wording
 
-_NEXT_STEPS: dict[type[errors.ChangeClothesError], str] = {
-    errors.MissingKey: (
-        "Keys are made in the console of changeclothesai.online. "
-        "Without an account: changeclothes demo, or changeclothes serve."
-    ),
-}
+_COUNTED = re.compile(r" *[\d,]+  ")
+_STYLED = re.compile(r"(\x1b\[\d+m)([\w ,:]+)\x1b\[0m")
+_NARROWEST = 40
+_above: list[Callable[[str], object]] = []
+"""What writes above a spinner, while one turns: click would write into it."""
 
 
 def say(words: str) -> None:
     """Tell the person at the terminal something that is no result."""
-    click.echo(words, err=True)
+    fitted = _fitted(words, sys.stderr)
+    if _above:
+        _above[-1](fitted)
+    else:
+        click.echo(fitted, err=True)
 
 
 def result(*lines: str) -> None:
-    """Print a result."""
+    """Print a result, its lines as they are: they may be copied."""
     for line in lines:
         click.echo(line)
 
 
+def lines(*many: str) -> None:
+    """Print a result in words, which a terminal may be too narrow for."""
+    result(*(_fitted(line, sys.stdout) for line in many))
+
+
 def shown(words: Iterable[str], facts: dict[str, Any], *, as_json: bool) -> None:
     """Print a result in lines of words, or for scripts as one JSON object."""
-    result(*([json.dumps(facts, ensure_ascii=False, indent=2, default=str)] if as_json else words))
+    if as_json:
+        result(json.dumps(facts, ensure_ascii=False, indent=2, default=str))
+    else:
+        lines(*words)
 
 
 def failure(error: errors.ChangeClothesError, *, as_json: bool) -> None:
     """Say what went wrong and what to do now; for scripts the same as a JSON object."""
-    next_step = _NEXT_STEPS.get(type(error), error.next_step)
-    click.echo(f"{click.style('Error:', fg='red')} {error.message} {next_step}", err=True)
+    say(f"{click.style('Error:', fg='red')} {sentence(error)}")
     if as_json:
         shown((), told(error), as_json=True)
+
+
+def sentence(error: errors.ChangeClothesError) -> str:
+    """Say what went wrong and what to do now, in the words of a shell."""
+    happened = wording.message(error)
+    between = "" if happened.endswith("\n") else " "
+    return f"{happened}{between}{wording.next_step(error)}"
 
 
 def told(error: errors.ChangeClothesError) -> dict[str, Any]:
     """Give an error as plain data."""
     return {
         "error": type(error).__name__,
-        "message": error.message,
-        "next_step": _NEXT_STEPS.get(type(error), error.next_step),
+        "message": wording.message(error),
+        "next_step": wording.next_step(error),
         "money": error.money,
         "code": error.code,
         "msg": error.msg,
         "http_status": error.http_status,
         "attempts": error.attempts,
     }
+
+
+def wrapped(line: str, width: int) -> str:
+    """Break a line between words, and indent what follows; a path or an address stays whole."""
+    if styled := _STYLED.match(line):  # a colour takes no room
+        bare = wrapped(styled[2] + line[styled.end() :], width)
+        return styled[0] + bare.removeprefix(styled[2])
+    counted = _COUNTED.match(line)
+    indent = counted.end() if counted else len(line) - len(line.lstrip()) + 2
+    return textwrap.fill(
+        line,
+        max(width, _NARROWEST),
+        subsequent_indent=" " * indent,
+        replace_whitespace=False,
+        drop_whitespace=True,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _fitted(words: str, stream: TextIO) -> str:
+    """Fit words to a terminal; what a program reads keeps its lines."""
+    if not stream.isatty():
+        return words
+    width = shutil.get_terminal_size().columns
+    return "\n".join(wrapped(line, width) for line in words.split("\n"))
 
 
 @contextmanager
@@ -68,16 +116,22 @@ def waiting(words: str) -> Iterator[None]:
     from rich import progress
     from rich.console import Console
 
+    from changeclothes_async.bulk.progress import lifting
+
+    stream, console = sys.stderr, Console(stderr=True)
     columns = (
         progress.SpinnerColumn(),
         progress.TextColumn("{task.description}", markup=False),
         progress.TimeElapsedColumn(),
     )
-    with progress.Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
-    ) as spinner:
-        spinner.add_task(words, total=None)
-        yield
+    turning = progress.Progress(*columns, console=console, transient=True, redirect_stdout=False)
+    turning.add_task(words, total=None)
+    with turning, lifting.above(stream):
+        _above.append(partial(console.print, markup=False, highlight=False, soft_wrap=True))
+        try:
+            yield
+        finally:
+            _above.pop()
 
 
 def free(path: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +14,7 @@ from changeclothes_async.cli import INTERRUPTED, printing
 F = TypeVar("F", bound=Callable[..., Any])
 
 CATEGORIES = ("upper_body", "lower_body", "dresses")
+EDGE = 2048
 # A picture may be a URL too and is checked later; as a path its name is completed by the shell.
 PICTURE = click.Path(readable=False)
 
@@ -35,6 +36,10 @@ class Command(click.Command):
     def __init__(self, *args: Any, examples: Sequence[str], **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words after the command's name."""
+        return super().parse_args(ctx, list(_with_edge(args)))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the examples."""
@@ -76,6 +81,12 @@ def options(*many: Callable[[F], F]) -> Callable[[F], F]:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+prepare = click.option(
+    "--prepare",
+    type=click.IntRange(64, 65_535),
+    metavar="[PIXELS]",
+    help=f"Send pictures upright and with no edge over PIXELS; {EDGE} where no number follows.",
+)
 patience = options(
     click.option(
         "--timeout",
@@ -94,6 +105,12 @@ patience = options(
         help="Further attempts, where one more is safe.",
     ),
 )
+
+
+def _with_edge(words: Sequence[str]) -> Iterator[str]:
+    """Give --prepare its number where none follows; click would take the next picture for it."""
+    for word, after in zip(words, [*words, ""][1:], strict=True):
+        yield f"{word}={EDGE}" if word == "--prepare" and not after.isdecimal() else word
 
 
 def _finished(result: Any) -> Any:

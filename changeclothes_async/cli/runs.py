@@ -13,7 +13,7 @@ from changeclothes_async.cli import INTERRUPTED, printing, running, summing
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
-    from changeclothes_async.bulk.progress.progress import Snapshot
+    from changeclothes_async.bulk.progress.progress import Event, Snapshot
 
 
 class Place(click.Path):
@@ -72,9 +72,11 @@ _run = running.options(
     click.option(
         "--resend-unsure",
         is_flag=True,
-        help="Send again what may be paid for without an answer; it may then be paid twice.",
+        help="Send again what may be paid for without an answer (unsure), or is paid for without "
+        "a usable one (damaged); it may then be paid twice.",
     ),
     click.option("--no-gallery", is_flag=True, help="Write no index.html."),
+    running.prepare,
     running.patience,
     running.as_json,
 )
@@ -187,6 +189,7 @@ async def _go(
     resend_unsure: bool,
     no_gallery: bool,
     cluster: str | int | None,
+    prepare: int | None,
     timeout: float,
     retries: int,
     as_json: bool,
@@ -199,6 +202,7 @@ async def _go(
         max_per_minute=max_per_minute,
         timeout=timeout,
         retries=retries,
+        prepare=prepare or False,
     ) as client:
         wishes = {"retry_failed": retry_failed, "resend_unsure": resend_unsure}
         if dry_run:
@@ -213,24 +217,31 @@ async def _go(
             max_calls=max_calls,
             gallery=not no_gallery,
             cluster=cluster,
+            on_event=bar.hear,
             **wishes,
         )
     printing.shown(
-        summing.run(lookbook, bar.calls, gallery=not no_gallery),
-        summing.run_facts(lookbook, bar.calls, gallery=not no_gallery),
+        summing.run(lookbook, bar.spent, gallery=not no_gallery),
+        summing.run_facts(lookbook, bar.spent, gallery=not no_gallery),
         as_json=as_json,
     )
     return _exit_code(lookbook)
 
 
 class Counting:
-    """The bar that suits this place, which also keeps how many calls were spent."""
+    """The bar that suits this place, which also counts the calls and what they cost."""
 
     def __init__(self) -> None:
         from changeclothes_async.bulk.progress import bars
 
         self._bar = bars.bar_for(True)
-        self.calls = 0
+        self.spent = summing.Spent()
+
+    def hear(self, event: Event) -> None:
+        """Take note of what an attempt cost."""
+        if event.kind == "answered":
+            self.spent.paid += event.error is None or event.error.money == "spent"
+            self.spent.perhaps += event.error is not None and event.error.money == "maybe spent"
 
     def update(self, snapshot: Snapshot) -> None:
         """Show how it is going."""
@@ -239,16 +250,16 @@ class Counting:
 
     def close(self, snapshot: Snapshot) -> None:
         """Show how it ended."""
-        self.calls = snapshot.calls
+        self.spent.calls = snapshot.calls
         if self._bar:
             self._bar.close(snapshot)
 
 
 def _exit_code(lookbook: Lookbook) -> int:
-    if isinstance(lookbook.stopped, errors.ChangeClothesError):
-        return running.exit_code(lookbook.stopped)
-    if lookbook.stopped == "interrupted":
+    if isinstance(lookbook.stopped, errors.Interrupted):
         return INTERRUPTED
+    if lookbook.stopped:
+        return running.exit_code(lookbook.stopped)
     return 0 if lookbook.ok else 1
 
 

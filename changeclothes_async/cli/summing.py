@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import printing
+from changeclothes_async.cli import printing, wording
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.cells import Cell
@@ -16,67 +17,117 @@ if TYPE_CHECKING:
     from changeclothes_async.bulk.run.planning import Plan
 
 _SHOWN = 5
+_RESEND = "--resend-unsure sends them again, and may pay them twice."
+
+
+@dataclass(slots=True)
+class Spent:
+    """The calls that a run sent, and how many of them are paid, surely or perhaps."""
+
+    calls: int = 0
+    paid: int = 0
+    perhaps: int = 0
 
 
 def plan(planned: Plan) -> Iterator[str]:
     """Say what a run would do, a line for each thing."""
-    yield f"{planned.cells:,} cells"
+    size = _size(planned.upload_bytes)
+    yield f"{planned.cells:,} cells" if planned.cells != 1 else "1 cell"
     for count, words in (
         (planned.saved, "saved already"),
         (planned.to_fetch, "paid, whose pictures are only fetched"),
         (planned.failed, "failed; --retry-failed sends them again"),
-        (planned.unsure, "unsure, perhaps paid; --resend-unsure sends them again"),
+        (planned.damaged, f"damaged: paid, without a usable answer; {_RESEND}"),
+        (planned.unsure, f"unsure: sent without an answer, perhaps paid; {_RESEND}"),
         (planned.duplicates, "the same as another cell, and paid once"),
-        (
-            planned.to_send,
-            f"to send, each a call that costs; {_size(planned.upload_bytes)} to upload",
-        ),
+        (planned.to_send, f"to send, each a call that costs; {size} to upload"),
     ):
-        if count or count is planned.to_send:
+        if count:
             yield f"{count:>9,}  {words}"
-    yield "Nothing was sent."
+    yield "Nothing was sent." if planned.to_send else "There is nothing to send."
 
 
-def run(lookbook: Lookbook, calls: int, *, gallery: bool) -> Iterator[str]:
+def run(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> Iterator[str]:
     """Say what came out, what to do about the rest, and where it is."""
-    from changeclothes_async.bulk.lookbook import cells
-
-    spent = "1 call" if calls == 1 else f"{calls:,} calls"
-    yield f"{cells.tally(lookbook.counts)}; {spent} spent in this run."
+    kinds = _kinds(lookbook)
+    tally = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+    yield f"{tally or 'nothing'}; {_spent(spent)}."
+    failed, damaged = _apart(lookbook)
+    yield from _cells("Failed", failed, "--retry-failed sends them again, and each call may cost.")
     yield from _cells(
-        "Failed",
-        lookbook.failed,
-        "--retry-failed sends them again, and each call may cost.",
+        "Damaged, paid without a usable answer",
+        damaged,
+        f"`changeclothes ledger` of the folder with --json shows the answers; {_RESEND}",
     )
     yield from _cells(
         "Unsure, sent without an answer and perhaps paid",
         lookbook.unsure,
-        "Look at the account's history; --resend-unsure sends them again, and may pay them twice.",
+        f"Look at the account's history; {_RESEND}",
     )
     if lookbook.stopped:
-        yield f"{_red('Stopped')}: {lookbook.stopped}"
-    if left := cells.by_kind(lookbook.counts)["open"]:
+        yield f"{_red('Stopped')}: {_why(lookbook.stopped)}"
+    if left := kinds["open"]:
         yield f"Run the same line again for the {left:,} that are left."
     yield f"Pictures: {lookbook.out}"
     if gallery:
         yield f"Gallery:  {lookbook.out / 'index.html'}"
 
 
-def run_facts(lookbook: Lookbook, calls: int, *, gallery: bool) -> dict[str, Any]:
+def run_facts(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> dict[str, Any]:
     """Give the same as data; cells as `Lookbook.to_dicts` gives them."""
-    from changeclothes_async.bulk.lookbook import cells
-
-    stopped = lookbook.stopped
-    told = printing.told(stopped) if isinstance(stopped, errors.ChangeClothesError) else stopped
+    failed, damaged = _apart(lookbook)
     return {
-        "counts": cells.by_kind(lookbook.counts),
-        "calls": calls,
-        "stopped": told,
-        "failed": [cell.as_dict() for cell in lookbook.failed],
+        "counts": _kinds(lookbook),
+        "calls": spent.calls,
+        "paid": spent.paid,
+        "perhaps_paid": spent.perhaps,
+        "stopped": printing.told(lookbook.stopped) if lookbook.stopped else None,
+        "failed": [cell.as_dict() for cell in failed],
+        "damaged": [cell.as_dict() for cell in damaged],
         "unsure": [cell.as_dict() for cell in lookbook.unsure],
         "out": lookbook.out,
         "gallery": lookbook.out / "index.html" if gallery else None,
     }
+
+
+def _kinds(lookbook: Lookbook) -> dict[str, int]:
+    """Count cells by what can be done about them: a lookbook counts damaged ones as failed."""
+    from changeclothes_async.bulk.ledger.states import State
+    from changeclothes_async.bulk.lookbook import cells
+
+    kinds = cells.by_kind(lookbook.counts)
+    damaged = lookbook.counts[State.DAMAGED]
+    return {
+        "saved": kinds["saved"],
+        "failed": kinds["failed"] - damaged,
+        "damaged": damaged,
+        "unsure": kinds["unsure"],
+        "open": kinds["open"],
+    }
+
+
+def _apart(lookbook: Lookbook) -> tuple[list[Cell], list[Cell]]:
+    """Give what failed, and what is damaged."""
+    from changeclothes_async.bulk.ledger.states import State
+
+    failed: list[Cell] = []
+    damaged: list[Cell] = []
+    for cell in lookbook.failed:
+        (damaged if cell.state is State.DAMAGED else failed).append(cell)
+    return failed, damaged
+
+
+def _spent(spent: Spent) -> str:
+    sent = "1 call" if spent.calls == 1 else f"{spent.calls:,} calls"
+    money = ((spent.paid, "paid"), (spent.perhaps, "perhaps paid"))
+    known = ", ".join(f"{count:,} {words}" for count, words in money if count) or "none paid"
+    return f"{sent} sent in this run" + (f": {known}" if spent.calls else "")
+
+
+def _why(stopped: errors.ChangeClothesError) -> str:
+    if isinstance(stopped, errors.Interrupted | errors.BudgetSpent):
+        return stopped.message  # the next step, for what is left, has a line of its own
+    return printing.sentence(stopped)
 
 
 def _cells(title: str, some: Sequence[Cell], next_step: str) -> Iterator[str]:
@@ -84,10 +135,14 @@ def _cells(title: str, some: Sequence[Cell], next_step: str) -> Iterator[str]:
         return
     yield f"{_red(title)}:"
     for cell in some[:_SHOWN]:
-        yield f"  {cell.name}  {cell.error.message if cell.error else cell.words}"
+        yield f"  {cell.name}  {_happened(cell)}"
     if len(some) > _SHOWN:
         yield f"  … and {len(some) - _SHOWN:,} more: `changeclothes ledger` of the folder lists all"
     yield f"  {next_step}"
+
+
+def _happened(cell: Cell) -> str:
+    return wording.message(cell.error) if cell.error else cell.words
 
 
 def _size(count: int) -> str:

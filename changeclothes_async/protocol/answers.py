@@ -24,7 +24,7 @@ from changeclothes_async import errors
 LARGEST = 8 * 2**20
 """The most bytes of an answer that are read or unpacked."""
 
-_SHORTEST_SECRET = 8
+_SHORTEST_SECRET = 8  # fewer letters are no secret, and would blot out parts of words
 _BLOT = "***"
 
 _LATER = {408, 425, 429, 503, 521, 523}
@@ -43,10 +43,13 @@ class Raw:
     @property
     def envelope(self) -> Any:
         """The JSON of the body with all its fields, known or not; None where it is not JSON."""
-        try:
-            return json.loads(self.body.decode("utf-8-sig", "replace"))
-        except (ValueError, RecursionError):
-            return None
+        text = self.body.decode("utf-8-sig", "replace")
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text)
+        # A number that nobody asked for may have too many digits for Python's int.
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text, parse_int=float)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,15 @@ def received(status: int, headers: Mapping[str, str], body: bytes, secret: str =
         with contextlib.suppress(zlib.error):
             body = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body, LARGEST)
     raw = Raw(status, headers, body)
-    # A secret of a few letters is no secret, and would blot out parts of addresses.
-    return _blotted(raw, secret) if len(secret) >= _SHORTEST_SECRET else raw
+    return _without(raw, secret) if len(secret) >= _SHORTEST_SECRET else raw
 
 
-def _blotted(raw: Raw, secret: str) -> Raw:
+def blotted(text: str, secret: str) -> str:
+    """Blot a secret out of a text."""
+    return text.replace(secret, _BLOT) if len(secret) >= _SHORTEST_SECRET else text
+
+
+def _without(raw: Raw, secret: str) -> Raw:
     headers = {name: value.replace(secret, _BLOT) for name, value in raw.headers.items()}
     body = raw.body.replace(secret.encode(), _BLOT.encode())
     if b"\\" in body:  # JSON can spell the same letters otherwise

@@ -11,10 +11,11 @@ import binascii
 import hashlib
 import os
 import re
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
-from urllib.parse import unquote_to_bytes, urlsplit
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from changeclothes_async import errors
 
@@ -66,6 +67,36 @@ class Drawn:
 
 
 Image: TypeAlias = Link | File | Bytes | Stream | Drawn
+
+
+class BinaryFile(Protocol):
+    """An open binary file, sync or async."""
+
+    def read(self, size: int, /) -> bytes | Awaitable[bytes]:
+        """Give up to so many bytes, none at the end."""
+        ...
+
+
+class PillowImage(Protocol):
+    """A PIL image, as far as it is told from other things."""
+
+    def getbands(self) -> tuple[str, ...]:
+        """Name its channels."""
+        ...
+
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:  # noqa: A002 - Pillow's
+        """Write it to a file."""
+        ...
+
+
+ImageSource: TypeAlias = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | PillowImage
+)
+"""What a picture may be given as.
+
+A path, a URL or a data URI as text, a path object, the bytes, an open binary file (sync or async),
+or a PIL image.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +154,26 @@ def checked(data: bytes, name: str) -> Kind:
             next_step="Give a JPEG, PNG, WebP or another picture file.",
         )
     return found
+
+
+def called(image: Image) -> str:
+    """Name a picture in a word or two: never its content, nor the rest of a signed address."""
+    match image:
+        case File(path):
+            return _on_a_line(path.rpartition(os.sep)[2] or path)
+        case Link(url):
+            parts = urlsplit(url)
+            name = unquote(parts.path).rstrip("/").rpartition("/")[2]
+            return _on_a_line(name or str(parts.hostname))
+        case Bytes(data):
+            return f"{len(data):,} bytes"
+        case Stream():
+            return "an open file"
+    return "a PIL image"
+
+
+def _on_a_line(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def of(source: object) -> Image:

@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -22,6 +22,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import images
@@ -56,8 +57,28 @@ def _category(given: Any) -> Category:
     raise refusal
 
 
-Picture: TypeAlias = Annotated[Any, BeforeValidator(_picture)]
+def _number(given: Any) -> Any:
+    if isinstance(given, bool):  # which Python counts among the numbers
+        raise PydanticCustomError("number", "Input should be a number")
+    return given
+
+
+def _switch(given: Any) -> Any:
+    """Take what a file spells as we do; "yes" and "on" may be meant for another field."""
+    if isinstance(given, str) and given.strip().lower() in {"true", "false"}:
+        return given.strip().lower() == "true"
+    if not isinstance(given, bool):
+        raise PydanticCustomError("switch", "Input should be True or False")
+    return given
+
+
+if TYPE_CHECKING:  # what is handed over, and what it became; at run time the validator decides
+    Picture: TypeAlias = images.ImageSource | images.Image
+else:
+    Picture = Annotated[Any, BeforeValidator(_picture)]
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_NAME, _GIST = 60, 60  # letters of a name, and of a prompt, in a line about a job
+_Number = BeforeValidator(_number)
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*")
 
 
@@ -93,12 +114,25 @@ class Job(BaseModel):
     @classmethod
     def _check_extra(cls, fields: Mapping[str, str]) -> None:
         documented = {*cls.picture_names.values(), *cls.text_names.values()}
-        for name in fields:
+        for name, value in fields.items():
             if name in documented or not _FIELD_NAME.fullmatch(name):
                 raise errors.InvalidInput(
                     f"extra_fields: {name!r} is a documented field or no field name.",
                     next_step=f"Use the argument of its own for {', '.join(sorted(documented))}.",
                 )
+            if any("\ud800" <= letter <= "\udfff" for letter in value):
+                raise errors.InvalidInput(
+                    f"extra_fields: {name} holds half a letter (a lone surrogate).",
+                    next_step="Decode the text anew; nothing was sent.",
+                )
+
+    def __str__(self) -> str:
+        """Say it in a line, such as `try_on anna.jpg + dress.jpg (dresses)`."""
+        shown = " + ".join(images.called(image)[:_NAME] for _, image in self.pictures())
+        return f"{self.kind} {shown} ({self._gist()})"
+
+    def _gist(self) -> str:
+        raise NotImplementedError
 
     def pictures(self) -> list[tuple[str, images.Image]]:
         """Give the job's pictures by their names on the wire."""
@@ -130,6 +164,9 @@ class TryOn(Job):
     category: Annotated[Category | str, BeforeValidator(_category)]
     garment_desc: Text | None = None
 
+    def _gist(self) -> str:
+        return str(self.category)
+
 
 class ChangeByPrompt(Job):
     """Change a model's clothes by an English prompt (API 2).
@@ -150,10 +187,14 @@ class ChangeByPrompt(Job):
     }
 
     prompt: Text
-    seed: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
-    randomize_seed: bool | None = None
-    guidance_scale: Annotated[float, Field(ge=1, le=100)] | None = None
-    num_inference_steps: Annotated[int, Field(ge=1, le=50)] | None = None
+    seed: Annotated[int, _Number, Field(ge=0, le=2_147_483_647)] | None = None
+    randomize_seed: Annotated[bool, BeforeValidator(_switch)] | None = None
+    guidance_scale: Annotated[float, _Number, Field(ge=1, le=100)] | None = None
+    num_inference_steps: Annotated[int, _Number, Field(ge=1, le=50)] | None = None
+
+    def _gist(self) -> str:
+        text = self.prompt if len(self.prompt) <= _GIST else f"{self.prompt[: _GIST - 1]}…"
+        return repr(text) if self.seed is None else f"{text!r}, seed {self.seed}"
 
 
 def checked(job: object) -> Job:

@@ -14,7 +14,7 @@ import tenacity
 
 from changeclothes_async import errors, settings
 from changeclothes_async.protocol import addresses, images
-from changeclothes_async.transport import session, trying
+from changeclothes_async.transport import downloads, trying
 
 _HOPS = 3
 _TRIES = 4
@@ -25,7 +25,7 @@ Consume = Callable[[AsyncIterator[bytes]], Awaitable[T]]
 
 
 async def fetch(
-    web: session.Downloads, options: settings.Fetching, url: str, consume: Consume[T]
+    web: downloads.Downloads, options: settings.Fetching, url: str, consume: Consume[T]
 ) -> T:
     """Fetch a picture and give what `consume` makes of its chunks; it may be called repeatedly.
 
@@ -45,7 +45,7 @@ def _may_pass(error: BaseException) -> bool:
 
 
 async def _once(
-    web: session.Downloads, options: settings.Fetching, url: str, consume: Consume[T]
+    web: downloads.Downloads, options: settings.Fetching, url: str, consume: Consume[T]
 ) -> T:
     for _ in range(_HOPS + 1):
         _check_address(url, options)

@@ -13,6 +13,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, Self, TypeVar
 
+from changeclothes_async import errors
+
 T = TypeVar("T")
 
 
@@ -49,6 +51,9 @@ class Flight(Generic[T]):
         """Wait for the call, together with all who do; may be cancelled without breaking it off."""
         if not self.task.done():
             await self._waited()
+        if isinstance(error := self.task.exception(), errors.ChangeClothesError):
+            # It says all there is in words. Its way here does not, and grows with each who waits.
+            raise error.with_traceback(None)
         return self.task.result()
 
     async def _waited(self) -> None:

@@ -50,10 +50,13 @@ class Limits:
 
     def admit(self) -> None:
         """Raise TooManyWaiting where one more caller would have to queue beyond `max_waiting`."""
-        if self._max_waiting is None or self._slots.available_tokens > self.waiting:
+        if self._max_waiting is None:
             return
-        if self.waiting >= self._max_waiting:
-            raise errors.TooManyWaiting(f"{self.waiting} callers are waiting for a slot already.")
+        # Those who read their pictures wait too, also where a slot is free for them.
+        if self.waiting >= self._max_waiting + max(0, self._slots.available_tokens):
+            raise errors.TooManyWaiting(
+                f"As many callers as may wait for a slot are waiting already ({self.waiting})."
+            )
 
     def is_free(self) -> bool:
         """Tell whether a slot can be had without waiting."""

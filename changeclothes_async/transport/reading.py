@@ -13,6 +13,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from changeclothes_async.protocol import images, multipart
 from changeclothes_async.transport import files, preparing, spooling
@@ -34,6 +35,9 @@ class Reader:
         self._copies: list[object] = []
         self._kept = 0
         self._lock = threading.Lock()
+        self._under_way: dict[str, Future[multipart.Picture]] = {}
+        # Not asyncio's own, whose threads feed uploads: a photograph may take seconds to prepare.
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 2, "changeclothes-reading")
 
     async def ready(self, image: images.Image) -> images.Link | multipart.Picture:
         """Make a picture ready to be sent; a link stays a link.
@@ -43,12 +47,12 @@ class Reader:
         if isinstance(image, images.Link):
             return image
         if isinstance(image, images.File):
-            known = self._known(image.path)
-            if known is None:
-                known = await asyncio.to_thread(self._find, image.path)
-            return known
+            return self._known(image.path) or await self._found(image.path)
         picture = await self._taken(image)
-        return await asyncio.to_thread(self._prepared, picture) if self._edge else picture
+        if not self._edge:
+            return picture
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._prepared, picture)
 
     async def _taken(self, image: images.Bytes | images.Stream | images.Drawn) -> multipart.Picture:
         if isinstance(image, images.Bytes):
@@ -56,6 +60,15 @@ class Reader:
         if isinstance(image, images.Stream):
             return await spooling.spooled(image.handle, SMALL)
         return await asyncio.to_thread(spooling.encoded, image.image)
+
+    async def _found(self, path: str) -> multipart.Picture:
+        """Read a file, once for all who ask meanwhile, from whichever loops."""
+        with self._lock:
+            reading = self._under_way.get(path)
+            if reading is None:
+                reading = self._under_way[path] = self._threads.submit(self._open, path)
+                reading.add_done_callback(lambda _: self._under_way.pop(path, None))
+        return await asyncio.shield(asyncio.wrap_future(reading))
 
     def _prepared(self, picture: multipart.Picture) -> multipart.Picture:
         return preparing.prepared(picture, self._edge) if self._edge else picture
@@ -121,10 +134,6 @@ class Reader:
             return None
         return kept[1] if files.stamp_of(path) == kept[0] else None
 
-    def _find(self, path: str) -> multipart.Picture:
-        with self._lock:
-            return self._known(path) or self._open(path)
-
     def _open(self, path: str) -> multipart.Picture:
         with files.read(path) as file:
             seen = os.fstat(file.fileno())
@@ -143,12 +152,13 @@ class Reader:
         return picture
 
     def _keep(self, path: str, stamp: files.Stamp, picture: multipart.Picture) -> None:
-        dropped = self._pictures.pop(path, None)
-        self._kept += picture.size - (dropped[1].size if dropped else 0)
-        self._pictures[path] = (stamp, picture)
-        while self._kept > KEPT:
-            _, (_, oldest) = self._pictures.popitem(last=False)
-            self._kept -= oldest.size
+        with self._lock:
+            dropped = self._pictures.pop(path, None)
+            self._kept += picture.size - (dropped[1].size if dropped else 0)
+            self._pictures[path] = (stamp, picture)
+            while self._kept > KEPT:
+                _, (_, oldest) = self._pictures.popitem(last=False)
+                self._kept -= oldest.size
 
 
 def _link_digest(image: images.Image) -> bytes:

@@ -14,7 +14,7 @@ import aiohttp
 
 from changeclothes_async import settings
 from changeclothes_async.protocol import answers
-from changeclothes_async.transport import limits, session
+from changeclothes_async.transport import downloads, limits, session
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Sender:
         self, options: settings.Settings, given: aiohttp.ClientSession | None = None
     ) -> None:
         self.session = session.Session(options, given)
-        self.downloads = session.Downloads(options.fetching)
+        self.downloads = downloads.Downloads(options.fetching)
         self.limits = limits.Limits(options)
         self.counts = Counts()
         self.attempts: set[asyncio.Task[Any]] = set()
@@ -89,7 +89,7 @@ def _track(tasks: set[asyncio.Task[T]], work: Coroutine[Any, Any, T]) -> asyncio
     return task
 
 
-async def _kept(*sessions: session.Session | session.Downloads) -> AsyncGenerator[None]:
+async def _kept(*sessions: session.Session | downloads.Downloads) -> AsyncGenerator[None]:
     """Close sessions with the loop: one that ends closes its asynchronous generators.
 
     That is the one sign of it that a library can get, and so no session is left unclosed where

@@ -20,8 +20,6 @@ from changeclothes_async.protocol import answers, multipart, retries
 from changeclothes_async.transport import flights, limits, logs, trying, uploads
 from changeclothes_async.transport.sender import Sender
 
-_MONEY: list[errors.Money] = ["not spent", "maybe spent", "spent"]
-
 Post: TypeAlias = Callable[[str, uploads.Upload, float], Awaitable[answers.Made]]
 """What carries one attempt to the wire: to a URL, in so many seconds; `Session.post` does."""
 
@@ -89,7 +87,7 @@ class Call:
             )
         except errors.ChangeClothesError as error:
             error.attempts, error.elapsed = self.attempts, self._elapsed
-            if _MONEY.index(self._money) > _MONEY.index(error.money):
+            if errors.worst(self._money, error.money) != error.money:
                 error.money = self._money
                 error.next_step += " An earlier attempt of this call may have cost credits."
             logs.call_ended(self._name, self.attempts, self._elapsed, error)
@@ -129,7 +127,7 @@ class Call:
         if isinstance(outcome, answers.Made):
             return outcome
         self._last = outcome
-        self._money = max(outcome.money, self._money, key=_MONEY.index)
+        self._money = errors.worst(outcome.money, self._money)
         raise outcome
 
     async def _queue(self) -> limits.Slot:

@@ -12,36 +12,18 @@ Rules of this file:
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import errno
-import functools
-import re
-import socket
 import ssl
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterable
-from importlib import metadata
 from typing import Any
 
 import aiohttp
-import yarl
 
 from changeclothes_async import errors, settings
-from changeclothes_async.protocol import addresses, answers
-from changeclothes_async.transport import uploads
+from changeclothes_async.protocol import answers
+from changeclothes_async.transport import engine, uploads
 
-# A server may close an idle connection at the very moment of its reuse, and the request is then
-# unsure. Connections idle for longer are not used again.
-_IDLE = 2.0
-_STALLED, _LONGEST = 60.0, 600.0
-# What `_guard` refuses with: the number survives where several addresses' errors become one.
-_NOT_PUBLIC = errno.EACCES
+_BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
 # Beyond aiohttp's own 8 kB and 128 lines, since an answer that is not read is lost and paid.
 _ROOM = {"max_line_size": 2**16, "max_field_size": 2**16, "max_headers": 1024}
-_BLOT = "***"
-# Letters of RFC 3986, and no percent sign without its two digits.
-_WHOLE = re.compile(r"https?://(?:[\w.~!$&'()*+,;=:@/?#\[\]-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 
 
 class Session:
@@ -52,7 +34,7 @@ class Session:
     ) -> None:
         self._key = options.api_key
         self._headers = {
-            "User-Agent": _agent(),
+            "User-Agent": engine.agent(),
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             **options.headers,
@@ -64,18 +46,20 @@ class Session:
             "middlewares": (),  # one of a user's own session could send a paid request again
             **_ROOM,
         }
-        self._connect = options.connect_timeout
-        self._given = given is not None
-        self._http = given or _http(
-            aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE),
-            options.trust_env,
-            options.trace_configs,
-        )
+        phase = "sock_connect" if _is_narrow(given, options.max_concurrency) else "connect"
+        self._connecting = {phase: options.connect_timeout}
+        self._own: list[aiohttp.ClientSession] = []
+        self._terms = (options.trust_env, options.trace_configs)
+        self._http = given or self._opened(keepalive_timeout=engine.IDLE)
+
+    def _opened(self, **terms: Any) -> aiohttp.ClientSession:
+        self._own.append(engine.opened(self, *self._terms, **terms))
+        return self._own[-1]
 
     async def close(self) -> None:
         """Close it; a session that was given stays its owner's."""
-        if not self._given:
-            await self._http.close()
+        for http in self._own:
+            await http.close()
 
     async def post(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Made:
         """Make one attempt of at most `timeout` seconds.
@@ -93,11 +77,8 @@ class Session:
             async with self._http.post(
                 url,
                 data=upload,
-                headers={
-                    **self._headers,
-                    "Authorization": f"Bearer {self._key.get_secret_value()}",
-                },
-                timeout=aiohttp.ClientTimeout(total=max(timeout, 0.001), connect=self._connect),
+                headers=self._headers_of(upload),
+                timeout=aiohttp.ClientTimeout(total=max(timeout, 0.001), **self._connecting),
                 raise_for_status=False,  # a session of the user's own may have another habit
                 **self._route,
             ) as response:
@@ -106,12 +87,30 @@ class Session:
                 return errors.NotSent(f"The request was not sent whole. {outcome.message}")
             return outcome
         except Exception as error:  # whatever it is, the phase tells what it costs
+            if isinstance(error, _BROKEN) and not isinstance(error, aiohttp.ClientConnectorError):
+                self._trust_no_idle_connection()
             return upload.failure or self._failure(error, upload.sent_whole)
+
+    def _headers_of(self, upload: uploads.Upload) -> dict[str, str]:
+        return {
+            **self._headers,
+            "Authorization": f"Bearer {self._key.get_secret_value()}",
+            "Content-Type": upload.content_type,  # a session's default would be sent in its place
+        }
+
+    def _trust_no_idle_connection(self) -> None:
+        """Give each request a connection of its own from now on.
+
+        The one that broke may have been closed without a word, as the next ones may be: a request
+        that meets that is unsure, and costs more than a handshake.
+        """
+        if len(self._own) == 1:
+            self._http = self._opened(force_close=True)
 
     async def _understood(self, response: aiohttp.ClientResponse) -> answers.Outcome:
         body, whole = await _body(response)
         key = self._key.get_secret_value()
-        raw = answers.received(response.status, _headers(response), body, key)
+        raw = answers.received(response.status, engine.headers(response), body, key)
         return answers.decode(raw, whole=whole)
 
     def _failure(self, error: Exception, sent_whole: bool) -> errors.ChangeClothesError:
@@ -128,83 +127,14 @@ class Session:
         return errors.NotSent(f"The request was not sent ({self._words(error)}).")
 
     def _words(self, error: Exception) -> str:
-        return _words(error).replace(self._key.get_secret_value(), _BLOT)
+        return answers.blotted(engine.words(error), self._key.get_secret_value())
 
 
-class Downloads:
-    """The HTTP session of one event loop for results; it never sees the key."""
-
-    def __init__(self, options: settings.Fetching) -> None:
-        self._options = options
-        self._under_way = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-        # Behind a proxy the proxy resolves names, and the guard would only see the proxy.
-        in_environment = options.trust_env and {"https", "all"} & urllib.request.getproxies().keys()
-        proxied = options.proxy or in_environment
-        factory = None if proxied else _guard(options.near)
-        self._http = _http(
-            aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE, socket_factory=factory),
-            options.trust_env,
-        )
-
-    async def close(self) -> None:
-        """Close it when the downloads under way have ended: what they fetch was paid for."""
-        await self._idle.wait()
-        await self._http.close()
-
-    @contextlib.asynccontextmanager
-    async def get(
-        self, url: str
-    ) -> AsyncIterator[tuple[int, dict[str, str], AsyncIterator[bytes]]]:
-        """Open an address: its status, headers, and chunks.
-
-        Raises DownloadFailed for any failure of the network.
-        """
-        self._under_way += 1
-        self._idle.clear()
-        try:
-            async with self._http.get(
-                _spelled(url),
-                headers={"User-Agent": _agent(), "Accept-Encoding": "identity"},
-                timeout=aiohttp.ClientTimeout(
-                    total=_LONGEST, connect=self._options.connect_timeout, sock_read=_STALLED
-                ),
-                allow_redirects=False,
-                proxy=self._options.proxy,
-                ssl=self._options.ssl,
-            ) as response:
-                yield response.status, _headers(response), response.content.iter_any()
-                return
-        except errors.ChangeClothesError:
-            raise
-        except Exception as error:
-            refused = isinstance(error, OSError) and error.errno == _NOT_PUBLIC
-            failure = errors.DownloadFailed(
-                f"The result's download failed ({_words(error)}).", url=url, final=refused
-            )
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
-        raise failure
-
-
-def _spelled(url: str) -> yarl.URL:
-    """Keep an address as it was given if it is whole: it may be signed letter by letter."""
-    return yarl.URL(url, encoded=bool(_WHOLE.fullmatch(url)))
-
-
-@functools.cache
-def _agent() -> str:
-    return f"changeclothes-async/{metadata.version('changeclothes-async')}"
-
-
-def _words(error: Exception) -> str:
-    """Say what aiohttp met, on one line."""
-    words = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
-    words = " ".join(words.split())[:300]
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+def _is_narrow(given: aiohttp.ClientSession | None, calls: int) -> bool:
+    """Tell whether calls wait for a place in a user's own pool, which is no part of connecting."""
+    connector = getattr(given, "connector", None)
+    limits = (connector.limit, connector.limit_per_host) if connector else ()
+    return any(0 < limit < calls for limit in limits)
 
 
 async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
@@ -218,34 +148,3 @@ async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
     except (aiohttp.ClientError, OSError):
         return bytes(data), False
     return bytes(data), True
-
-
-def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
-
-
-def _http(
-    connector: aiohttp.TCPConnector,
-    trust_env: bool,
-    trace_configs: Iterable[aiohttp.TraceConfig] = (),
-) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        trust_env=trust_env,
-        auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(total=None),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trace_configs=list(trace_configs),
-    )
-
-
-def _guard(near: bool) -> Callable[[Any], socket.socket]:
-    """Refuse, at the socket, what only this network can reach; a rebound name does not pass."""
-
-    def guarded(address: Any) -> socket.socket:
-        family, kind, protocol, _, (host, *_) = address
-        if not (addresses.is_public(host) or (near and settings.is_loopback(host))):
-            raise OSError(_NOT_PUBLIC, f"{host} is not a public address")
-        return socket.socket(family, kind, protocol)
-
-    return guarded

@@ -21,6 +21,8 @@ async def tried(attempt: Callable[[], Awaitable[T]], **terms: Any) -> T:
     failures = []
     try:
         return await attempt()
+    except errors.InvalidInput:
+        raise  # it would be as wrong again
     except errors.ChangeClothesError as error:
         failures.append(error)
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import pty
+import re
 import signal
+import subprocess
+import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from changeclothes_async.protocol import images
 from changeclothes_async.sandbox import Fault, Sandbox
+from changeclothes_async.transport import reading
 from tests.cli.conftest import Shell, Started
 
 TRY_ON = ("try-on", "models/ana.png", "garments/dresses/gown.png", "--category", "dresses")
@@ -84,10 +93,18 @@ def test_without_a_key_the_next_step_is_named(
     ("words", "said"),
     [
         (("try-on", "gone.png", "models/ana.png", "--category", "dresses"), "does not exist"),
+        (("try-on",), "Missing argument 'MODEL'"),
         (("try-on", "models/ana.png", "models/ana.png"), "--category"),
         (("try-on", "models/ana.png", "models/ana.png", "--category", "hats"), "dresses"),
-        (("prompt", "models/ana.png", "x", "--seed", "-1"), "seed"),
+        (("prompt", "models/ana.png", "x", "--seed", "-1"), "--seed -1 is not accepted"),
+        (("prompt", "models/ana.png", " "), "'TEXT': it is empty. Say how"),
+        ((*TRY_ON, "--desc", " "), "--desc ' ' is not accepted. Write at least one letter"),
         ((*TRY_ON, "-o", "models"), "is a directory"),
+        ((*TRY_ON, "-o", "models/ana.png/look.webp"), "cannot be written (Not a directory)"),
+        ((*TRY_ON, "-o", "/proc/nowhere/look.webp"), "cannot be written"),
+        ((*TRY_ON, "-o", "x" * 300 + ".webp"), "cannot be written (File name too long)"),
+        ((*TRY_ON, "-o", "/dev/null"), "is no file"),
+        ((*TRY_ON, "--prepare", "7"), "--prepare"),
     ],
 )
 def test_bad_input_is_refused_before_it_costs(
@@ -146,12 +163,101 @@ def test_retries_are_the_option_s(
         assert len(failing.calls) == 1
 
 
-def test_a_paid_picture_that_cannot_be_saved_is_named(shell: Shell, folder: Path) -> None:
-    """Where the disk refuses, the address of what was paid for is told."""
-    (folder / "file").write_text("no folder")
-    done = shell(*TRY_ON, "-o", "file/look.png")
+def test_a_name_that_is_given_in_full_is_taken(shell: Shell, folder: Path) -> None:
+    """What is there is replaced, as other tools do with -o."""
+    (folder / "look.png").write_bytes(b"an older one")
+    assert shell(*TRY_ON, "-o", "look.png").stdout == "look.png\n"
+    assert (folder / "look.png").read_bytes() != b"an older one"
+
+
+def test_a_name_without_a_suffix_is_one_that_is_free(shell: Shell) -> None:
+    """As the default is."""
+    assert shell(*TRY_ON, "-o", "ana").stdout == "ana.png\n"
+    assert shell(*TRY_ON, "-o", "ana").stdout == "ana-2.png\n"
+
+
+def test_a_suffix_that_is_not_the_content_s_is_told(shell: Shell, folder: Path) -> None:
+    """The service's format is kept, and said in one line where the name says another."""
+    done = shell(*TRY_ON, "-o", "look.webp")
+    assert (done.exit_code, done.stdout) == (0, "look.webp\n")
+    assert done.stderr == "look.webp holds a PNG, as the service made it.\n"
+    assert (folder / "look.webp").read_bytes().startswith(b"\x89PNG")
+    assert shell(*TRY_ON, "-o", "look.PNG").stderr == ""
+
+
+def test_the_same_line_twice_is_paid_once_through_a_ledger(
+    shell: Shell, sandbox: Sandbox, folder: Path
+) -> None:
+    """--ledger writes the call down before it is sent; the second line fetches the result again."""
+    for _ in range(2):
+        assert shell(*TRY_ON, "--ledger", "book/looks.db").exit_code == 0
+    assert (folder / "look.png").read_bytes() == (folder / "look-2.png").read_bytes()
+    assert len(sandbox.calls) == sandbox.charges == 1
+    assert "1  paid" in shell("ledger", "book/looks.db").stdout
+    for _ in range(2):
+        assert shell("prompt", "models/ana.png", "red", "--ledger", "book/looks.db").exit_code == 0
+    assert sandbox.charges == 2
+
+
+def test_a_lost_answer_in_a_ledger_says_how_it_is_sent_again(
+    shell: Shell, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger holds it back, so the way around it is named."""
+    with faulty(sandbox, "cut:after_request") as cutting:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", cutting.url)
+        for _ in range(2):
+            done = shell(*TRY_ON, "--ledger", "looks.db")
+            assert done.exit_code == 4
+            assert "changeclothes ledger looks.db --resend-unsure" in done.stderr
+        assert len(cutting.calls) == 1
+        shell("ledger", "looks.db", "--resend-unsure")
+        assert shell(*TRY_ON, "--ledger", "looks.db").exit_code == 0
+
+
+def test_a_damaged_answer_is_shown(
+    shell: Shell, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is paid, and a person may find the result in it; no variable of Python's is spoken of."""
+    with faulty(sandbox, "garbage") as garbling:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", garbling.url)
+        done = shell(*TRY_ON)
     assert done.exit_code == 1
-    assert "paid for, and lies at http" in done.stderr
+    assert "It was: " in done.stderr
+    assert "error.raw" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "edge"), [(("--prepare", "64"), 64), (("--prepare",), 2048), ((), 3000)]
+)
+def test_pictures_are_prepared_where_it_is_asked_for(
+    shell: Shell, sandbox: Sandbox, folder: Path, given: tuple[str, ...], edge: int
+) -> None:
+    """With a number, or without one even before the next picture's name."""
+    image = pytest.importorskip("PIL.Image", reason="preparing needs Pillow")
+    image.effect_noise((3000, 20), 80).save("wide.png")
+    assert shell("try-on", *given, "wide.png", "wide.png", "--category", "dresses").exit_code == 0
+    assert shell("prompt", "wide.png", "red", *given).exit_code == 0
+    reader = reading.Reader(edge)
+    wanted = asyncio.run(reader.ready(images.File("wide.png"))).size
+    assert [call.pictures["modelImg"].size for call in sandbox.calls] == [wanted, wanted]
+
+
+def test_a_paid_picture_that_cannot_be_saved_is_named(
+    started: Started, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk refuses after all, the line that fetches what was paid for is told."""
+    with faulty(sandbox, "slow:2") as slow:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", slow.url)
+        process = started(*TRY_ON, "-o", "looks/a look.png")
+        arrived(slow)
+        (folder / "looks").rmdir()
+        (folder / "looks").touch()
+        out, err = process.communicate(timeout=60)
+        fetched = f"curl -o 'a look.png' {slow.url}"
+    assert (process.returncode, out) == (1, "")
+    assert "could not be written" in err
+    assert f"It is paid for; this fetches it for nothing: {fetched}" in err
+    assert err.count("http") == 1
 
 
 def test_ctrl_c_waits_for_a_call_that_may_be_paid(
@@ -185,7 +291,58 @@ def test_a_second_ctrl_c_stops_now(
         out, err = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
     assert out == ""
-    assert err == "Stopped.\n"
+    assert err == (
+        "Stopped after the call was sent whole: it may be paid for. "
+        "Look at the account's history before you send it again.\n"
+    )
+
+
+def test_a_second_ctrl_c_before_the_call_is_taken_costs_nothing(
+    started: Started, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And that is said, so that nobody looks for it in the account's history."""
+    monkeypatch.setenv("CHANGECLOTHES_LOG", "debug")
+    with faulty(sandbox, "503:60") as busy:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", busy.url)
+        process = started(*TRY_ON)
+        assert process.stderr is not None
+        for awaited in ("attempt 1 ended", "waiting for it"):
+            while awaited not in process.stderr.readline():
+                pass
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert err.endswith("Stopped before the service took the call: it costs nothing.\n")
+
+
+def test_words_and_logs_go_above_the_spinner(
+    folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal none is glued to what turns there."""
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("CHANGECLOTHES_LOG", "info")
+    monkeypatch.setenv("TERM", "xterm")
+    with faulty(sandbox, "slow:2") as slow:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", slow.url)
+        ours, theirs = pty.openpty()
+        words = [sys.executable, "-m", "changeclothes_async", *TRY_ON]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+            os.close(theirs)
+            arrived(slow)
+            process.send_signal(signal.SIGINT)
+            shown = b"".join(iter(partial(_read, ours), b"")).decode()
+        os.close(ours)
+    for said in ("The call may be paid for already", "INFO changeclothes_async: try_on-1: paid"):
+        line = re.split("\r|\n", shown.partition(said)[0])[-1]
+        assert "Dressing" not in line
+        assert said in shown
+
+
+def _read(terminal: int) -> bytes:
+    """Read what is shown; a terminal that nobody writes to any more is an error on Linux."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
 
 
 def arrived(sandbox: Sandbox) -> None:

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from changeclothes_async.cli import demo, printing
+from changeclothes_async.cli import commands, demo, printing
 from changeclothes_async.sandbox import Sandbox
 from tests import samples
 
@@ -54,6 +55,19 @@ def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
     assert printing.free(tmp_path / "demo") == tmp_path / "demo-2"
     (tmp_path / "demo-2.webp").touch()
     assert printing.free(tmp_path / "demo") == tmp_path / "demo-3"
+
+
+@pytest.mark.parametrize("out", ["/proc/nowhere/demo", "file/demo"])
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    """No traceback: a sentence and what to give instead."""
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    done = CliRunner().invoke(commands.changeclothes, ["demo", "--out", out])
+    assert done.exit_code == 2
+    assert "cannot be written" in done.stderr
+    assert "--out" in done.stderr
 
 
 def put(path: Path, size: int) -> None:

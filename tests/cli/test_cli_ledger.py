@@ -1,4 +1,4 @@
-"""`ledger`: what it shows of each call, and how unsure ones are given free."""
+"""`ledger`: what it shows of each call, and how unsure ones are released."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_ledger_says_what_was_paid_failed_and_is_unsure(shell: Shell, cutting:
     assert done.exit_code == 0
     assert "1  paid, the picture in place" in done.stdout
     assert "2  failed" in done.stdout
-    assert "1  sent without an answer, perhaps paid" in done.stdout
+    assert "1  unsure: sent without an answer, perhaps paid" in done.stdout
     assert "ben__gown" in done.stdout
     assert "--resend-unsure" in done.stdout
     assert shell("ledger", "book").stdout == done.stdout
@@ -47,14 +47,12 @@ def test_a_ledger_for_scripts(shell: Shell, cutting: Sandbox) -> None:
     assert len(told["jobs"]) == 3
 
 
-def test_unsure_ones_are_sent_again_once_they_are_given_free(
-    shell: Shell, cutting: Sandbox
-) -> None:
+def test_unsure_ones_are_sent_again_once_they_are_released(shell: Shell, cutting: Sandbox) -> None:
     """A person says so once; the next run sends them, and the audit tells why."""
     charges = cutting.charges
     shell(*GRID)
     assert cutting.charges == charges
-    assert "1 given free" in shell("ledger", "book", "--resend-unsure").stderr
+    assert "1 released" in shell("ledger", "book", "--resend-unsure").stderr
     shell(*GRID)
     assert cutting.charges == charges + 1
     assert "Nothing is unsure" in shell("ledger", "book", "--resend-unsure").stderr
@@ -68,8 +66,24 @@ def test_a_ledger_that_is_not_there(shell: Shell) -> None:
 
 
 def test_what_is_no_ledger_is_named(shell: Shell) -> None:
-    """Another file is left alone and told in words."""
-    done = shell("ledger", "models/ana.png")
-    assert done.exit_code == 1
-    assert "ana.png" in done.stderr
-    assert "Traceback" not in done.output
+    """Another file is left alone and told in words, as wrong usage."""
+    Path("empty").touch()
+    for file in ("models/ana.png", "empty"):
+        done = shell("ledger", file)
+        assert done.exit_code == 2
+        assert f"{file} is no ledger" in done.stderr
+        assert "knows what was paid" not in done.stderr
+
+
+def test_a_damaged_answer_can_be_looked_into(
+    shell: Shell, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is paid: its own word, what sends it again, and in JSON what came."""
+    with Sandbox(draw=False, api_key=sandbox.api_key, faults=["garbage"]) as garbling:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", garbling.url)
+        shell(*GRID)
+    said = shell("ledger", "book").stdout
+    assert "1  damaged: paid, without a usable answer" in said
+    assert "Damaged ones: --json" in said
+    (job,) = json.loads(shell("ledger", "book", "--json").stdout)["jobs"]
+    assert job["attempts"][0]["answer"]

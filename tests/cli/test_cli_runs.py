@@ -21,20 +21,20 @@ def test_a_grid_is_made_and_made_again_for_nothing(
     """Every garment on every model, once: the same line again sends nothing."""
     done = shell(*GRID)
     assert done.exit_code == 0
-    assert done.stdout.startswith("4 saved; 4 calls spent in this run.\n")
+    assert done.stdout.startswith("4 saved; 4 calls sent in this run: 4 paid.\n")
     assert sorted(path.name for path in (folder / "book").glob("*.png")) == [
         "ana__gown.png", "ana__tee.png", "ben__gown.png", "ben__tee.png"
     ]  # fmt: skip
     assert str(folder / "book" / "index.html") in done.stdout
     assert (folder / "book" / "index.html").exists()
-    assert shell(*GRID).stdout.startswith("4 saved; 0 calls spent in this run.\n")
+    assert shell(*GRID).stdout.startswith("4 saved; 0 calls sent in this run.\n")
     assert sandbox.charges == 4
 
 
 def test_progress_is_told_on_stderr_in_lines(shell: Shell) -> None:
     """A pipe gets plain lines, and stdout stays the result's."""
     done = shell(*GRID)
-    assert done.stderr.splitlines()[-1].startswith("4/4 saved, 4 calls spent")
+    assert done.stderr.splitlines()[-1].startswith("4/4 saved, 4 calls sent")
     assert "\x1b" not in done.output
 
 
@@ -47,9 +47,79 @@ def test_a_dry_run_sends_nothing_and_needs_no_key(
     assert done.exit_code == 0
     assert "4 cells" in done.stdout
     assert "4  to send" in done.stdout
+    assert done.stdout.endswith("Nothing was sent.\n")
     assert json.loads(shell(*GRID, "--dry-run", "--json").stdout)["to_send"] == 4
     assert sandbox.calls == []
     assert not (folder / "book").exists()
+
+
+def test_a_dry_run_with_nothing_to_send_says_that(shell: Shell) -> None:
+    """And no row of zeroes."""
+    shell(*GRID)
+    assert shell(*GRID, "--dry-run").stdout == (
+        "4 cells\n        4  saved already\nThere is nothing to send.\n"
+    )
+
+
+def test_a_damaged_answer_is_called_so_everywhere(
+    shell: Shell, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One word in the bar, the summary, the plan and JSON, and the option that sends it again."""
+    with Sandbox(draw=False, api_key=sandbox.api_key, faults=["garbage"]) as garbling:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", garbling.url)
+        done = shell(*GRID)
+        assert ", 1 damaged, " in done.stderr.splitlines()[-1]
+        assert done.stdout.startswith("3 saved, 1 damaged; 4 calls sent in this run: 4 paid.\n")
+        assert "Damaged, paid without a usable answer:" in done.stdout
+        assert "--retry-failed" not in done.stdout
+        assert "--resend-unsure sends them again" in done.stdout
+        assert "1  damaged" in shell(*GRID, "--dry-run").stdout
+        told = json.loads(shell(*GRID, "--json", "--retry-failed").stdout)
+        assert (told["counts"]["damaged"], told["counts"]["failed"], told["failed"]) == (1, 0, [])
+        assert [cell["state"] for cell in told["damaged"]] == ["damaged"]
+        assert shell(*GRID, "--resend-unsure").exit_code == 0
+
+
+def test_what_calls_cost_is_counted_apart(
+    shell: Shell, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent is not paid: a refused content costs nothing, a lost answer perhaps."""
+    faults = ["10005", "cut:after_request"]
+    with Sandbox(draw=False, api_key=sandbox.api_key, faults=faults) as failing:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", failing.url)
+        said = shell(*GRID, "--max-concurrency", 1).stdout
+        assert ("; 4 calls sent in this run: 2 paid, 1 perhaps paid.\n") in said
+        told = json.loads(shell(*GRID, "--json").stdout)
+        assert (told["calls"], told["paid"], told["perhaps_paid"]) == (0, 0, 0)
+    with Sandbox(draw=False, api_key=sandbox.api_key, faults=["10005"]) as failing:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", failing.url)
+        said = shell("grid", "--models", "models/ana.png", "--prompt", "red", "--out", "red").stdout
+        assert said.startswith("1 failed; 1 call sent in this run: none paid.\n")
+
+
+def test_folders_that_are_passed_over_are_named(started: Started, folder: Path) -> None:
+    """On stderr, also where nothing is sent."""
+    (folder / "garments/dresses").rename(folder / "garments/gowns")
+    out, err = started(*GRID, "--dry-run").communicate(timeout=60)
+    assert "2 cells" in out
+    assert f"garments: passed over {folder}/garments/gowns;" in err
+
+
+def test_pictures_of_a_run_are_prepared_where_it_is_asked_for(
+    shell: Shell, sandbox: Sandbox, folder: Path
+) -> None:
+    """What is planned to be uploaded is the prepared size, and that is sent."""
+    image = pytest.importorskip("PIL.Image", reason="preparing needs Pillow")
+    image.effect_noise((1000, 20), 80).save("wide.png")
+    line = ("grid", "--models", "wide.png", "--prompt", "red", "--out", "book")
+    plain, small = (
+        json.loads(shell(*line, "--dry-run", "--json", *more).stdout)["upload_bytes"]
+        for more in ((), ("--prepare", "64"))
+    )
+    assert small < plain
+    (folder / "jobs.csv").write_text("model,prompt\nwide.png,blue\n")
+    assert shell("batch", "--prepare", "64", "jobs.csv", "--out", "looks").exit_code == 0
+    assert sandbox.calls[0].pictures["modelImg"].size == small
 
 
 def test_a_budget_ends_a_run_and_the_next_goes_on(shell: Shell, sandbox: Sandbox) -> None:
@@ -57,7 +127,10 @@ def test_a_budget_ends_a_run_and_the_next_goes_on(shell: Shell, sandbox: Sandbox
     done = shell(*GRID, "--max-calls", 3)
     assert done.exit_code == 1
     assert "for the 1 that are left" in done.stdout
+    assert "Stopped: the budget of 3 calls is spent" in done.stdout
     assert sandbox.charges == 3
+    none = json.loads(shell(*GRID, "--max-calls", 0, "--json").stdout)
+    assert none["stopped"]["error"] == "BudgetSpent"
     assert shell(*GRID).exit_code == 0
     assert sandbox.charges == 4
 
@@ -85,14 +158,24 @@ def test_prompts_and_seeds_make_a_grid_too(shell: Shell, sandbox: Sandbox) -> No
     assert sandbox.charges == 8
 
 
-def test_several_pictures_and_one_category(shell: Shell, sandbox: Sandbox) -> None:
+def test_several_pictures_and_one_category(shell: Shell, sandbox: Sandbox, folder: Path) -> None:
     """--models may come more than once, and --category holds for all garments."""
+    (folder / "garments/upper_body").rename(folder / "garments/tops")
     done = shell(
-        "grid", "--models", "models/ana.png", "--models", "models/ben.png",
-        "--garments", "garments/*/*.png", "--category", "lower_body", "--out", "book",
+        "grid", "--models", "models/ana.png", "--models", "models/ben.png", "--garments",
+        "garments/tops", "--category", "upper_body", "--out", "book",
     )  # fmt: skip
     assert done.exit_code == 0
-    assert [call.fields["category"] for call in sandbox.calls] == ["lower_body"] * 4
+    assert [call.fields["category"] for call in sandbox.calls] == ["upper_body"] * 2
+
+
+def test_a_category_against_the_folders_is_noted_in_a_plan(
+    shell: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tees in upper_body/ go out as dresses where the line says so, and that is said first."""
+    done = shell(*GRID, "--category", "dresses", "--dry-run")
+    assert done.exit_code == 0
+    assert "tee in upper_body" in caplog.text
 
 
 def test_what_failed_is_named_and_sent_again_only_when_asked(

@@ -25,7 +25,7 @@ grid = Grid("photos/models", "photos/garments")
 RUN = """\
 lookbook = await client.run_grid(grid, "lookbook", progress=True)
 print(json.dumps({
-    "stopped": lookbook.stopped,
+    "stopped": lookbook.stopped and str(lookbook.stopped),
     "saved": [cell.name for cell in lookbook.saved],
     "unsure": [cell.name for cell in lookbook.unsure],
 }))
@@ -52,7 +52,7 @@ async def test_the_bar_is_one_output_that_changes(kernel: kernels.Kernel) -> Non
     assert {update["transient"]["display_id"] for update in updates} == {
         shown["transient"]["display_id"]
     }
-    assert updates[-1]["data"]["text/plain"].startswith("4/4 saved, 4 calls spent, ")
+    assert updates[-1]["data"]["text/plain"].startswith("4/4 saved, 4 calls sent, ")
     assert len(cell.of("display_data")) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,9 @@ def test_the_page_is_up_to_date() -> None:
 def test_every_test_that_is_named_is_there() -> None:
     """The page points to no test that has gone, or has another name now."""
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", *table.tests()]
+    # A module that skips itself as a whole has no tests that could be found.
+    skipped = () if find_spec("pip_audit") else ("tests/test_audit.py",)
+    named = [test for test in table.tests() if not test.startswith(skipped)]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", *named]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import math
 
 import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Drawing
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import images, requests
@@ -62,7 +65,10 @@ def test_every_category_is_taken(category):
 TAKEN = [
     ("seed", 0, "0"),
     ("seed", 2147483647, "2147483647"),
+    ("seed", "7", "7"),
     ("randomize_seed", True, "true"),
+    ("randomize_seed", "TRUE", "true"),
+    ("randomize_seed", " false ", "false"),
     ("guidance_scale", 1, "1"),
     ("guidance_scale", 100, "100"),
     ("guidance_scale", 7.5, "7.5"),
@@ -105,6 +111,14 @@ REFUSED = [
     (requests.TryOn, {**TRY_ON, "extra_fields": {'a"\r\nb': "x"}}, "no field name"),
     (requests.TryOn, {**TRY_ON, "extra_fields": {"": "x"}}, "no field name"),
     (requests.TryOn, {**TRY_ON, "extra_fields": {"a": 7}}, "extra_fields.a=7"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"a": "\ud800"}}, "half a letter"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"\ud800": "a"}}, "no field name"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": 5}, "extra_fields=5"),
+    (requests.ChangeByPrompt, {**PROMPT, "seed": True}, "seed=True"),
+    (requests.ChangeByPrompt, {**PROMPT, "guidance_scale": True}, "guidance_scale=True"),
+    (requests.ChangeByPrompt, {**PROMPT, "num_inference_steps": True}, "num_inference_steps=True"),
+    (requests.ChangeByPrompt, {**PROMPT, "randomize_seed": "yes"}, "randomize_seed='yes'"),
+    (requests.ChangeByPrompt, {**PROMPT, "randomize_seed": 1}, "randomize_seed=1"),
 ]
 
 
@@ -131,6 +145,44 @@ def test_pictures_stay_out_of_a_jobs_repr():
     job = requests.TryOn(**{**TRY_ON, "model": PNG})
     assert "IHDR" not in repr(job) + str(job)
     assert f"Bytes({len(PNG)} bytes)" in repr(job)
+    assert repr(job).startswith("TryOn(")
+
+
+SIGNED = "https://s3.example/shop/red%20dress.jpg?X-Amz-Signature=0123abcd"
+DATA = "data:image/png;base64," + base64.b64encode(PNG).decode()
+LINES = [
+    (requests.TryOn(**TRY_ON), "try_on m.jpg + g.jpg (dresses)"),
+    (
+        requests.TryOn(model=PNG, garment=SIGNED, category="upper_body"),
+        f"try_on {len(PNG)} bytes + red dress.jpg (upper_body)",
+    ),
+    (
+        requests.TryOn(model=io.BytesIO(PNG), garment="https://shop.example/", category="dresses"),
+        "try_on an open file + shop.example (dresses)",
+    ),
+    (
+        requests.TryOn(
+            model="/a\nb\udcff.jpg", garment="https://x.example/%0A", category="dresses"
+        ),
+        "try_on a?b?.jpg + ? (dresses)",
+    ),
+    (
+        requests.ChangeByPrompt(model=DATA, prompt="a red\ndress", seed=7),
+        f"change_by_prompt {len(PNG)} bytes ('a red\\ndress', seed 7)",
+    ),
+    (
+        requests.ChangeByPrompt(model=Drawing.new("L", (1, 1)), prompt="x" * 100),
+        f"change_by_prompt a PIL image ('{'x' * 59}…')",
+    ),
+]
+
+
+@pytest.mark.parametrize(("job", "line"), LINES)
+def test_a_job_is_said_in_a_line(job, line):
+    """`print(outcome.job, outcome.error)`: names, and neither bytes nor a signed address."""
+    assert str(job) == line
+    assert "\n" not in f"{job}"
+    assert repr(job) != line
 
 
 def test_undocumented_fields_go_last():

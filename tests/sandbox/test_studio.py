@@ -11,7 +11,7 @@ import pytest
 from changeclothes_async.sandbox import Picture, Sandbox, studio, tiny
 from changeclothes_async.sandbox.checks import ChangeByPrompt
 
-drawing = pytest.importorskip(
+examples = pytest.importorskip(
     "changeclothes_async.sandbox.drawing.examples", reason="needs the extra `pictures`"
 )
 
@@ -36,7 +36,7 @@ def own(session: aiohttp.ClientSession, post: Post) -> Callable[..., Awaitable[b
 
 async def test_a_picture_is_the_same_in_every_form(own: Any) -> None:
     """Uploaded, or by its address in this sandbox: the result is the same."""
-    model, garment = drawing.MODELS[0], drawing.GARMENTS["dresses"][0]
+    model, garment = examples.MODELS[0], examples.GARMENTS["dresses"][0]
     async with Sandbox() as sandbox:
         by_url = {
             "modelImg": f"{sandbox.url}/pictures/models/{model}",
@@ -44,8 +44,8 @@ async def test_a_picture_is_the_same_in_every_form(own: Any) -> None:
             "category": "dresses",
         }
         by_file = by_url | {
-            "modelImg": drawing.model(model),
-            "garmentImg": drawing.garment("dresses", garment),
+            "modelImg": examples.model(model),
+            "garmentImg": examples.garment("dresses", garment),
         }
         results = [await own(sandbox, TRY_ON, fields) for fields in (by_url, by_file)]
         assert results[0] == results[1]
@@ -80,7 +80,7 @@ async def test_foreign_urls_stand_for_many_pictures() -> None:
         for n in range(100)
     }
     held.close()
-    assert found == {drawing.model(name) for name in drawing.MODELS}
+    assert found == {examples.model(name) for name in examples.MODELS}
 
 
 @pytest.mark.parametrize("name", ["modelImg", "garmentImg"])
@@ -90,7 +90,7 @@ async def test_what_cannot_be_read_is_named_and_not_charged(
 ) -> None:
     """A picture that begins well and breaks off, or an address without a picture, is 10004."""
     async with Sandbox() as sandbox:
-        whole = drawing.model(drawing.MODELS[0])
+        whole = examples.model(examples.MODELS[0])
         wrong = {"truncated": whole[:200], "missing": f"{sandbox.url}/pictures/models/nobody"}
         fields = {"modelImg": whole, "garmentImg": whole, "category": "dresses"}
         envelope = (await post(sandbox, TRY_ON, fields | {name: wrong[broken]})).envelope
@@ -102,9 +102,9 @@ async def test_what_cannot_be_read_is_named_and_not_charged(
 async def test_drawn_pictures_are_served(session: aiohttp.ClientSession) -> None:
     """Every picture that the page offers is there, and nothing beside them."""
     async with Sandbox() as sandbox:
-        drawn = {f"models/{name}": drawing.model(name) for name in drawing.MODELS}
-        for category, names in drawing.GARMENTS.items():
-            drawn |= {f"garments/{category}/{n}": drawing.garment(category, n) for n in names}
+        drawn = {f"models/{name}": examples.model(name) for name in examples.MODELS}
+        for category, names in examples.GARMENTS.items():
+            drawn |= {f"garments/{category}/{n}": examples.garment(category, n) for n in names}
         for path, picture in drawn.items():
             async with session.get(f"{sandbox.url}/pictures/{path}") as response:
                 assert await response.read() == picture

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from changeclothes_async import errors, settings
-from changeclothes_async.transport import fetching, session
+from changeclothes_async.transport import downloads, fetching
 from tests import peers
 from tests.samples import PNG
 
@@ -26,7 +26,7 @@ async def whole(chunks):
 
 async def fetched(url, options=NEAR):
     """Fetch an address with a session of its own."""
-    web = session.Downloads(options)
+    web = downloads.Downloads(options)
     try:
         return await fetching.fetch(web, options, url, whole)
     finally:

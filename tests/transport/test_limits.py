@@ -110,6 +110,17 @@ async def test_nobody_waiting_allowed_still_fills_the_slots():
         shared.admit()
 
 
+async def test_those_who_still_read_their_pictures_do_not_fill_the_queue_for_free_slots():
+    """With two slots free and max_waiting=3, five are admitted, however long they take to read."""
+    shared = limited(max_concurrency=2, max_waiting=3)
+    with contextlib.ExitStack() as queue:
+        for _ in range(5):
+            shared.admit()
+            queue.enter_context(shared.queued())
+        with pytest.raises(errors.TooManyWaiting):
+            shared.admit()
+
+
 async def test_a_free_slot_is_one_that_nothing_holds_back():
     """Neither another caller, nor a common pause, nor the pace."""
     shared = limited(max_concurrency=1)

@@ -9,6 +9,7 @@ import io
 import os
 import resource
 import tempfile
+import threading
 
 import pytest
 from PIL import Image
@@ -266,6 +267,30 @@ async def test_a_small_file_is_read_once(tmp_path):
     path.unlink()
     with pytest.raises(errors.NotAnImage, match="does not exist"):
         await ready(path, reader)
+
+
+async def test_many_who_ask_at_once_get_one_reading(tmp_path):
+    """A hundred calls with the same new photograph read and prepare it once."""
+    reader, path = reading.Reader(edge=64), tmp_path / "model.png"
+    Image.new("RGB", (500, 500)).save(path)
+    first, *others = await asyncio.gather(*(ready(path, reader) for _ in range(100)))
+    assert all(other is first for other in others)
+    with pytest.raises(errors.NotAnImage):
+        await asyncio.gather(*(ready(tmp_path / "gone.png", reader) for _ in range(10)))
+
+
+async def test_reading_waits_for_none_of_asyncios_threads(tmp_path):
+    """Nor do uploads, which use those, wait for photographs that are being prepared."""
+    path, gate, loop = tmp_path / "model.png", threading.Event(), asyncio.get_running_loop()
+    path.write_bytes(PNG)
+    busy = [loop.run_in_executor(None, gate.wait) for _ in range(64)]
+    try:
+        async with asyncio.timeout(20):
+            assert await content(await ready(path)) == PNG
+            assert await content(await ready(PNG, reading.Reader(edge=64))) == PNG
+    finally:
+        gate.set()
+        await asyncio.gather(*busy)
 
 
 async def test_small_files_are_kept_within_a_cap(tmp_path):

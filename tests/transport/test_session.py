@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import gzip
 import json
@@ -15,7 +16,7 @@ import pytest
 import trustme
 
 from changeclothes_async import client as clients
-from changeclothes_async import errors
+from changeclothes_async import errors, results
 from changeclothes_async.protocol import images, multipart
 from changeclothes_async.transport import reading, uploads
 from tests import peers
@@ -320,6 +321,77 @@ async def test_a_connection_that_the_server_closed_is_not_used_again(client):
         looks = [await one.try_on(**LOOK) for _ in range(5)]
     assert [look.attempts for look in looks] == [1] * 5
     assert (peer.connections, len(peer.charges)) == (5, 5)
+
+
+def leaving(seconds):
+    """Answer one request, and close so many seconds later without a word about it."""
+
+    async def script(line):
+        await line.request()
+        await line.send(peers.MADE)
+        await asyncio.sleep(seconds)
+
+    return script
+
+
+async def test_a_server_that_leaves_without_a_word_is_believed_once(client):
+    """After one request met a connection that was being closed, each gets a connection of its own.
+
+    The request that met it may have arrived, for all that can be known: it stays unsure.
+    """
+    ends = []
+    async with peers.serve(leaving(0.001)) as peer:
+        one = client(peer)
+        for _ in range(20):
+            try:
+                ends.append(type(await one.try_on(**LOOK)))
+            except errors.ChangeClothesError as error:
+                ends.append(type(error))
+    assert ends.count(results.Look) >= 19, ends
+    assert len(peer.charges) >= 19
+
+
+async def test_a_session_s_own_content_type_is_not_the_form_s(client):
+    """A default header of a session that is given does not make the form unreadable."""
+    async with (
+        peers.serve(peers.answering(peers.MADE)) as peer,
+        aiohttp.ClientSession(headers={"Content-Type": "application/json"}) as own,
+    ):
+        await client(peer, session=own).try_on(**LOOK)
+    assert peer.charges[0].fields["category"] == b"dresses"
+
+
+async def test_the_wait_for_a_place_in_a_pool_is_not_connecting(client):
+    """A session of one's own with one connection serves many, however long each call takes."""
+    async with (
+        peers.serve(peers.thinking(5, peers.MADE)) as peer,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as own,
+    ):
+        one = client(peer, session=own, connect_timeout=2)
+        looks = await asyncio.gather(*(one.try_on(**LOOK) for _ in range(4)))
+    assert [look.attempts for look in looks] == [1] * 4
+
+
+async def repeating(request, handler):
+    """A middleware as people write it: what fails is sent again."""
+    response = await handler(request)
+    return response if response.ok else await handler(request)
+
+
+async def test_a_middleware_cannot_send_a_request_again(client):
+    """A session with one is refused, and one that came in later is not asked."""
+    async with aiohttp.ClientSession(middlewares=(repeating,)) as own:
+        with pytest.raises(errors.InvalidInput, match="paid request again"):
+            clients.AsyncChangeClothes(KEY, "https://a.example", session=own)
+    async with (
+        peers.serve(peers.answering(peers.envelope(20001, status=500))) as peer,
+        aiohttp.ClientSession() as own,
+    ):
+        one = client(peer, session=own, retries=0)
+        own._middlewares = (repeating,)
+        with pytest.raises(errors.TryOnException):
+            await one.try_on(**LOOK)
+    assert len(peer.charges) == 1
 
 
 ECHOES = {

@@ -6,9 +6,14 @@ The same story with and without a ledger, for one call and for each cell of a gr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import threading
+from asyncio import wrap_future
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +24,8 @@ from changeclothes_async.protocol import images, multipart, requests
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
     from changeclothes_async.bulk.calls import paying
     from changeclothes_async.bulk.progress import progress
-    from changeclothes_async.transport import flights, reading, sending, session
+    from changeclothes_async.transport import flights, reading, sending
+    from changeclothes_async.transport.downloads import Downloads
     from changeclothes_async.transport.sender import Sender
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
@@ -57,10 +63,12 @@ class Caller:
     ) -> None:
         self._options = options
         self._book = book
-        self._opening: asyncio.Future[paying.Payments] | None = None
+        self._opening: Future[paying.Payments] | None = None
+        self._lock = threading.Lock()
         self._given = given
         self.listener = hearing.Listener(on_event)
         self._senders: dict[asyncio.AbstractEventLoop, Sender] = {}
+        self._ended: Counter[str] = Counter()
         self._readers: dict[int | None, reading.Reader] = {}
         self._aborting: asyncio.Future[None] | None = None
         self._closed = False
@@ -80,7 +88,7 @@ class Caller:
         loop = asyncio.get_running_loop()
         return self._senders.get(loop) or await self._made(loop)
 
-    def downloads(self) -> session.Downloads | None:
+    def downloads(self) -> Downloads | None:
         """Give the running loop's downloads; None where the client has none here any more."""
         sender = self._senders.get(asyncio.get_running_loop())
         return sender.downloads if sender and not self._closed else None
@@ -186,10 +194,11 @@ class Caller:
         """Give the client's ledger, opened by whoever needs it first."""
         from changeclothes_async.bulk.calls import paying
 
-        if self._opening is None or _is_lost(self._opening):
-            self._opening = asyncio.ensure_future(paying.opened(path))
-        opening = self._opening
-        return opening.result() if opening.done() else await asyncio.shield(opening)
+        with self._lock:  # loops of several threads may be the first
+            if self._opening is None or (self._opening.done() and self._opening.exception()):
+                self._opening = paying.opening(path)
+            opening = self._opening
+        return opening.result() if opening.done() else await asyncio.shield(wrap_future(opening))
 
     async def _sent(
         self,
@@ -208,16 +217,14 @@ class Caller:
 
     def stats(self) -> Stats:
         """Count over all loops the client was used in."""
-        senders = self._senders.values()
+        senders, counts = self._senders.values(), Counter(self._ended)
+        for sender in senders:
+            counts.update(asdict(sender.counts))
         return Stats(
             in_flight=sum(sender.limits.in_flight for sender in senders),
             waiting=sum(sender.limits.waiting for sender in senders),
             limit=sum(sender.limits.allowed for sender in senders) or self._options.max_concurrency,
-            sent=sum(sender.counts.sent for sender in senders),
-            retried=sum(sender.counts.retried for sender in senders),
-            paid=sum(sender.counts.paid for sender in senders),
-            failed=sum(sender.counts.failed for sender in senders),
-            unsure=sum(sender.counts.unsure for sender in senders),
+            **counts,
         )
 
     def abort(self) -> None:
@@ -245,21 +252,15 @@ class Caller:
         self._closed = True
         if sender := self._senders.get(asyncio.get_running_loop()):
             await sender.close()
-        if self._opening and not _is_lost(self._opening):
-            await (await self._opening).close()
+        if self._opening:
+            with contextlib.suppress(errors.LedgerError):  # told to whoever wanted to use it
+                await (await wrap_future(self._opening)).close()
 
     async def _made(self, loop: asyncio.AbstractEventLoop) -> Sender:
         from changeclothes_async.transport.sender import Sender
 
         for old in [known for known in self._senders if known.is_closed()]:
-            del self._senders[old]
+            self._ended.update(asdict(self._senders.pop(old).counts))
         sender = self._senders[loop] = Sender(self._options, self._given)
         await sender.open()
         return sender
-
-
-def _is_lost(opening: asyncio.Future[Any]) -> bool:
-    """Tell whether it failed, or its loop ended first; what it opened closes itself then."""
-    if not opening.done():
-        return opening.get_loop().is_closed()
-    return opening.cancelled() or opening.exception() is not None

@@ -99,5 +99,5 @@ class _Telling:
         if is_paid:
             self._tell("paid")
 
-    def _tell(self, kind: str, **facts: Any) -> None:
+    def _tell(self, kind: progress.Kind, **facts: Any) -> None:
         self.listener.tell(progress.Event(kind, self.name, attempt=self.attempt, **facts))

@@ -58,6 +58,7 @@ def outcome_of(entry: records.Entry) -> answers.Outcome:
         msg=facts.msg,
         http_status=facts.http_status,
         attempts=entry.attempts,
+        money=entry.money,
         elapsed=facts.elapsed,
         raw=raw,
     )

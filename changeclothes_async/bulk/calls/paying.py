@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -95,9 +96,13 @@ class Payments:
         await self._book.close()
 
 
-async def opened(path: str | os.PathLike[str]) -> Payments:
-    """Open a ledger to pay through."""
-    return Payments(await ledger.Ledger.open(placing.named(path)))
+def opening(path: str | os.PathLike[str]) -> Future[Payments]:
+    """Begin to open a ledger to pay through, in a thread: it belongs to no loop."""
+    thread = ThreadPoolExecutor(1, "changeclothes-opening")
+    try:
+        return thread.submit(lambda: Payments(ledger.Ledger.open_here(placing.named(path))))
+    finally:
+        thread.shutdown(wait=False)
 
 
 @dataclass

@@ -46,21 +46,26 @@ async def as_completed(run: Run, jobs: Jobs, limit: int) -> AsyncGenerator[resul
 
 
 async def gather(run: Run, jobs: Jobs, limit: int) -> list[results.Outcome]:
-    """Give all outcomes in the order of the jobs; those never started hold BatchStopped."""
+    """Give all outcomes in the order of the jobs; those never started hold BatchStopped.
+
+    Whatever else ends it is raised, with a note of each result that was paid.
+    """
     iterator = _iterated(jobs)
     outcomes: list[results.Outcome] = []
     try:
         async for outcome in as_completed(run, iterator, limit):
             outcomes.append(outcome)  # noqa: PERF401 - what was collected must outlive a cancellation
-    except BaseException:
+        outcomes.sort(key=lambda outcome: outcome.index)
+        stopper = next((each.error for each in outcomes if _stops(each.error)), None)
+        async for job in iterator:
+            stopped = errors.BatchStopped(f"Not started: {stopper and stopper.message}")
+            outcomes.append(results.Outcome(len(outcomes), job, error=stopped))
+    except BaseException as error:
         for untaken in outcomes:
             _report(untaken)
+            if untaken.result is not None:
+                error.add_note(f"Paid before this, job {untaken.index}: {untaken.result.url}")
         raise
-    outcomes.sort(key=lambda outcome: outcome.index)
-    stopper = next((each.error for each in outcomes if _stops(each.error)), None)
-    async for job in iterator:
-        stopped = errors.BatchStopped(f"Not started: {stopper and stopper.message}")
-        outcomes.append(results.Outcome(len(outcomes), job, error=stopped))
     return outcomes
 
 

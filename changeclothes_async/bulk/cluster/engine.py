@@ -11,11 +11,30 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from changeclothes_async import errors
 
-Where: TypeAlias = "str | int | Any"
+
+class Cluster(Protocol):
+    """A cluster of dask's, such as a `distributed.LocalCluster`."""
+
+    @property
+    def scheduler_address(self) -> str:
+        """Where its scheduler listens."""
+        ...
+
+
+class Connected(Protocol):
+    """A `distributed.Client`."""
+
+    @property
+    def scheduler(self) -> Any:
+        """The scheduler it is connected to."""
+        ...
+
+
+Where: TypeAlias = str | int | Cluster | Connected
 """A scheduler's address, a `distributed.Client` or cluster, "local", or a number of processes."""
 
 _REACHING = 20.0

@@ -23,6 +23,7 @@ from changeclothes_async.bulk.ledger import opening, tables
 from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, Picture
 from changeclothes_async.bulk.ledger.states import Event, State
 from changeclothes_async.bulk.ledger.writing import Work, Worker
+from changeclothes_async.transport import places
 
 __all__ = ["Attempt", "Claim", "Entry", "Facts", "Ledger", "Picture"]
 
@@ -72,10 +73,13 @@ class Ledger:
         claimed become unsure. Raises `LedgerBusy` when it is held already, `LedgerTooNew` and
         `LedgerError`. Opened `read_only` it takes no lock and changes nothing.
         """
-        return await asyncio.to_thread(cls._open, Path(path), read_only, clock)
+        return await asyncio.to_thread(cls.open_here, Path(path), read_only, clock)
 
     @classmethod
-    def _open(cls, path: Path, read_only: bool, clock: Callable[[], float]) -> Ledger:
+    def open_here(
+        cls, path: Path, read_only: bool = False, clock: Callable[[], float] = time.time
+    ) -> Ledger:
+        """Open it as `open` does, in the calling thread, which waits for the disk."""
         blame = partial(opening.blame, path)
         writer = None
         with ExitStack() as workers:  # the writer, which clears the log away, is stopped last
@@ -139,11 +143,9 @@ class Ledger:
         )
         return await self.settle(claim, Event.GIVE_BACK, accepted)
 
-    async def save(
-        self, name: str, identity: bytes, *, file: str, size: int, mtime_ns: int, digest: bytes
-    ) -> None:
+    async def save(self, name: str, identity: bytes, saved: places.Saved) -> None:
         """Record that the picture of the cell `name` is in place, and its file as it is now."""
-        picture = Picture(identity, file, size, mtime_ns, digest)
+        picture = Picture(identity, saved)
         await self._write(lambda db: tables.save(db, name, picture))
 
     async def miss(self, name: str, identity: bytes) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.transport import places
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,9 @@ class Facts:
 class Entry:
     """A job as the ledger knows it.
 
-    `name` is the cell's that claimed it last; `attempts` counts claims. `facts` and
-    `settled_at` are those of the outcome its state rests on, None before the first.
+    `name` is the cell's that claimed it last; `attempts` counts claims, and `money` is what all of
+    them may have cost together. `facts` and `settled_at` are those of the outcome its state rests
+    on, None before the first.
     """
 
     identity: bytes
@@ -58,6 +60,7 @@ class Entry:
     claimed_at: float
     settled_at: float | None
     facts: Facts | None
+    money: errors.Money = "not spent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,4 @@ class Picture:
     """A picture that was put in place: whose it is, and the file as it was then."""
 
     identity: bytes
-    file: str
-    size: int
-    mtime_ns: int
-    digest: bytes
+    saved: places.Saved

@@ -16,6 +16,7 @@ from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import states
 from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, Picture
 from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.transport import places
 
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ def save(db: sqlite3.Connection, name: str, picture: Picture) -> None:
     _step(db, picture.identity, Event.SAVE)
     db.execute(
         "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
-        (name, *astuple(picture)),
+        (name, picture.identity, *astuple(picture.saved)),
     )
 
 
@@ -194,7 +195,7 @@ def pictures(db: sqlite3.Connection, names: Sequence[str]) -> dict[str, Picture]
     found: dict[str, Picture] = {}
     for some in _batches(names):
         rows = db.execute(f"SELECT * FROM pictures WHERE name IN ({_marks(some)})", some)  # noqa: S608 (question marks)
-        found.update((row[0], Picture(*row[1:])) for row in rows)
+        found.update((row[0], Picture(row[1], places.Saved(*row[2:]))) for row in rows)
     return found
 
 
@@ -231,10 +232,15 @@ def _entries(
     for row in db.execute(f"{_ENTRY} {rest}", values):
         call, identity, endpoint, name, state, attempts, claimed_at, settled_at, *facts = row
         told = None if settled_at is None else Facts(*facts)
-        yield (
-            call,
-            Entry(identity, endpoint, name, State(state), attempts, claimed_at, settled_at, told),
-        )
+        last = told.money if told else "not spent"
+        money = _worst(db, call, last) if attempts > 1 else last
+        known = (identity, endpoint, name, State(state), attempts, claimed_at, settled_at, told)
+        yield call, Entry(*known, money)
+
+
+def _worst(db: sqlite3.Connection, call: int, last: errors.Money) -> errors.Money:
+    found = db.execute("SELECT DISTINCT money FROM attempts WHERE call = ?", (call,))
+    return errors.worst(last, *(money for (money,) in found))
 
 
 def _stored(facts: Facts) -> tuple[Any, ...]:

@@ -73,7 +73,7 @@ class Cell:
     mask_img_url: str | None
     seed: int | None
     attempts: int
-    money: str
+    money: errors.Money
 
     @property
     def kind(self) -> str:

@@ -35,7 +35,7 @@ def write(
     cells: Cells,
     counts: Mapping[State, int],
     out: Spot,
-    stopped: errors.ChangeClothesError | str | None,
+    stopped: errors.ChangeClothesError | None,
 ) -> Spot:
     """Write `index.html` into `out`, complete or not at all, and give its path."""
     page = _page(_book(cells, counts, out, stopped))
@@ -46,7 +46,7 @@ def _book(
     cells: Cells,
     counts: Mapping[State, int],
     out: Spot,
-    stopped: errors.ChangeClothesError | str | None,
+    stopped: errors.ChangeClothesError | None,
 ) -> dict[str, Any]:
     across = len(cells.columns)
     places = [(*divmod(number, across), cell) for number, cell in _chosen(cells)]
@@ -152,7 +152,7 @@ def _page(book: dict[str, Any]) -> str:
 
 
 def _text(name: str) -> str:
-    return resources.files("changeclothes_async.bulk.lookbook").joinpath(name).read_text("utf-8")
+    return resources.files(__name__.rpartition(".")[0]).joinpath(name).read_text("utf-8")
 
 
 def _hash(content: str) -> str:

@@ -93,7 +93,7 @@ class LedgerCells:
 
     def _own(self, entry: records.Entry | None, picture: records.Picture | None) -> Spot | None:
         same = entry and picture and picture.identity == entry.identity
-        return self._site.place.root / picture.file if picture and same else None
+        return self._site.place.root / picture.saved.file if picture and same else None
 
 
 def _head(item: grid.Item) -> cells.Head:

@@ -30,12 +30,13 @@ class Lookbook:
 
     `lookbook["woman-01", "red-tie-tee"]` is a cell, by names or by numbers; a batch of jobs has
     one column, and `lookbook["job"]` does. `out` is where the pictures are: a `Path`, or a `UPath`
-    at a place such as `s3://bucket/lookbook`. `stopped` is what ended the run early, None where
+    at a place such as `s3://bucket/lookbook`. `stopped` is what ended the run early: an
+    Interrupted, a BudgetSpent, or the error after which no other cell could succeed; None where
     nothing did.
     """
 
     def __init__(
-        self, cells: Cells, out: Spot, stopped: errors.ChangeClothesError | str | None = None
+        self, cells: Cells, out: Spot, stopped: errors.ChangeClothesError | None = None
     ) -> None:
         self._cells = cells
         self.out = out
@@ -55,7 +56,7 @@ class Lookbook:
         )
 
     def __repr__(self) -> str:
-        stopped = f"; stopped: {_words(self.stopped)}" if self.stopped else ""
+        stopped = f"; stopped: {self.stopped.message}" if self.stopped else ""
         counts = data.tally(self.counts)
         return f"<Lookbook {data.size(self._cells)}: {counts}{stopped}; {self.out}>"
 
@@ -155,10 +156,6 @@ class Lookbook:
     @cached_property
     def _column_numbers(self) -> dict[str, int]:
         return {head.name: number for number, head in enumerate(self._cells.columns)}
-
-
-def _words(stopped: errors.ChangeClothesError | str) -> str:
-    return stopped if isinstance(stopped, str) else stopped.message
 
 
 def _number(numbers: dict[str, int], key: Key, what: str) -> int:

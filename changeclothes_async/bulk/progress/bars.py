@@ -12,6 +12,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, TextIO
 
+from changeclothes_async import arguments
 from changeclothes_async.bulk.progress import telling
 from changeclothes_async.bulk.progress.progress import Bar, Snapshot
 
@@ -23,6 +24,7 @@ def bar_for(progress: bool | Bar, stream: TextIO | None = None) -> Bar | None:
     on `stream`, which is stderr unless given. False is no bar.
     """
     if not isinstance(progress, bool):
+        arguments.expect("progress", progress, "True, False or a bar", has=("update", "close"))
         return progress
     if not progress:
         return None
@@ -125,6 +127,7 @@ _COLOURS = {
     "in_flight": "#3b8fd080",
     "unsure": "#d29922",
     "failed": "#d1495b",
+    "damaged": "#d1495b",
     "open": "transparent",
 }
 

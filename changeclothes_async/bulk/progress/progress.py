@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.states import State
@@ -14,6 +14,21 @@ from changeclothes_async.bulk.ledger.states import State
 _RECENT = 64
 _EARLY = 1.0  # seconds in which a rate is chance
 _SHOWN = (State.SAVED, State.PAID, State.FAILED, State.UNSURE, State.DAMAGED)
+
+
+Kind: TypeAlias = Literal[
+    "claimed",
+    "sending",
+    "sent",
+    "answered",
+    "paid",
+    "placed",
+    "saved",
+    "failed",
+    "unsure",
+    "given back",
+    "waiting",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +43,7 @@ class Event:
     end. `attempt` counts a call's attempts from 1: a "claimed" with 2 is the first retry.
     """
 
-    kind: str
+    kind: Kind
     cell: str
     bytes: int = 0
     error: errors.ChangeClothesError | None = None
@@ -36,12 +51,17 @@ class Event:
     attempt: int = 0
 
 
-OnEvent = Callable[[Event], None]
+OnEvent: TypeAlias = Callable[[Event], None]
+"""What `on_event` takes: a function that is told each `Event`, and does nothing that takes long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run at one moment: cells by state, calls spent in this run, seconds, cells per second."""
+    """A run at one moment: cells by state, seconds, cells per second.
+
+    `calls` counts the attempts of this run; not one that was turned away before any work, which
+    left its cell as it was. `damaged` are paid cells whose answer held no usable result.
+    """
 
     total: int
     saved: int
@@ -55,6 +75,7 @@ class Snapshot:
     rate: float
     seconds_left: float | None
     stopping: bool
+    damaged: int = 0
 
 
 class Bar(Protocol):
@@ -126,13 +147,14 @@ class Tally:
             paid=paid,
             in_flight=self.in_flight,
             failed=failed,
-            unsure=unsure + damaged,
+            unsure=unsure,
             open=left,
             calls=self.calls,
             elapsed=elapsed,
             rate=rate,
             seconds_left=(left + self.in_flight) / rate if rate else None,
             stopping=self.stopping,
+            damaged=damaged,
         )
 
     def _count(self, state: State) -> int:

@@ -22,11 +22,12 @@ def facts(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         ("in_flight", "in flight"),
         ("paid", "to fetch"),
         ("failed", "failed"),
+        ("damaged", "damaged"),
         ("unsure", "unsure"),
     ):
         if count := getattr(snapshot, name):
             yield name, f"{count:,} {words}"
-    yield "calls", "1 call spent" if snapshot.calls == 1 else f"{snapshot.calls:,} calls spent"
+    yield "calls", "1 call sent" if snapshot.calls == 1 else f"{snapshot.calls:,} calls sent"
     if snapshot.rate:
         slow = snapshot.rate < 1
         yield "rate", f"{snapshot.rate * 60:.1f}/min" if slow else f"{snapshot.rate:,.1f}/s"
@@ -35,7 +36,7 @@ def facts(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
 def stretches(snapshot: Snapshot, width: int) -> Iterator[tuple[str, int]]:
     """Share out `width` among the states by their fields' names, what is left as "open"."""
     cells = drawn = 0
-    for name in ("saved", "paid", "in_flight", "unsure", "failed"):
+    for name in ("saved", "paid", "in_flight", "unsure", "damaged", "failed"):
         cells += getattr(snapshot, name)
         reached = min(width, round(width * cells / max(snapshot.total, 1)))
         yield name, reached - drawn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
@@ -11,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from changeclothes_async.bulk.progress import telling
+from changeclothes_async.bulk.progress import lifting, telling
 from changeclothes_async.bulk.progress.progress import Snapshot
 
 _STYLES = {
@@ -20,6 +21,7 @@ _STYLES = {
     "in_flight": "cyan",
     "unsure": "yellow",
     "failed": "red",
+    "damaged": "red",
     "open": "bright_black",
 }
 
@@ -30,6 +32,8 @@ class RichBar:
     def __init__(self, stream: TextIO | None = None, *, console: Console | None = None) -> None:
         self._snapshot: Snapshot | None = None
         self._closed = False
+        self._stream = stream or sys.stderr
+        self._lifted = ExitStack()
         # It draws on its own eight times a second, however often it is told. What is printed
         # meanwhile goes above it, except into a stdout that somebody reads through a pipe.
         self._live = Live(
@@ -42,13 +46,16 @@ class RichBar:
     def update(self, snapshot: Snapshot) -> None:
         """Show this from the next drawing on."""
         self._snapshot = snapshot
-        self._live.start()
+        if not self._live.is_started:
+            self._live.start()
+            self._lifted.enter_context(lifting.above(self._stream))
 
     def close(self, snapshot: Snapshot) -> None:
         """Leave the last state on the screen and give the terminal back."""
         self._closed = True
         self.update(snapshot)
         self._live.stop()
+        self._lifted.close()
 
     def _drawn(self) -> RenderableType:
         if not self._snapshot:

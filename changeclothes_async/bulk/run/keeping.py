@@ -50,7 +50,7 @@ class Keeper:
             placed()
             if self._masks and made.mask_img_url:
                 await self._keep_mask(name, identity, made.mask_img_url)
-            await self._note(name, identity, saved)
+            await self._book.save(name, identity, saved)
 
     async def _keep_mask(self, cell: str, identity: bytes, url: str) -> None:
         """Keep a mask too; it is an extra, and no reason to call a cell unsaved."""
@@ -60,19 +60,9 @@ class Keeper:
         except errors.ChangeClothesError as error:
             _log.info("The mask of %s was not saved: %s", cell, error)
         else:
-            await self._note(name, identity, saved)
+            await self._book.save(name, identity, saved)
 
     async def _fetched(self, url: str, name: str) -> places.Saved:
         if self._crew and (saved := await self._crew.saved(url, name)):
             return saved
         return await self._fetcher(url, lambda chunks: self._place.save(chunks, name))
-
-    async def _note(self, name: str, identity: bytes, saved: places.Saved) -> None:
-        await self._book.save(
-            name,
-            identity,
-            file=saved.file,
-            size=saved.size,
-            mtime_ns=saved.stamp,
-            digest=saved.digest,
-        )

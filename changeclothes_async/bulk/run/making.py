@@ -58,7 +58,7 @@ async def run(
             await asyncio.shield(closing)
         raise
     await ends.aclose()
-    made = lookbook.Lookbook(_cells(work, reader, site, going), site.place.root, going.stopped)
+    made = lookbook.Lookbook(_cells(work, reader, site, going), site.place.root, going.ended_by)
     if gallery:
         try:
             await asyncio.to_thread(made.gallery)
@@ -102,7 +102,7 @@ async def plan(
         else None
     )
     try:
-        return await planning.plan(work, reader, book, site.place, wishes)
+        return await planning.Planner(work, reader, book, site.place, wishes).plan()
     finally:
         if book:
             await book.close()

@@ -30,20 +30,27 @@ class Permits:
         self._on_event = on_event
         self._tally = tally
         self._claims = 0
-        self._spent = f"the budget of {max_calls} calls is spent"
+        self._spent = errors.BudgetSpent(f"the budget of {max_calls} calls is spent")
         self._waiting: dict[str, asyncio.Task[Any] | None] = {}
-        self.stopped: errors.ChangeClothesError | str | None = None
+        self._ran_out = False
+        self.stopped: errors.ChangeClothesError | None = None
         self.defect: BaseException | None = None
 
     def take(self) -> None:
         """Take one call out of the budget. Raises BatchStopped when no more may be made."""
         if self.stopped is None and self._claims == self._max_calls:
+            self._ran_out = True
             self.stop(self._spent)
         if self.stopped is not None:
             raise errors.BatchStopped("The run is stopping; this cell was not sent.")
         self._claims += 1
         self._tally.calls += 1
         self._tally.in_flight += 1
+
+    @property
+    def ended_by(self) -> errors.ChangeClothesError | None:
+        """What kept the run from going through all its cells."""
+        return self.stopped or (self._spent if self._ran_out else None)
 
     def answered(self) -> None:
         """Take note that one fewer call is under way."""
@@ -53,10 +60,10 @@ class Permits:
         """Put a call back that cost nothing."""
         self._claims -= 1
         self._tally.calls -= 1
-        if self.stopped == self._spent:
+        if self.stopped is self._spent:
             self.stopped = None  # the call that cost nothing may take its own place again
 
-    def stop(self, reason: errors.ChangeClothesError | str) -> None:
+    def stop(self, reason: errors.ChangeClothesError) -> None:
         """Make no further claims; what is under way arrives, what only waits is let go."""
         self.stopped = self.stopped or reason
         for cell in list(self._waiting):
@@ -65,7 +72,7 @@ class Permits:
     def breaks(self, defect: BaseException) -> None:
         """Stop for something that is nobody's answer, to be raised when the run has ended."""
         self.defect = self.defect or defect
-        self.stop(f"a defect: {defect!r}")
+        self.stop(errors.BatchStopped(f"A defect stopped the run: {defect!r}."))
 
     def waits(self, cell: str, task: asyncio.Task[Any] | None) -> None:
         """Take note that a cell waits for its turn; in a run that is stopping it waits in vain."""
@@ -79,7 +86,7 @@ class Permits:
 
     def tell(
         self,
-        kind: str,
+        kind: progress.Kind,
         cell: str,
         size: int = 0,
         error: errors.ChangeClothesError | None = None,

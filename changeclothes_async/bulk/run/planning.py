@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -61,8 +62,9 @@ class Plan:
     """What a run would do: numbers of cells, and the bytes it would upload.
 
     `to_send` are calls that cost credits; `to_fetch` are paid and only downloaded; `duplicates`
-    are cells that are paid for by another cell of the same content; `failed` and `unsure` stay as
-    they are unless `retry_failed` or `resend_unsure` is given, and then count as `to_send`.
+    are cells that are paid for by another cell of the same content. `failed` stay as they are
+    unless `retry_failed` is given, `unsure` and `damaged` (paid, without a usable answer) unless
+    `resend_unsure` is, and then count as `to_send`.
     """
 
     cells: int
@@ -71,6 +73,7 @@ class Plan:
     to_fetch: int
     failed: int
     unsure: int
+    damaged: int
     duplicates: int
     upload_bytes: int
 
@@ -81,6 +84,7 @@ class Plan:
             "saved": self.saved,
             "failed": self.failed,
             "unsure": self.unsure,
+            "damaged": self.damaged,
             "the same as another": self.duplicates,
         }
         said = [f"{count:,} {words}" for words, count in counts.items() if count]
@@ -111,43 +115,70 @@ class Wishes:
         return Step.LEAVE if state is State.CLAIMED else Step.SEND
 
 
-async def steps(
-    work: grid.Work,
-    reader: reading.Reader,
-    book: ledger.Ledger | None,
-    place: places.Place,
-    wishes: Wishes,
-) -> AsyncIterator[Planned]:
-    """Walk over the work, cell by cell, in constant memory."""
-    walk = grid.walk(work)
-    while some := list(islice(walk, _AT_ONCE)):
-        for planned in await _planned(some, work, reader, book, place, wishes):
-            yield planned
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Finds out what is to be done for each cell of a work; without a `book` nothing was paid."""
 
+    work: grid.Work
+    reader: reading.Reader
+    book: ledger.Ledger | None
+    place: places.Place
+    wishes: Wishes
 
-async def _planned(
-    some: Sequence[tuple[int, int]],
-    work: grid.Work,
-    reader: reading.Reader,
-    book: ledger.Ledger | None,
-    place: places.Place,
-    wishes: Wishes,
-) -> list[Planned]:
-    jobs = [work.job(*cell) for cell in some]
-    identities = [identity(job, reader) for job in jobs]
-    names = [grid.cell_name(work, *cell) for cell in some]
-    entries = await book.entries(identities) if book else {}
-    saved = [n for n, i in zip(names, identities, strict=True) if _is_saved(entries.get(i))]
-    pictures = await book.pictures(saved) if book and saved else {}
-    there = await asyncio.to_thread(_in_place, place, pictures) if pictures else set()
-    found = []
-    for (row, column), job, name, digest in zip(some, jobs, names, identities, strict=True):
-        entry = entries.get(digest)
-        own = name in pictures and pictures[name].identity == digest
-        step = wishes.step(entry.state if entry else None, own and name in there)
-        lost = own and name not in there
-        found.append(Planned(row, column, job, name, digest, entry, step, lost))
-    return found
+    async def steps(self) -> AsyncIterator[Planned]:
+        """Walk over the work, cell by cell, in constant memory."""
+        walk = grid.walk(self.work)
+        while some := list(islice(walk, _AT_ONCE)):
+            for planned in await self._planned(some):
+                yield planned
+
+    async def _planned(self, some: Sequence[tuple[int, int]]) -> list[Planned]:
+        jobs = [self.work.job(*cell) for cell in some]
+        identities = [identity(job, self.reader) for job in jobs]
+        names = [grid.cell_name(self.work, *cell) for cell in some]
+        entries = await self.book.entries(identities) if self.book else {}
+        saved = [n for n, i in zip(names, identities, strict=True) if _is_saved(entries.get(i))]
+        pictures = await self.book.pictures(saved) if self.book and saved else {}
+        there = await self._in_place(pictures) if pictures else set()
+        found = []
+        for (row, column), job, name, digest in zip(some, jobs, names, identities, strict=True):
+            entry = entries.get(digest)
+            own = name in pictures and pictures[name].identity == digest
+            step = self.wishes.step(entry.state if entry else None, own and name in there)
+            lost = own and name not in there
+            found.append(Planned(row, column, job, name, digest, entry, step, lost))
+        return found
+
+    async def _in_place(self, pictures: dict[str, ledger.Picture]) -> set[str]:
+        saved = {name: picture.saved for name, picture in pictures.items()}
+        return await asyncio.to_thread(self.place.in_place, saved)
+
+    async def plan(self) -> Plan:
+        """Count what a run would do."""
+        counts = dict.fromkeys(Step, 0)
+        left: Counter[State] = Counter()
+        duplicates = size = 0
+        repeats = _repeats(self.work, self.reader)
+        async for planned in self.steps():
+            if planned.step is Step.SEND and repeats(planned.row, planned.column):
+                duplicates += 1
+                continue
+            counts[planned.step] += 1
+            if planned.step is Step.SEND:
+                size += sum(self.reader.size_of(image) for _, image in planned.job.pictures())
+            elif planned.step is Step.LEAVE:
+                left[planned.state] += 1
+        return Plan(
+            cells=len(self.work.rows) * len(self.work.columns),
+            to_send=counts[Step.SEND],
+            saved=counts[Step.NOTHING],
+            to_fetch=counts[Step.FETCH],
+            failed=left[State.FAILED],
+            unsure=left[State.UNSURE] + left[State.CLAIMED],  # a run that died leaves claims
+            damaged=left[State.DAMAGED],
+            duplicates=duplicates,
+            upload_bytes=size,
+        )
 
 
 def identity(job: requests.Job, reader: reading.Reader) -> bytes:
@@ -158,49 +189,8 @@ def identity(job: requests.Job, reader: reading.Reader) -> bytes:
     return requests.identity(job, [reader.known_digest(image) for _, image in job.pictures()])
 
 
-def _in_place(place: places.Place, pictures: dict[str, ledger.Picture]) -> set[str]:
-    saved = {
-        name: places.Saved(picture.file, picture.size, picture.mtime_ns, picture.digest)
-        for name, picture in pictures.items()
-    }
-    return place.in_place(saved)
-
-
 def _is_saved(entry: ledger.Entry | None) -> bool:
     return entry is not None and entry.state is State.SAVED
-
-
-async def plan(
-    work: grid.Work,
-    reader: reading.Reader,
-    book: ledger.Ledger | None,
-    place: places.Place,
-    wishes: Wishes,
-) -> Plan:
-    """Count what a run would do."""
-    counts = dict.fromkeys(Step, 0)
-    failed = unsure = duplicates = size = 0
-    repeats = _repeats(work, reader)
-    async for planned in steps(work, reader, book, place, wishes):
-        if planned.step is Step.SEND and repeats(planned.row, planned.column):
-            duplicates += 1
-            continue
-        counts[planned.step] += 1
-        if planned.step is Step.SEND:
-            size += sum(reader.size_of(image) for _, image in planned.job.pictures())
-        elif planned.step is Step.LEAVE and planned.entry:
-            failed += planned.entry.state is State.FAILED
-            unsure += planned.entry.state is not State.FAILED
-    return Plan(
-        cells=len(work.rows) * len(work.columns),
-        to_send=counts[Step.SEND],
-        saved=counts[Step.NOTHING],
-        to_fetch=counts[Step.FETCH],
-        failed=failed,
-        unsure=unsure,
-        duplicates=duplicates,
-        upload_bytes=size,
-    )
 
 
 def _repeats(work: grid.Work, reader: reading.Reader) -> Callable[[int, int], bool]:

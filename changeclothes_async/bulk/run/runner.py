@@ -23,7 +23,7 @@ from changeclothes_async.bulk.calls import calls, outcomes, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.ledger.states import Event, State
 from changeclothes_async.bulk.progress import progress as reporting
-from changeclothes_async.bulk.run import interrupts, keeping, patience, permits, planning
+from changeclothes_async.bulk.run import interrupts, keeping, patience, permits, planning, trust
 from changeclothes_async.bulk.work import grid
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import places, sending
@@ -35,7 +35,11 @@ _BACKLOG = 256
 _LONGEST_PAUSE = 30.0
 _REFRESH = 0.1
 _STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
-_KINDS = {State.FAILED: "failed", State.UNSURE: "unsure", State.DAMAGED: "unsure"}
+_KINDS: dict[State, reporting.Kind] = {
+    State.FAILED: "failed",
+    State.UNSURE: "unsure",
+    State.DAMAGED: "unsure",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +79,19 @@ class Run:
         self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
         self._tasks: set[asyncio.Task[None]] = set()
         self._patience = patience.Patience()
+        self._trust = trust.Trust(options.max_concurrency)
         self._tally = reporting.Tally(len(work.rows) * len(work.columns), known)
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._aborting = False
         self.problems: dict[str, errors.ChangeClothesError] = {}
 
     @property
-    def stopped(self) -> errors.ChangeClothesError | str | None:
+    def ended_by(self) -> errors.ChangeClothesError | None:
         """What stopped it early."""
-        return self._permits.stopped
+        return self._permits.ended_by
 
     async def run(self) -> None:
-        """Work through all cells; what stopped it early is then in `stopped`.
+        """Work through all cells; what stopped it early is then in `ended_by`.
 
         Raises what `on_event` raised, when all that was under way is written down.
         """
@@ -117,14 +122,15 @@ class Run:
 
     async def _feed(self) -> None:
         reader, wishes = self._caller.reader(self._options), self._terms.wishes
-        async for planned in planning.steps(self._work, reader, self._book, self._place, wishes):
+        planner = planning.Planner(self._work, reader, self._book, self._place, wishes)
+        async for planned in planner.steps():
             if planned.step is planning.Step.SEND:
                 await self._ahead.acquire()
             elif planned.step is not planning.Step.FETCH:
                 self._tally.stays(planned.state)
                 continue
             await self._backlog.acquire()
-            if self.stopped is not None:
+            if self._permits.stopped:
                 return
             self._start(self._cell(planned))
 
@@ -182,11 +188,12 @@ class Run:
             try:
                 made, _ = await self._pay(planned)
             except errors.ChangeClothesError as error:
-                if not self._patience.helps(error) or self.stopped is not None:
+                if not self._patience.helps(error) or self._permits.stopped:
                     raise
                 self._permits.tell("waiting", planned.name, error=error)
             else:
                 self._patience.heard()
+                self._trust.heard()
                 return made
             await asyncio.sleep(random.random() * pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
@@ -238,6 +245,8 @@ class Run:
         elif state is planned.state:
             # The account, the ledger, or a network that stays away: no other cell can succeed.
             self._permits.stop(error)
+        if reason := self._trust.lost(error):
+            self._permits.stop(reason)
         self._tally.enters(state)
         self._permits.tell(_KINDS.get(state, "given back"), planned.name, error=error)
 
@@ -255,7 +264,7 @@ class Run:
         self._permits.tell("saved", planned.name)
 
     def _interrupted(self) -> None:
-        self._permits.stop("interrupted")
+        self._permits.stop(errors.Interrupted("interrupted"))
         self._tally.stopping = True
 
     def _abort(self) -> None:

@@ -32,7 +32,8 @@ class Batch:
         self._jobs = [job for _, job in named]
         given = names.distinct((name, str(number)) for number, (name, _) in enumerate(named))
         self.rows: Sequence[grid.Item] = [
-            grid.Item(name, job.model) for name, job in zip(given, self._jobs, strict=True)
+            grid.Item(name, job.pictures()[0][1])  # the model's, in every job
+            for name, job in zip(given, self._jobs, strict=True)
         ]
         self.columns: Sequence[grid.Item] = [grid.Item("")]
 
@@ -84,7 +85,10 @@ def _of_file(path: Path) -> list[tuple[str, requests.Job]]:
     if bad:
         more = f"\n… and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise errors.InvalidInput(
-            f"{path} has {len(bad)} bad rows:\n" + "\n".join(bad[:_SHOWN]) + more + "\n",
+            f"{path} has {'1 bad row' if len(bad) == 1 else f'{len(bad)} bad rows'}:\n"
+            + "\n".join(bad[:_SHOWN])
+            + more
+            + "\n",
             next_step="Mend them and run it again; nothing was sent.",
         )
     return jobs
@@ -95,9 +99,14 @@ def _rows(path: Path, read: Any) -> Iterator[tuple[int, Any]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from read(file)
         return
-    except (OSError, ValueError, csv.Error) as error:
+    except FileNotFoundError:
         failure = errors.InvalidInput(
-            f"{path.absolute()} cannot be read ({error}).", next_step="Give a readable UTF-8 file."
+            f"{path.absolute()} does not exist.", next_step="Give a .csv or .jsonl file's path."
+        )
+    except (OSError, ValueError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or error
+        failure = errors.InvalidInput(
+            f"{path.absolute()} cannot be read ({why}).", next_step="Give a readable UTF-8 file."
         )
     raise failure
 

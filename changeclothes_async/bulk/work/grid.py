@@ -5,20 +5,22 @@ Both are `Work`: rows and columns with names, and the job in each cell, made whe
 
 from __future__ import annotations
 
-import glob
+import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypedDict, Unpack
 from urllib.parse import unquote, urlsplit
 
-from changeclothes_async import errors
+from changeclothes_async import arguments, errors
 from changeclothes_async.bulk import names
+from changeclothes_async.bulk.work import finding
 from changeclothes_async.protocol import images, requests
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic"}
-_CATEGORIES = {category.value for category in requests.Category}
+_log = logging.getLogger("changeclothes_async")
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,39 +63,60 @@ def cell_name(work: Work, row: int, column: int) -> str:
     return names.cell(work.rows[row].name, work.columns[column].name)
 
 
+Pictures: TypeAlias = (
+    images.ImageSource | Iterable[images.ImageSource] | Mapping[str, images.ImageSource]
+)
+
+
+class JobOptions(TypedDict, total=False):
+    """Further fields of a grid's jobs: those of `TryOn`, or those of `ChangeByPrompt`."""
+
+    garment_desc: str | None
+    seed: int | None
+    randomize_seed: bool | None
+    guidance_scale: float | None
+    num_inference_steps: int | None
+    extra_fields: Mapping[str, str]
+
+
 class Grid:
     """Every garment on every model, or every prompt on every model.
 
-    `models` and `garments` are each a folder, a glob, a list of pictures or a mapping of names to
-    pictures; a picture is what `try_on` takes. `category` may be left out where each garment lies
-    in a folder named after one. With `prompts` (texts, or a mapping of names to texts) and
-    `seeds` (numbers) in place of garments, each cell is a `ChangeByPrompt`. `options` are further
-    fields of every job, such as `garment_desc` or `guidance_scale`.
+    `models` and `garments` are each a folder, a glob, a list of these and of pictures, or a
+    mapping of names to pictures; a picture is what `try_on` takes. `category` may be left out
+    where each garment lies in a folder named after one; where it is given, it is all garments', and
+    those whose folder says another are logged as a warning.
+    With `prompts` (texts, or a mapping of names to texts) and `seeds` (numbers) in place of
+    garments, each cell is a `ChangeByPrompt`. `options` are further fields of every job, such as
+    `garment_desc` or `guidance_scale`.
 
-    Raises InvalidInput for what cannot be a grid; pictures are looked at when it runs.
+    Raises InvalidInput for what cannot be a grid; pictures are looked at when it runs. A folder
+    in a folder that is passed over, since it is named after no category, is logged as a warning.
     """
 
     def __init__(
         self,
-        models: Any,
-        garments: Any = None,
+        models: Pictures,
+        garments: Pictures | None = None,
         category: requests.Category | str | None = None,
         *,
         prompts: str | Iterable[str] | Mapping[str, str] | None = None,
         seeds: Iterable[int] | None = None,
-        **options: Any,
+        **options: Unpack[JobOptions],
     ) -> None:
+        self._options: dict[str, Any] = dict(options)
+        self.rows: Sequence[Item] = ()  # reports of errors show half-built ones too
+        self.columns: Sequence[Item] = ()
         if (garments is None) == (prompts is None):
             raise errors.InvalidInput(
                 "A grid needs garments or prompts, and not both.",
                 next_step="Give garments=… (pictures) or prompts=… (texts).",
             )
-        self._options = options
-        self.rows: Sequence[Item] = _items(models, "models")
-        self.columns: Sequence[Item] = (
+        self.rows = _items(models, "models")
+        self.columns = (
             _prompts(prompts, seeds)
             if prompts is not None
-            else [_dressed(item, category) for item in _items(garments, "garments")]
+            else _dressed(_items(garments, "garments"), category)
         )
         for column in range(len(self.columns) if prompts is not None else 1):
             self.job(0, column)  # what is wrong with options, prompts and seeds is wrong now
@@ -107,12 +130,13 @@ class Grid:
     def job(self, row: int, column: int) -> requests.Job:
         """Make the job of a cell."""
         model, what = self.rows[row], self.columns[column]
+        assert model.image is not None  # noqa: S101 - every row has one
         if what.prompt is not None:
             given = {"seed": what.seed} if what.seed is not None else {}
             return requests.ChangeByPrompt(
                 model=model.image, prompt=what.prompt, **given, **self._options
             )
-        assert what.category is not None  # noqa: S101 - given to every garment
+        assert what.image is not None and what.category is not None  # noqa: S101, PT018 - so has every garment
         return requests.TryOn(
             model=model.image, garment=what.image, category=what.category, **self._options
         )
@@ -127,31 +151,69 @@ async def _settled(item: Item, settled: Settled) -> Item:
     return replace(item, image=await settled(item.image)) if item.image else item
 
 
-def _dressed(item: Item, category: requests.Category | str | None) -> Item:
-    """Give a garment its category: the one that is given, or its folder's name."""
-    folder = Path(item.image.path).parent.name if isinstance(item.image, images.File) else ""
-    wanted = str(category) if category is not None else folder
-    if wanted not in _CATEGORIES:
-        raise errors.InvalidInput(
-            f"garments: {item.name} has no category ({wanted!r} is none).",
-            next_step=f"Give category=… or a folder named {', '.join(sorted(_CATEGORIES))}.",
+def _dressed(items: Iterable[Item], category: requests.Category | str | None) -> list[Item]:
+    """Give each garment its category: the one that is given, or its folder's name."""
+    folders = [(item, finding.category_of(item.image)) for item in items]
+    if category is None:
+        return [replace(item, category=_own(item, folder)) for item, folder in folders]
+    given = _category(category)
+    _note_folders([(item, folder) for item, folder in folders if folder not in {None, given}])
+    return [replace(item, category=given) for item, _ in folders]
+
+
+def _own(item: Item, folder: requests.Category | None) -> requests.Category:
+    if folder is not None:
+        return folder
+    raise errors.InvalidInput(
+        f"garments: {item.name} has no category, since its folder is not named after one.",
+        next_step=f"Give category=…, or put it into a folder {finding.FOLDERS}.",
+    )
+
+
+def _category(given: requests.Category | str) -> requests.Category:
+    try:
+        return requests.Category(given)
+    except ValueError:
+        refusal = errors.InvalidInput(
+            f"garments: there is no category {str(given)[:60]!r}.",
+            next_step=f"Give category=… as {finding.FOLDERS}.",
         )
-    return Item(item.name, item.image, requests.Category(wanted))
+    raise refusal
+
+
+def _note_folders(others: Sequence[tuple[Item, requests.Category | None]]) -> None:
+    """Say where a category goes against garments' folders: it is the user's word all the same."""
+    if not others:
+        return
+    said = ", ".join(f"{item.name} in {folder}" for item, folder in others[:_SHOWN])
+    more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+    _log.warning(
+        "garments: the folders of some say another category than the one that is given: %s%s. "
+        "Leave it out, so that each folder gives its own.",
+        said,
+        more,
+    )
 
 
 def _prompts(
     prompts: str | Iterable[str] | Mapping[str, str], seeds: Iterable[int] | None
 ) -> list[Item]:
     texts = _listed([prompts] if isinstance(prompts, str) else prompts, "prompts")
-    named = texts.items() if isinstance(texts, Mapping) else [(text, text) for text in texts]
+    named = list(texts.items()) if isinstance(texts, Mapping) else [(text, text) for text in texts]
     drawn: list[int | None] = list(_listed(seeds, "seeds")) if seeds is not None else [None]
     _not_empty(drawn, "seeds")
+    for _, text in named:
+        arguments.expect("One of prompts", text, "texts", str)
     found = [
         (f"{name!s:.50}-seed{seed}" if seed is not None else f"{name!s:.50}", text, seed)
         for name, text in named
         for seed in drawn
     ]
     _not_empty(found, "prompts")
+    if not all(text.strip() for _, text, _ in found):
+        raise errors.InvalidInput(
+            "prompts: one of them is empty.", next_step="Say in each how the clothes shall be."
+        )
     given = names.distinct((name, f"{text}{seed}") for name, text, seed in found)
     return [
         Item(name, prompt=text, seed=seed)
@@ -183,43 +245,22 @@ def _not_empty(found: Sequence[Any], what: str) -> None:
 def _named(given: Any, what: str) -> list[tuple[str, images.Image]]:
     if isinstance(given, Mapping):
         return [(str(name), images.of(image)) for name, image in given.items()]
-    if isinstance(given, str | os.PathLike):
-        found = _expanded(os.fspath(given))
-    elif isinstance(given, Iterable) and not _is_picture(given):
-        found = [images.of(each) for each in given]
-    else:
-        found = [images.of(given)]
+    several = isinstance(given, Iterable) and not _is_picture(given)
+    found = [image for each in (given if several else [given]) for image in _found(each, what)]
     return [(_name(image, what, number), image) for number, image in enumerate(found, 1)]
 
 
 def _is_picture(given: object) -> bool:
     """Tell one picture from a list of them, where both can be iterated over."""
-    return isinstance(given, bytes | bytearray | memoryview) or hasattr(given, "read")
+    is_path = isinstance(given, str | os.PathLike)
+    is_data = isinstance(given, bytes | bytearray | memoryview)
+    return is_path or is_data or hasattr(given, "read")
 
 
-def _expanded(text: str | bytes) -> list[images.Image]:
-    """Turn a folder, a glob, or one picture's path or URL into pictures, in the names' order."""
-    image = images.of(text)
-    if not isinstance(image, images.File):
-        return [image]
-    path = Path(image.path)
-    if path.is_dir():
-        return [images.File(str(file)) for file in _pictures_in(path)]
-    if path.exists() or not glob.has_magic(image.path):
-        return [image]
-    return [images.of(match) for match in sorted(glob.glob(image.path, recursive=True))]  # noqa: PTH207 - takes absolute patterns
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    """Find a folder's pictures, and those in its folders that are named after a category."""
-    inside = [folder, *(folder / name for name in sorted(_CATEGORIES))]
-    return [
-        file
-        for each in inside
-        if each.is_dir()
-        for file in sorted(each.iterdir())
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-    ]
+def _found(given: Any, what: str) -> list[images.Image]:
+    if isinstance(given, str | os.PathLike):
+        return finding.expanded(given, what)
+    return [images.of(given)]
 
 
 def _name(image: images.Image, what: str, number: int) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from changeclothes_async import errors, results
+from changeclothes_async import errors, results, settings
 from changeclothes_async.bulk.calls import pool
 from changeclothes_async.protocol import requests
+
+FETCHING = settings.Fetching()
 
 
 def job(number: int) -> requests.TryOn:
@@ -187,6 +189,31 @@ async def test_an_iterator_that_raises_raises_at_the_end(later: bool) -> None:
     with pytest.raises(ZeroDivisionError):
         await anext(outcomes)
     assert sorted(got) == [0, 1]
+
+
+@pytest.mark.parametrize("account", [False, True], ids=["at work", "after a refusal"])
+async def test_what_gather_paid_before_its_iterator_raised_is_in_the_notes(
+    account: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error is the iterator's own, and names every result that was paid; so does the log."""
+
+    async def run(job: requests.Job) -> Any:
+        await asyncio.sleep(0)
+        if account and number(job) == 2:
+            raise errors.InsufficientCredits("none left")
+        return results.Picture(f"https://r.example/{number(job)}.png", results.Fetcher(FETCHING))
+
+    def breaking() -> Iterator[requests.Job]:
+        yield from (job(each) for each in range(3))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        await pool.gather(run, breaking(), 1)
+    paid = [each for each in range(3) if not (account and each == 2)]
+    assert caught.value.__notes__ == [
+        f"Paid before this, job {each}: https://r.example/{each}.png" for each in paid
+    ]
+    assert all(f"https://r.example/{each}.png" in caplog.text for each in paid)
 
 
 async def test_leaving_early_leaves_no_task() -> None:

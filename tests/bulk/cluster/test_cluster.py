@@ -174,10 +174,11 @@ async def test_a_scheduler_that_is_not_there_is_said(
     assert not service.calls
 
 
-def test_without_dask_the_command_is_named(tmp_path: Path) -> None:
-    """The package works without it; asking for a cluster says what to install."""
+@pytest.mark.parametrize("missing", ["distributed", "cryptography"])
+def test_without_dask_the_command_is_named(tmp_path: Path, missing: str) -> None:
+    """The package works without the extra; asking for a cluster says what to install."""
     program = (
-        "import asyncio, sys; sys.modules['distributed'] = None\n"
+        f"import asyncio, sys; sys.modules[{missing!r}] = None\n"
         "from changeclothes_async import AsyncChangeClothes, MissingExtra\n"
         "from tests.bulk.service import grid\n"
         "async def main():\n"

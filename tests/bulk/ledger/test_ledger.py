@@ -16,6 +16,7 @@ import pytest
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.ledger import Attempt, Claim, Entry, Facts, Ledger, Picture
 from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.transport import places
 
 DRESS, SHIRT = b"d" * 32, b"s" * 32
 PAID = Facts(200, b'{"code": 200}', 200, "OK", None, None, "spent", 1.5)
@@ -61,14 +62,14 @@ async def test_one_call_from_claim_to_picture(ledger: Ledger) -> None:
     )
 
     assert await ledger.settle(held, Event.PAY, PAID) is State.PAID
-    await ledger.save(
-        "woman__dress", DRESS, file="woman__dress.webp", size=7, mtime_ns=8, digest=b"9"
-    )
+    await ledger.save("woman__dress", DRESS, places.Saved("woman__dress.webp", 7, 8, b"9"))
 
-    assert await entry(ledger) == Entry(DRESS, "try-on", "woman__dress", State.SAVED, 1, 1, 2, PAID)
+    assert await entry(ledger) == Entry(
+        DRESS, "try-on", "woman__dress", State.SAVED, 1, 1, 2, PAID, "spent"
+    )
     assert await ledger.attempts(DRESS) == [Attempt(1, 1, 2, Event.PAY, PAID)]
     assert await ledger.pictures(["woman__dress", "other"]) == {
-        "woman__dress": Picture(DRESS, "woman__dress.webp", 7, 8, b"9")
+        "woman__dress": Picture(DRESS, places.Saved("woman__dress.webp", 7, 8, b"9"))
     }
 
 
@@ -175,7 +176,7 @@ async def test_strange_answers_are_written_down(ledger: Ledger) -> None:
 async def test_a_missed_picture_is_paid_still(ledger: Ledger) -> None:
     """A picture that is gone takes its job back to paid, to be fetched and not made again."""
     await paid(ledger)
-    await ledger.save("cell", DRESS, file="cell.webp", size=1, mtime_ns=2, digest=b"3")
+    await ledger.save("cell", DRESS, places.Saved("cell.webp", 1, 2, b"3"))
     await ledger.miss("cell", DRESS)
     assert (await entry(ledger)).state is State.PAID
     assert await ledger.pictures(["cell"]) == {}
@@ -185,7 +186,7 @@ async def test_a_picture_needs_a_payment(ledger: Ledger) -> None:
     """A save or a miss of a job that was not paid is refused, and leaves no picture."""
     await claimed(ledger)
     with pytest.raises(errors.LedgerError, match="claimed"):
-        await ledger.save("cell", DRESS, file="cell.webp", size=1, mtime_ns=2, digest=b"3")
+        await ledger.save("cell", DRESS, places.Saved("cell.webp", 1, 2, b"3"))
     with pytest.raises(errors.LedgerError, match="claimed"):
         await ledger.miss("cell", DRESS)
     assert await ledger.pictures(["cell"]) == {}
@@ -195,7 +196,7 @@ async def test_one_job_may_have_two_pictures(ledger: Ledger) -> None:
     """Equal cells share one payment, and each has its file; missing one leaves the other's."""
     await paid(ledger)
     for name in ("a", "b"):
-        await ledger.save(name, DRESS, file="cell.webp", size=1, mtime_ns=2, digest=b"3")
+        await ledger.save(name, DRESS, places.Saved("cell.webp", 1, 2, b"3"))
     await ledger.miss("a", DRESS)
     await ledger.miss("a", DRESS)
     assert set(await ledger.pictures(["a", "b"])) == {"b"}
@@ -205,7 +206,7 @@ async def test_a_cell_may_change_its_job(ledger: Ledger) -> None:
     """The file of a name belongs to whoever was saved last; an older job cannot miss it away."""
     for identity in (DRESS, SHIRT):
         await paid(ledger, identity)
-        await ledger.save("cell", identity, file="cell.webp", size=1, mtime_ns=2, digest=identity)
+        await ledger.save("cell", identity, places.Saved("cell.webp", 1, 2, identity))
     await ledger.miss("cell", DRESS)
     assert (await ledger.pictures(["cell"]))["cell"].identity == SHIRT
 
@@ -234,7 +235,7 @@ async def test_a_walk_goes_on_while_states_change(ledger: Ledger) -> None:
     walked = []
     async for found in ledger.scan(State.PAID):
         await ledger.save(
-            found.identity.hex(), found.identity, file="cell.webp", size=1, mtime_ns=2, digest=b"3"
+            found.identity.hex(), found.identity, places.Saved("cell.webp", 1, 2, b"3")
         )
         walked.append(found.identity)
     assert walked == identities
@@ -339,14 +340,16 @@ STORY = """
 import asyncio, os, signal, sys
 from changeclothes_async.bulk.ledger.ledger import Facts, Ledger
 from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.transport.places import Saved
 
 async def story(path, last):
+    asyncio.get_running_loop().slow_callback_duration = 60  # that is about this machine
     ledger = await Ledger.open(path)
     await ledger.remember("step", "opened")
     held = last >= "1" and await ledger.claim(b"d" * 32, endpoint="try-on")
     last >= "2" and await ledger.settle(held, Event.PAY, Facts(body=b"url", money="spent"))
-    file = {{"file": "cell.webp", "size": 1, "mtime_ns": 2, "digest": b"3"}}
-    last >= "3" and await ledger.save("cell", b"d" * 32, **file)
+    saved = Saved("cell.webp", 1, 2, b"3")
+    last >= "3" and await ledger.save("cell", b"d" * 32, saved)
     {end}
 
 asyncio.run(story(*sys.argv[1:]))

@@ -20,6 +20,7 @@ from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import states
 from changeclothes_async.bulk.ledger.ledger import Claim, Entry, Facts, Ledger
 from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.transport import places
 
 T = TypeVar("T")
 IDENTITIES = st.sampled_from([b"a" * 32, b"b" * 32, b"c" * 32])
@@ -124,7 +125,7 @@ class Machine(RuleBasedStateMachine):
     @rule(identity=IDENTITIES, name=NAMES)
     def save(self, identity: bytes, name: str) -> None:
         job = self.jobs.get(identity, Job())
-        saving = self.ledger.save(name, identity, file="cell.webp", size=1, mtime_ns=2, digest=b"3")
+        saving = self.ledger.save(name, identity, places.Saved("cell.webp", 1, 2, b"3"))
         if job.state in {State.PAID, State.SAVED}:
             self.run(saving)
             job.state = State.SAVED

@@ -79,7 +79,7 @@ async def test_sixty_four_callers_at_once(notes: Notes) -> None:
 
 async def test_a_moment_is_waited_for_more(tmp_path: Path) -> None:
     """Who comes a little later than the first, and within the moment, shares its commit."""
-    notes = Notes(tmp_path / "notes.db", moment=0.5)
+    notes = Notes(tmp_path / "notes.db", moment=2.0)
     first = notes.add("first")
     await asyncio.sleep(0.05)  # long enough for a thread that does not wait to have begun
     await asyncio.gather(first, notes.add("second"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.lookbook.cells import Head
 from changeclothes_async.bulk.lookbook.lookbook import Lookbook
@@ -33,7 +34,11 @@ def address(tmp_path: Path) -> str:
     cells = lookbooks.drawn(lookbooks.cells(tmp_path, 4, 5, ODD))
     head = lookbooks.picture(tmp_path / "head.png", (80, 80, 80))
     cells.rows = [Head(head_.name, head) for head_ in cells.rows]
-    return Lookbook(cells, tmp_path, stopped="Out of credits.").gallery().as_uri()
+    return (
+        Lookbook(cells, tmp_path, stopped=errors.InsufficientCredits("Out of credits."))
+        .gallery()
+        .as_uri()
+    )
 
 
 async def test_it_opens_from_disk(page: chromium.Page, address: str) -> None:
@@ -53,7 +58,7 @@ async def test_texts_are_only_texts(page: chromium.Page, tmp_path: Path) -> None
     cells = lookbooks.cells(tmp_path, odd={(0, 0): State.FAILED})
     cells.rows = [Head(hostile)]
     cells.columns = [Head("prompt", text=hostile), Head(hostile, url="javascript:hurt=1")]
-    address = Lookbook(cells, tmp_path, stopped=hostile).gallery().as_uri()
+    address = Lookbook(cells, tmp_path, stopped=errors.InvalidApiKey(hostile)).gallery().as_uri()
     await page.open(address)
     await page.click(".cell")
     assert hostile in await page.value("document.querySelector('#name').textContent")
@@ -99,7 +104,8 @@ async def test_a_state_that_nothing_is_in_is_not_offered(
 
 async def test_what_stopped_the_run_is_one_sentence(page: chromium.Page, tmp_path: Path) -> None:
     """A single word is one too."""
-    await page.open(Lookbook(lookbooks.cells(tmp_path), tmp_path, "interrupted").gallery().as_uri())
+    stopped = errors.Interrupted("interrupted")
+    await page.open(Lookbook(lookbooks.cells(tmp_path), tmp_path, stopped).gallery().as_uri())
     assert await page.value("$('stopped').textContent") == "The run stopped early: interrupted."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import subprocess
 import sys
@@ -90,10 +91,17 @@ def on_screen(*snapshots: Snapshot, closed: Snapshot | None = None, width: int =
 
 def test_a_line_names_only_what_there_is() -> None:
     """Zeroes and unknowns are left out; what is paid for is always said."""
-    assert telling.line(BEGUN, telling.left(BEGUN)) == "12/54 saved, 8 in flight, 0 calls spent"
+    assert telling.line(BEGUN, telling.left(BEGUN)) == "12/54 saved, 8 in flight, 0 calls sent"
     assert telling.line(GOING, telling.left(GOING)) == (
-        "30/54 saved, 8 in flight, 2 to fetch, 3 failed, 1 unsure, 24 calls spent, 2.3/s, 1:23 left"
+        "30/54 saved, 8 in flight, 2 to fetch, 3 failed, 1 unsure, 24 calls sent, 2.3/s, 1:23 left"
     )
+
+
+def test_a_damaged_answer_has_a_word_of_its_own() -> None:
+    """It is paid, so it is neither failed nor unsure, and another option sends it again."""
+    said = telling.line(replace(GOING, damaged=2), "")
+    assert "3 failed, 2 damaged, 1 unsure" in said
+    assert dict(telling.stretches(replace(GOING, damaged=2, open=8), 54))["damaged"] == 2
 
 
 def test_times_are_said_in_minutes_and_from_an_hour_on_in_hours() -> None:
@@ -121,7 +129,8 @@ def test_stretches_are_as_long_as_their_share() -> None:
     """At one column a cell, each state has as many columns as cells."""
     parts = dict(telling.stretches(GOING, 54))
     assert parts == {
-        "saved": 30, "paid": 2, "in_flight": 8, "unsure": 1, "failed": 3, "open": 10
+        "saved": 30, "paid": 2, "in_flight": 8, "unsure": 1, "damaged": 0,
+        "failed": 3, "open": 10,
     }  # fmt: skip
 
 
@@ -199,7 +208,7 @@ def test_a_terminal_s_bar_shows_the_strip_and_the_numbers() -> None:
     """Two lines: the strip with what is done and left, and the run in numbers."""
     strip, facts = on_screen(GOING, width=100)[-2:]
     assert re.fullmatch("━{45}─{11}━{6}─{14}  30/54 saved  1:23 left", strip)
-    assert facts == "8 in flight   2 to fetch   3 failed   1 unsure   24 calls spent   2.3/s"
+    assert facts == "8 in flight   2 to fetch   3 failed   1 unsure   24 calls sent   2.3/s"
 
 
 def test_a_terminal_s_bar_fits_a_narrow_terminal() -> None:
@@ -216,6 +225,29 @@ def test_a_terminal_s_bar_says_that_the_run_stops_and_then_no_more() -> None:
     assert telling.STOPPING not in on_screen(stopping, closed=replace(ENDED, stopping=True))[-3:]
 
 
+def test_what_is_logged_goes_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler that was made before writes whole lines, and into its own stream again later."""
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    logger = logging.getLogger("tests.bar")
+    handler = logging.StreamHandler()
+    logger.addHandler(handler)
+    try:
+        bar = terminal.RichBar(screen, console=Console(file=screen, force_terminal=True, width=80))
+        bar.update(GOING)
+        bar._live.refresh()
+        logger.warning("a line of its own")
+        bar.close(ENDED)
+        logger.warning("after the bar")
+    finally:
+        logger.removeHandler(handler)
+    before, _, rest = screen.getvalue().partition("a line of its own")
+    assert before.endswith("\x1b[2K")  # the bar was taken off the screen
+    assert "30/54 saved" in rest  # and drawn anew below
+    assert rest.endswith("after the bar\n")
+    assert handler.stream is screen
+
+
 def test_no_bar_or_a_bar_of_one_s_own() -> None:
     """False is no bar, and a bar that is given is used as it is."""
     own = bars.LineBar(print)
@@ -229,14 +261,15 @@ def test_a_pipe_gets_lines_and_a_terminal_a_live_bar() -> None:
     line_bar = bars.bar_for(True, pipe)
     assert isinstance(line_bar, bars.LineBar)
     line_bar.update(BEGUN)
-    assert pipe.getvalue() == "12/54 saved, 8 in flight, 0 calls spent\n"
+    assert pipe.getvalue() == "12/54 saved, 8 in flight, 0 calls sent\n"
     assert isinstance(bars.bar_for(True, Terminal()), terminal.RichBar)
 
 
 def test_rich_and_ipython_load_only_when_used() -> None:
     """A bar for a pipe needs neither of the optional libraries."""
     script = (
-        "import sys; from changeclothes_async.bulk import bars; bars.bar_for(True, sys.stderr); "
+        "import sys; from changeclothes_async.bulk.progress import bars; "
+        "bars.bar_for(True, sys.stderr); "
         "print(sorted({'rich', 'IPython'} & set(sys.modules)))"
     )
     done = subprocess.run(

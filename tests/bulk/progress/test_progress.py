@@ -122,9 +122,10 @@ clock = [0.0]
 
 
 def test_a_new_tally_is_what_the_ledger_knows() -> None:
-    """Saved, paid, failed and unsure (a damaged answer is one) are known; the rest is open."""
+    """Saved, paid, failed, unsure and damaged ones are known; the rest is open."""
     snapshot = _tally(20, saved=3, paid=2, failed=1, unsure=4, damaged=1).snapshot()
-    assert (snapshot.saved, snapshot.paid, snapshot.failed, snapshot.unsure) == (3, 2, 1, 5)
+    assert (snapshot.saved, snapshot.paid, snapshot.failed, snapshot.unsure) == (3, 2, 1, 4)
+    assert snapshot.damaged == 1
     assert snapshot.open == 9
 
 
@@ -139,7 +140,7 @@ def test_a_ledger_of_more_than_this_grid_is_cut() -> None:
     [
         (State.FAILED, "failed"),
         (State.UNSURE, "unsure"),
-        (State.DAMAGED, "unsure"),
+        (State.DAMAGED, "damaged"),
         (State.PAID, "paid"),
         (State.SAVED, "saved"),
         (State.OPEN, "open"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from changeclothes_async import AsyncChangeClothes
+from changeclothes_async import AsyncChangeClothes, BudgetSpent
 from tests.bulk.service import BUSY, FAILED, Service, failing, grid
 
 Quick = Callable[..., AsyncChangeClothes]
@@ -20,6 +20,7 @@ async def test_the_budget_is_spent_exactly(
     """`max_calls` counts claims: as many requests, not one more, and the next run goes on."""
     client = quick(max_concurrency=limit)
     lookbook = await client.run_grid(grid(4, 5), out, max_calls=7)
+    assert isinstance(lookbook.stopped, BudgetSpent)
     assert str(lookbook.stopped) == "the budget of 7 calls is spent"
     assert len(service.calls) == len(lookbook.saved) == 7
     assert not lookbook.failed
@@ -39,6 +40,16 @@ async def test_retries_are_calls_of_the_budget(service: Service, quick: Quick, o
     service.reply = failing({}, FAILED)
     await quick(max_concurrency=2).run_grid(grid(4, 5), out, max_calls=7)
     assert len(service.calls) == 7
+
+
+async def test_a_budget_that_ended_a_run_says_so_however_it_ended(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """Also where a call that cost nothing was put back after the others had been let go."""
+    service.reply = failing({"m0__g0": [BUSY], "m0__g1": [BUSY]})
+    lookbook = await quick(max_concurrency=2).run_grid(grid(2, 2), out, max_calls=2)
+    assert len(lookbook.saved) == len(service.charges) == 2
+    assert isinstance(lookbook.stopped, BudgetSpent)
 
 
 @pytest.mark.parametrize("limit", [1, 4])

@@ -88,7 +88,7 @@ async def test_fifty_kills_at_random_instants(
     """Killed and resumed over thousands of cells: each charged once, none of them unaccounted."""
     size, dice, kills = (60, 50), random.Random(SEED), 0
     for number in range(2 * KILLS):
-        kill = (dice.uniform(0, 0.25), signal.SIGKILL)
+        kill = (dice.uniform(0, 0.15), signal.SIGKILL)
         ended = rounds.run(counter.url, out, size, signals=[kill], at_once=number % 5 == 0)
         kills += ended == -signal.SIGKILL
         if kills == KILLS:

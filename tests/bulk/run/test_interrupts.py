@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from changeclothes_async import AsyncChangeClothes, Event, Grid
+from changeclothes_async import AsyncChangeClothes, Event, Grid, Interrupted
 from changeclothes_async.bulk.progress.progress import Snapshot
 from changeclothes_async.bulk.run import interrupts
 from changeclothes_async.protocol import requests
@@ -41,7 +41,7 @@ async def test_the_first_signal_lets_what_is_paid_for_arrive(
     """Ctrl-C once: no new claims; what is in flight arrives and is saved."""
     listen = _at(50, lambda: signal.raise_signal(signal.SIGINT))
     lookbook = await quick(max_concurrency=4).run_grid(grid(10, 10), out, on_event=listen)
-    assert lookbook.stopped == "interrupted"
+    assert isinstance(lookbook.stopped, Interrupted)
     assert not lookbook.unsure
     assert len(lookbook.saved) == len(service.charges) < 100
     assert (await quick().run_grid(grid(10, 10), out)).ok
@@ -76,7 +76,7 @@ async def test_the_second_signal_stops_now_and_names(
     service.reply = reply
     bar = Kept()
     lookbook = await quick(max_concurrency=3).run_grid(grid(10, 10), out, progress=bar)
-    assert lookbook.stopped == "interrupted"
+    assert isinstance(lookbook.stopped, Interrupted)
     assert "stopped: interrupted" in repr(lookbook)
     assert (bar.last.unsure, bar.last.open, bar.last.in_flight) == (3, 97, 0)
     assert len(lookbook.unsure) == 3
@@ -140,7 +140,8 @@ async def test_two_signals_at_any_instant(
     """Wherever a claim or an answer is on its way, the ledger ends with all of it in order."""
     listen = _at(instant, _interrupt_twice)
     client = quick(max_concurrency=4)
-    await client.run_grid(grid(4, 4), out, on_event=listen)
+    lookbook = await client.run_grid(grid(4, 4), out, on_event=listen)
+    assert lookbook.stopped  # it was interrupted, wherever it was
     assert client.stats.in_flight == 0
     await client.aclose()
     counts = await states(out)
@@ -178,7 +179,7 @@ async def test_a_drained_run_does_not_wait_for_a_wish_of_the_service(
     stop = _at(5, lambda: signal.raise_signal(signal.SIGINT))
     async with asyncio.timeout(10):
         lookbook = await quick(max_concurrency=2).run_grid(grid(4, 4), out, on_event=stop)
-    assert lookbook.stopped == "interrupted"
+    assert isinstance(lookbook.stopped, Interrupted)
     assert await states(out) == {"open": len(set(service.calls))}
 
 

@@ -10,7 +10,7 @@ import pytest
 from changeclothes_async import AsyncChangeClothes, Category, Grid, NotAnImage, TryOn
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.run import planning
-from tests import samples
+from tests import peers, samples
 from tests.bulk import service as services
 from tests.bulk.service import G0, HARMFUL, NO_CREDITS, PICS, Service, grid
 
@@ -142,6 +142,7 @@ async def test_a_plan_counts_every_cell_once(service: Service, quick: Quick, out
         to_fetch=1,
         failed=1,
         unsure=1,
+        damaged=0,
         duplicates=0,
         upload_bytes=0,
     )
@@ -153,6 +154,22 @@ async def test_a_plan_counts_every_cell_once(service: Service, quick: Quick, out
     asked = await client.plan_grid(grid(2, 3), out, retry_failed=True, resend_unsure=True)
     assert (asked.to_send, asked.failed, asked.unsure) == (4, 0, 0)
     assert len(service.calls) == 4
+
+
+async def test_a_plan_tells_damaged_answers_apart(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """They are paid, and neither failed nor unsure; only `resend_unsure` sends them again."""
+
+    async def reply(cell: str) -> bytes:
+        return peers.envelope(200)
+
+    service.reply = reply
+    await quick().run_grid(grid(1, 2), out)
+    plan = await quick().plan_grid(grid(1, 2), out, retry_failed=True)
+    assert (plan.damaged, plan.failed, plan.unsure, plan.to_send) == (2, 0, 0, 0)
+    plan = await quick().plan_grid(grid(1, 2), out, resend_unsure=True)
+    assert (plan.damaged, plan.to_send) == (0, 2)
 
 
 async def test_a_plan_tells_the_bytes_that_will_be_uploaded(

@@ -224,9 +224,12 @@ async def test_credits_that_end_in_the_middle(service: Service, quick: Quick, ou
 
 async def test_the_limit_holds_for_a_run(service: Service, quick: Quick, out: Path) -> None:
     """Never more on the wire than `max_concurrency`, however many cells wait."""
+    full = asyncio.Event()
 
     async def reply(cell: str) -> None:
-        await asyncio.sleep(0.002)
+        if service.busy == 5:
+            full.set()
+        await full.wait()
 
     service.reply = reply
     await quick(max_concurrency=5).run_grid(grid(10, 10), out)

@@ -97,13 +97,16 @@ def test_every_bad_row_is_named(write: Any) -> None:
     assert "25 bad rows" in text
     assert "line 2:" in text
     assert "line 11:" in text
-    assert "and 15 more" in text
+    assert "and 15 more\nMend them" in text
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """The whole path is in the words."""
-    with pytest.raises(InvalidInput, match=r"nowhere\.csv cannot be read"):
+    """The whole path is in the words, and no number of the system's."""
+    with pytest.raises(InvalidInput, match=r"^/.*nowhere\.csv does not exist\. Give a"):
         batches.batch(tmp_path / "nowhere.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InvalidInput, match=r"folder\.csv cannot be read \([^\[]*\)\. Give"):
+        batches.batch(tmp_path / "folder.csv")
 
 
 def test_any_iterable_of_jobs_is_a_batch() -> None:

@@ -123,16 +123,21 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
         ({"models": URL}, "garments or prompts"),
         ({"models": URL, "garments": URL, "prompts": "x", "category": "dresses"}, "not both"),
         ({"models": [], "garments": URL, "category": "dresses"}, "models: there are none"),
-        ({"models": "/nowhere/*.jpg", "garments": URL, "category": "dresses"}, "there are none"),
+        (
+            {"models": "/nowhere/*.jpg", "garments": URL, "category": "dresses"},
+            r"models: nothing matches /nowhere/\*\.jpg",
+        ),
         ({"models": URL, "garments": URL}, "red-dress has no category"),
-        ({"models": URL, "garments": URL, "category": "hats"}, "'hats' is none"),
+        ({"models": URL, "garments": URL, "category": "hats"}, "no category 'hats'"),
         ({"models": URL, "prompts": []}, "prompts: there are none"),
         ({"models": URL, "prompts": "x", "seeds": []}, "seeds: there are none"),
-        ({"models": URL, "prompts": ["x", " "]}, "prompt"),
+        ({"models": URL, "prompts": ["x", " "]}, "one of them is empty. Say in each"),
         ({"models": URL, "prompts": "x", "seeds": [1, -1]}, "seed"),
         ({"models": URL, "prompts": "x", "colour": 1}, "no argument 'colour'"),
         ({"models": [URL, None], "garments": URL, "category": "dresses"}, "NoneType"),
         ({"models": URL, "prompts": 7}, "prompts"),
+        ({"models": URL, "prompts": [None]}, "prompts is of type NoneType"),
+        ({"models": URL, "prompts": {"red": 7}}, "prompts is of type int"),
         ({"models": URL, "prompts": "x", "seeds": 7}, "seeds"),
     ],
 )
@@ -153,11 +158,80 @@ async def test_settling_looks_at_every_picture(photos: Path) -> None:
         await Grid(URL, photos / "garments").settle(reading.Reader().settled)
 
 
-async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    """A path that leads nowhere is said with the path."""
-    work = Grid(tmp_path / "nowhere", URL, "dresses")
-    with pytest.raises(NotAnImage, match="nowhere does not exist"):
-        await work.settle(reading.Reader().settled)
+def test_a_missing_path_is_named_before_any_category(tmp_path: Path) -> None:
+    """A path that leads nowhere is said with the path, and what may be there instead."""
+    nowhere = tmp_path / "nowhere"
+    with pytest.raises(NotAnImage, match=r"models: .*nowhere does not exist. Give a folder, a glo"):
+        Grid(nowhere, URL, "dresses")
+    with pytest.raises(NotAnImage, match=r"garments: .*nowhere does not exist"):
+        Grid([URL], [URL, nowhere])
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    """Whoever gave the wrong one sees which it was."""
+    with pytest.raises(InvalidInput, match=f"models: the folder {tmp_path} holds no pictures"):
+        Grid(tmp_path, URL, "dresses")
+
+
+def test_a_list_may_hold_folders_and_globs(photos: Path) -> None:
+    """Each is read as it would be alone."""
+    work = Grid([photos / "models", str(photos / "**/tee.JPG"), URL], URL, "dresses")
+    assert names(work.rows) == ["woman-01", "woman-02", "tee", "red-dress"]
+
+
+def test_a_category_that_folders_speak_against_is_noted(
+    photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is the user's word, and jeans that go out as a top are named before they are paid for."""
+    work = Grid(photos / "models", photos / "garments", "dresses")
+    assert {item.category for item in work.columns} == {Category.DRESSES}
+    assert "blouse in upper_body, tee in upper_body. Leave it out" in caplog.text
+    Grid(photos / "models", [photos / "garments/dresses/lime.jpg"], "upper_body")
+    assert "lime in dresses" in caplog.text
+
+
+def test_many_garments_that_are_against_a_category_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Five names are enough to see what is meant."""
+    (tmp_path / "dresses").mkdir()
+    for number in range(12):
+        (tmp_path / "dresses" / f"g{number:02}.jpg").write_bytes(samples.PNG)
+    Grid(URL, tmp_path, "upper_body")
+    assert "g04 in dresses and 7 more. " in caplog.text
+
+
+def test_a_category_goes_with_a_plain_folder_and_with_its_own(
+    photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing speaks against it there."""
+    assert names(Grid(URL, photos / "garments/other", "dresses").columns) == ["hat"]
+    (photos / "garments/dresses/lime.jpg").unlink()
+    work = Grid(URL, photos / "garments", category="upper_body")
+    assert names(work.columns) == ["blouse", "tee"]
+    assert "another category" not in caplog.text
+
+
+def test_folders_that_are_passed_over_are_named(
+    photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A garment in a folder named after no category is missed by nobody without a word."""
+    deep = photos / "garments" / "tops" / "summer"
+    deep.mkdir(parents=True)
+    (deep / "top.jpg").write_bytes(samples.PNG)
+    (photos / "garments" / "notes").mkdir()
+    Grid(URL, photos / "garments")
+    (said,) = caplog.messages
+    assert f"passed over {photos}/garments/other, {photos}/garments/tops;" in said
+    assert "notes" not in said
+
+
+def test_a_folder_with_nothing_but_other_folders_is_refused(photos: Path) -> None:
+    """The pictures that are there are pointed at."""
+    (photos / "shelf").mkdir()
+    (photos / "garments/other").rename(photos / "shelf/tops")
+    with pytest.raises(InvalidInput, match=r"shelf holds no pictures; those in .*shelf/tops are"):
+        Grid(URL, photos / "shelf", "dresses")
 
 
 def test_a_million_cells_are_made_as_they_are_asked_for() -> None:

@@ -1,0 +1,67 @@
+"""What was handed over: of the right kind, or refused in words that do not repeat it.
+
+Rules of this file:
+
+* A wrong argument may be the key in the wrong place: its type is told, and never its value.
+* What is of no kind of ours is known by what it can do, so that no engine loads to check it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from enum import Enum
+from typing import Final, Literal, ParamSpec, TypeVar
+
+from changeclothes_async import errors
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Unchanged(Enum):
+    """The type of `UNCHANGED`."""
+
+    UNCHANGED = "unchanged"
+
+    def __repr__(self) -> str:
+        return "unchanged"
+
+
+UNCHANGED: Final[Literal[Unchanged.UNCHANGED]] = Unchanged.UNCHANGED
+"""What stands for an argument that was not given, where None is a wish of its own."""
+
+
+def expect(
+    name: str, value: object, give: str, *kinds: type, has: tuple[str, ...] | None = None
+) -> None:
+    """Raise InvalidInput, which says what to `give`, for a value of another kind.
+
+    A value passes that is of one of the `kinds`, or that has all of the attributes in `has`.
+    """
+    if isinstance(value, kinds) or (has and all(hasattr(value, each) for each in has)):
+        return
+    raise errors.InvalidInput(
+        f"{name} is of type {type(value).__name__}, which is not accepted.",
+        next_step=f"Give {give}.",
+    )
+
+
+def discreet(function: Callable[P, T]) -> Callable[P, T]:
+    """Make a function forget its arguments when it refuses them.
+
+    Reports of errors show the locals of every frame, and those of a constructor are the key and
+    the proxy's password: what it raises comes without its frames, and this one lets them go.
+    """
+
+    @functools.wraps(function)
+    def forgetful(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except errors.ChangeClothesError as error:
+            refusal = error.with_traceback(None)
+        del args, kwargs
+        # Raised outside the except block: no `__context__` leads back to the frames.
+        raise refusal
+
+    return forgetful

@@ -1,0 +1,86 @@
+"""What a client and its methods are handed, looked at before anything is sent.
+
+What they can do tells what they are: no engine loads for it. All of these raise InvalidInput.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from changeclothes_async import arguments, errors
+from changeclothes_async.protocol import requests
+
+if TYPE_CHECKING:  # aiohttp loads with the first call
+    from aiohttp import TraceConfig
+
+_LIST = "a list of jobs, or another iterable of them"
+
+
+def session(given: Any) -> None:
+    """Refuse what is no open `aiohttp.ClientSession`, and what could send a request again."""
+    if given is None:
+        return
+    arguments.expect(
+        "session", given, "an aiohttp.ClientSession", has=("post", "closed", "connector")
+    )
+    if given.closed:
+        raise errors.InvalidInput(
+            "The session is closed already.",
+            next_step="Make the client inside of its `async with`, or leave out session=….",
+        )
+    if getattr(given, "_middlewares", ()):
+        raise errors.InvalidInput(
+            "The session has middlewares, and one of them could send a paid request again.",
+            next_step="Give a session without any; retries=…, headers=… and on_event=… do the "
+            "same and know what may be sent twice.",
+        )
+
+
+def listener(on_event: Any) -> None:
+    """Refuse what cannot be called with an event."""
+    if on_event is not None:
+        arguments.expect("on_event", on_event, "a function of one event", has=("__call__",))
+
+
+def jobs(given: Any) -> None:
+    """Refuse what holds no jobs, also where it can be iterated over."""
+    arguments.expect("jobs", given, _LIST, Iterable, AsyncIterable)
+    if isinstance(given, str | bytes | Mapping | requests.Job):  # each is iterable too
+        raise errors.InvalidInput(f"{type(given).__name__} is no list.", next_step=f"Give {_LIST}.")
+
+
+def work(grid: Any) -> None:
+    """Refuse what is neither a grid nor a batch."""
+    arguments.expect(
+        "grid",
+        grid,
+        "a Grid; jobs, or a file of them, go to run_batch",
+        has=("rows", "columns", "job", "settle"),
+    )
+
+
+def traced(trace_configs: Iterable[TraceConfig], session: object) -> Sequence[TraceConfig]:
+    """Give the trace configs, for a session of the client's own."""
+    arguments.expect("trace_configs", trace_configs, "a list of aiohttp.TraceConfig", Iterable)
+    configs = tuple(trace_configs)
+    for each in configs:
+        arguments.expect("One of trace_configs", each, "an aiohttp.TraceConfig", has=("freeze",))
+    if configs and session is not None:
+        raise errors.InvalidInput(
+            "trace_configs cannot be added to a session of your own.",
+            next_step="Give them to that aiohttp.ClientSession, or leave out session=….",
+        )
+    return configs
+
+
+def budget(max_calls: int | None) -> int | None:
+    """Give a number of calls, None for as many as there are."""
+    if max_calls is None:
+        return None
+    arguments.expect("max_calls", max_calls, "a whole number from 0 on", int)
+    if max_calls < 0 or isinstance(max_calls, bool):
+        raise errors.InvalidInput(
+            f"max_calls={max_calls} is not accepted.", next_step="Give a whole number from 0 on."
+        )
+    return max_calls

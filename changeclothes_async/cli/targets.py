@@ -1,0 +1,66 @@
+"""Where the picture of a single call goes: looked at before the call is paid for.
+
+No picture is paid for where it cannot be kept. A name that is given in full is taken, as other
+tools do; what is left to us never takes the place of something else.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from changeclothes_async import errors
+from changeclothes_async.cli import printing
+from changeclothes_async.protocol import images
+
+DEFAULT = Path("look")
+_NAMES = {"webp": "WebP"}
+_SUFFIXES = {".jpeg": ".jpg", ".jpe": ".jpg", ".tif": ".tiff"}
+
+
+def checked(output: Path | None) -> Path:
+    """Give the path to save to; its folder is made, and shown to be writable.
+
+    Without a suffix it takes a name that is free, as the default does. Raises InvalidInput.
+    """
+    target = output or DEFAULT
+    with _writing(target):
+        _try(target)
+        if os.path.lexists(target) and not target.is_file():
+            raise errors.InvalidInput(f"{target} is no file.", next_step="Give a file's name.")
+        return target if target.suffix else printing.free(target)
+
+
+def note(path: Path) -> str | None:
+    """Say that a picture is of another kind than its name says, None where it is not."""
+    with path.open("rb") as file:
+        kind = images.kind(file.read(images.HEAD))
+    suffix = path.suffix.lower()
+    if kind is None or _SUFFIXES.get(suffix, suffix) == kind.suffix:
+        return None
+    name = kind.mime.removeprefix("image/")
+    return f"{path} holds a {_NAMES.get(name, name.upper())}, as the service made it."
+
+
+def _try(target: Path) -> None:
+    with suppress(FileNotFoundError):
+        target.lstat()  # refused for a name that is too long
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix="."):
+        pass  # nothing else tells for sure: root may write anywhere, and not into /proc
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+        return
+    except OSError as error:
+        failure = errors.InvalidInput(
+            f"{target} cannot be written ({error.strerror}).",
+            next_step="Give another place with -o; nothing was sent.",
+        )
+    raise failure

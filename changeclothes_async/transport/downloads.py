@@ -1,0 +1,119 @@
+"""A result on the wire over aiohttp: public addresses only, and never the key.
+
+A picture's errors are ours from its first byte to its last, before a consumer takes them for its
+disk's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import re
+import socket
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import yarl
+
+from changeclothes_async import errors, settings
+from changeclothes_async.protocol import addresses
+from changeclothes_async.transport import engine
+
+_STALLED, _LONGEST = 60.0, 600.0
+# What `_guard` refuses with: the number survives where several addresses' errors become one.
+_NOT_PUBLIC = errno.EACCES
+# Letters of RFC 3986, and no percent sign without its two digits.
+_WHOLE = re.compile(r"https?://(?:[\w.~!$&'()*+,;=:@/?#\[\]-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+
+
+class Downloads:
+    """The HTTP session of one event loop for results; it never sees the key."""
+
+    def __init__(self, options: settings.Fetching) -> None:
+        self._options = options
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        # Behind a proxy the proxy resolves names, and the guard would only see the proxy.
+        in_environment = options.trust_env and {"https", "all"} & urllib.request.getproxies().keys()
+        proxied = options.proxy or in_environment
+        factory = None if proxied else _guard(options.near)
+        self._http = engine.opened(
+            self, options.trust_env, keepalive_timeout=engine.IDLE, socket_factory=factory
+        )
+
+    async def close(self) -> None:
+        """Close it when the downloads under way have ended: what they fetch was paid for."""
+        await self._idle.wait()
+        await self._http.close()
+
+    @contextlib.asynccontextmanager
+    async def get(
+        self, url: str
+    ) -> AsyncIterator[tuple[int, dict[str, str], AsyncIterator[bytes]]]:
+        """Open an address: its status, headers, and chunks.
+
+        Raises DownloadFailed for any failure of the network.
+        """
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            async with await self._opened(url) as response:
+                yield response.status, engine.headers(response), _chunks(response, url)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def _opened(self, url: str) -> aiohttp.ClientResponse:
+        try:
+            return await self._http.get(
+                _spelled(url),
+                headers={"User-Agent": engine.agent(), "Accept-Encoding": "identity"},
+                timeout=aiohttp.ClientTimeout(
+                    total=_LONGEST, connect=self._options.connect_timeout, sock_read=_STALLED
+                ),
+                allow_redirects=False,
+                proxy=self._options.proxy,
+                ssl=self._options.ssl,
+            )
+        except Exception as error:
+            failure = _not_fetched(error, url)
+        raise failure
+
+
+async def _chunks(response: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.content.iter_any():
+            yield chunk
+        return
+    except Exception as error:
+        failure = _not_fetched(error, url)
+    raise failure
+
+
+def _not_fetched(error: Exception, url: str) -> errors.DownloadFailed:
+    refused = isinstance(error, OSError) and error.errno == _NOT_PUBLIC
+    return errors.DownloadFailed(
+        f"The result's download failed ({engine.words(error)}).", url=url, final=refused
+    )
+
+
+def _spelled(url: str) -> yarl.URL:
+    """Keep an address as it was given if it is whole: it may be signed letter by letter."""
+    return yarl.URL(url, encoded=bool(_WHOLE.fullmatch(url)))
+
+
+def _guard(near: bool) -> Callable[[Any], socket.socket]:
+    """Refuse, at the socket, what only this network can reach; a rebound name does not pass."""
+
+    def guarded(address: Any) -> socket.socket:
+        family, kind, protocol, _, (host, *_) = address
+        if not (addresses.is_public(host) or (near and settings.is_loopback(host))):
+            raise OSError(_NOT_PUBLIC, f"{host} is not a public address")
+        return socket.socket(family, kind, protocol)
+
+    return guarded

@@ -1,0 +1,60 @@
+"""aiohttp as calls and downloads use it: its sessions, and its errors in words."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Iterable
+from importlib import metadata
+from typing import Any
+
+import aiohttp
+
+# A server may close an idle connection at the very moment of its reuse, and the request is then
+# unsure. Connections idle for longer are not used again; the least patient servers wait for 2 s.
+IDLE = 1.0
+
+
+def opened(
+    owner: object,
+    trust_env: bool,
+    trace_configs: Iterable[aiohttp.TraceConfig] = (),
+    **terms: Any,
+) -> aiohttp.ClientSession:
+    """Open a session with a pool on these `terms`; it goes away with its owner at the latest."""
+    http = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, **terms),
+        trust_env=trust_env,
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=list(trace_configs),
+    )
+    weakref.finalize(owner, _dropped, http)
+    return http
+
+
+def _dropped(http: aiohttp.ClientSession) -> None:
+    """Let go of a session that nobody closed and whose loop is over: aiohttp would complain."""
+    connector = http.connector
+    http.detach()
+    if connector is not None:
+        connector._close()  # noqa: SLF001 - its close() wants a loop that goes on
+
+
+@functools.cache
+def agent() -> str:
+    """Give what requests call themselves."""
+    return f"changeclothes-async/{metadata.version('changeclothes-async')}"
+
+
+def words(error: Exception) -> str:
+    """Say what aiohttp met, on one line."""
+    said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    said = " ".join(said.split())[:300]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Give an answer's headers, their names in lower case."""
+    return {name.lower(): value for name, value in response.headers.items()}

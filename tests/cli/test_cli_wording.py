@@ -1,0 +1,128 @@
+"""The words of a shell: options instead of arguments, and a next step that can be typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import errors
+from changeclothes_async.cli import printing, wording
+from changeclothes_async.sandbox import Sandbox
+from tests import peers
+from tests.cli.conftest import Shell
+
+PROMPT = ("prompt", "models/ana.png", "a red dress")
+
+
+def test_a_sandbox_that_does_not_run_is_asked_for(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At an address of this machine that is what a refused connection means."""
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", f"http://127.0.0.1:{peers.free_port()}")
+    done = shell(*PROMPT, "--retries", 0)
+    assert done.exit_code == 1
+    assert "Nothing answers at http://127.0.0.1:" in done.stderr
+    assert "Is `changeclothes serve` running?" in done.stderr
+    said = shell("grid", "--models", "models", "--prompt", "red", "--out", "book", "--retries", 0)
+    assert "Is `changeclothes serve` running?" in said.stdout
+
+
+def test_https_where_http_is_spoken_is_said(
+    shell: Shell, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, and not in OpenSSL's."""
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", sandbox.url.replace("http://", "https://"))
+    done = shell(*PROMPT)
+    assert done.exit_code == 1
+    assert "does not speak https. Write http:// in CHANGECLOTHES_BASE_URL." in done.stderr
+    assert "SSL" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("--models", "nope", "--garments", "nope"),
+            "/nope does not exist. Give a folder, a glob, a picture's path",
+        ),
+        (("--models", "models", "--garments", "no/*.png"), "--garments: nothing matches /"),
+        (("--models", "models"), "Give --garments (pictures) or --prompt (texts)."),
+        (
+            ("--models", "models", "--garments", "models"),
+            "ana has no category, since its folder is not named after one. Give --category, or",
+        ),
+        (("--models", "models", "--prompt", " "), "--prompt: one of them is empty. Say in each"),
+        (("--models", "models", "--prompt", "x", "--seed", "-1"), "--seed -1 is not accepted"),
+    ],
+)
+def test_a_grid_speaks_of_its_options(shell: Shell, words: tuple[str, ...], said: str) -> None:
+    """Whoever types options is told of options."""
+    done = shell("grid", *words, "--out", "book")
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert "=…" not in done.stderr
+
+
+def test_without_a_key_no_argument_is_spoken_of(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell has no api_key."""
+    monkeypatch.delenv("CHANGECLOTHES_API_KEY")
+    assert "No API key: CHANGECLOTHES_API_KEY is not set. Keys are" in shell(*PROMPT).stderr
+
+
+def test_a_wrong_origin_is_named_by_its_variable(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can only come from there."""
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", "http://shop.example")
+    said = shell(*PROMPT).stderr
+    assert "CHANGECLOTHES_BASE_URL='http://shop.example' would send the key" in said
+
+
+def test_what_a_service_said_stays_as_it_is() -> None:
+    """An address in an error is no argument of ours."""
+    error = errors.NotSent("https://x.example/?api_key=… and /base_url=1", next_step="Go.")
+    assert printing.sentence(error) == "https://x.example/?api_key=… and /base_url=1 Go."
+
+
+def test_a_table_s_columns_stay_as_they_are(shell: Shell, folder: Path) -> None:
+    """They are called so there."""
+    table = "model,garment,category\nmodels/ana.png,models/ana.png,hats\n"
+    (folder / "jobs.csv").write_text(table)
+    said = shell("batch", "jobs.csv", "--out", "looks").stderr
+    assert "has 1 bad row:\nline 2: category='hats' is not accepted.\nMend them" in said
+    assert "/nope.csv does not exist. Give a" in shell("batch", "nope.csv", "--out", "x").stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "broken"),
+    [
+        ("short", "short"),
+        ("a" * 60 + " b", "a" * 60 + "\n  b"),
+        ("\x1b[31mError:\x1b[0m " + "x" * 36, "\x1b[31mError:\x1b[0m\n  " + "x" * 36),
+        ("\x1b[31mError:\x1b[0m " + "x" * 35, "\x1b[31mError:\x1b[0m " + "x" * 35),
+        (
+            "       12  saved already, and some more words that do not fit",
+            "       12  saved already, and some more\n           words that do not fit",
+        ),
+        (
+            "  cell  " + "word " * 8 + "end",
+            "  cell  word word word word word word word\n    word end",
+        ),
+    ],
+)
+def test_a_line_breaks_between_words(line: str, broken: str) -> None:
+    """Paths and addresses stay whole, and what follows is indented below what it belongs to."""
+    assert printing.wrapped(line, 42) == broken
+
+
+def test_every_error_has_a_next_step_for_the_shell() -> None:
+    """None of them speaks of what only a program has."""
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.ChangeClothesError):
+            step = wording.next_step(kind("x"))
+            assert step
+            for word in ("api_key=", "error.raw", "base_url", "ssl="):
+                assert word not in step
