@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import multipart
@@ -23,7 +23,7 @@ _NOWAIT = getattr(os, "RWF_NOWAIT", None)  # Linux has it
 Stamp = tuple[int, ...]
 
 
-async def chunks(content: multipart.Stored) -> AsyncIterator[memoryview]:
+async def chunks(content: multipart.Stored) -> AsyncGenerator[memoryview]:
     """Read a stored picture piece by piece, without ever waiting for the disk in the loop.
 
     Raises NotAnImage when the file is gone, or is not the one that was measured.

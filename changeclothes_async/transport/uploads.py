@@ -6,7 +6,8 @@ a whole request, so nothing can have been paid.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 from aiohttp import abc, payload
 
@@ -38,10 +39,11 @@ class Upload(payload.Payload):
         del content_length  # our own, which `size` has announced
         body: multipart.Body = self._value
         try:
-            async for chunk in _chunks(body.frames):
-                await writer.write(chunk)
-                if self._on_bytes:
-                    self._on_bytes(len(chunk), False)
+            async with contextlib.aclosing(_chunks(body.frames)) as chunks:
+                async for chunk in chunks:
+                    await writer.write(chunk)
+                    if self._on_bytes:
+                        self._on_bytes(len(chunk), False)
         except errors.NotAnImage as failure:
             self.failure = failure
             raise
@@ -68,8 +70,11 @@ class Upload(payload.Payload):
 
 async def _chunks(
     frames: Iterable[bytes | multipart.Stored],
-) -> AsyncIterator[bytes | memoryview]:
-    """Walk over frames piece by piece; small neighbours go together, for fewer packets."""
+) -> AsyncGenerator[bytes | memoryview]:
+    """Walk over frames piece by piece; small neighbours go together, for fewer packets.
+
+    Whoever leaves it closes it, or a file would be open until garbage is collected.
+    """
     held: list[bytes] = []
     room = _SLICE
     for frame in frames:
@@ -77,8 +82,9 @@ async def _chunks(
             yield b"".join(held)
             held, room = [], _SLICE
         if not isinstance(frame, bytes):
-            async for chunk in files.chunks(frame):
-                yield chunk
+            async with contextlib.aclosing(files.chunks(frame)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
         elif len(frame) <= room:
             held.append(frame)
             room -= len(frame)
