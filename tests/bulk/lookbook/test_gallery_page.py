@@ -104,7 +104,8 @@ async def test_a_state_that_nothing_is_in_is_not_offered(
 
 async def test_what_stopped_the_run_is_one_sentence(page: chromium.Page, tmp_path: Path) -> None:
     """A single word is one too."""
-    await page.open(Lookbook(lookbooks.cells(tmp_path), tmp_path, "interrupted").gallery().as_uri())
+    stopped = errors.Interrupted("interrupted")
+    await page.open(Lookbook(lookbooks.cells(tmp_path), tmp_path, stopped).gallery().as_uri())
     assert await page.value("$('stopped').textContent") == "The run stopped early: interrupted."
 
 
