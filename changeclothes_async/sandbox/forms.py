@@ -205,7 +205,7 @@ def _boundary(content_type: str) -> bytes:
     boundary = _parameters(content_type).get("boundary")
     if not boundary or not content_type.lower().startswith("multipart/form-data"):
         raise _invalid("content-type must be multipart/form-data with a boundary")
-    return boundary.encode()
+    return boundary.encode(errors="surrogateescape")  # as aiohttp reads what is not UTF-8
 
 
 def _parameters(header: str) -> dict[str, str]:
