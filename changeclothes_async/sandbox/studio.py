@@ -28,7 +28,10 @@ T = TypeVar("T")
 
 
 class Studio:
-    """A studio that draws; `is_own` tells whether a URL leads to this sandbox."""
+    """A studio that draws; `is_own` tells whether a URL leads to this sandbox.
+
+    Raises ImportError where the extra `pictures` is not installed.
+    """
 
     keeps_pictures = True
 
@@ -38,9 +41,10 @@ class Studio:
                 pictures,  # an extra, which tiny results do without
             )
         except ImportError as error:
-            raise RuntimeError(
-                f"The sandbox cannot draw without {error.name}: "
-                "pip install 'changeclothes-async[pictures]', or use Sandbox(draw=False)."
+            raise ImportError(
+                f"The sandbox cannot draw ({error}): "
+                "pip install 'changeclothes-async[pictures]', or use Sandbox(draw=False).",
+                name=error.name,
             ) from error
         self._pictures = pictures
         self._is_own = is_own
