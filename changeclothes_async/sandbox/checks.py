@@ -64,6 +64,8 @@ def _picture(form: Form, name: str) -> Picture:
     picture = form.pictures.get(name)
     if picture is None:
         raise _invalid(f"{name} is missing")
+    if not picture.size:
+        raise _invalid(f"{name} is empty")
     known = picture.mime is not None if picture.url is None else _is_url(picture.url)
     if not known:
         raise _invalid(f"{name} is neither a URL, nor a Base64 data URI, nor a picture's file")
