@@ -62,8 +62,8 @@ class Studio:
 
     async def change_by_prompt(self, job: ChangeByPrompt, seed: int) -> str:
         """Return the path of the result; raise Refusal (10004)."""
-        dressed = await self._in_thread(self._change_by_prompt, job, seed)
-        return self._keep(f"/results/{self._numbers.next()}.webp", dressed.result)
+        result = await self._in_thread(self._change_by_prompt, job, seed)
+        return self._keep(f"/results/{self._numbers.next()}.webp", result)
 
     async def find(self, path: str) -> bytes | None:
         """Return the picture at a path of the sandbox, None if there is none."""
@@ -93,7 +93,7 @@ class Studio:
             name = "garmentImg" if _opens(model) else "modelImg"
             raise _invalid(name, str(error)) from None
 
-    def _change_by_prompt(self, job: ChangeByPrompt, seed: int) -> Any:
+    def _change_by_prompt(self, job: ChangeByPrompt, seed: int) -> bytes:
         model = self._content("modelImg", job.model)
         try:
             return self._pictures.change_by_prompt(
