@@ -21,7 +21,7 @@ from changeclothes_async.sandbox.drawing.picture_files import Unreadable
 from changeclothes_async.sandbox.drawing.pixels import Bytes
 from changeclothes_async.sandbox.drawing.remembering import remembered
 
-__all__ = ["Dressed", "Unreadable", "change_by_prompt", "try_on"]
+__all__ = ["Dressed", "Unreadable", "change_by_prompt", "look", "try_on"]
 
 MODEL_EDGE, GARMENT_EDGE = 1280, 768
 SMALLEST = 64  # pixels; a smaller picture is worked on enlarged
@@ -37,6 +37,11 @@ class Dressed(NamedTuple):
 class _Seen(NamedTuple):
     person: people.Person
     size: tuple[int, int]  # of the picture as it came, width and height
+
+
+def look(model: bytes) -> None:
+    """Look at a model picture before it is dressed; raise Unreadable when the file is none."""
+    _seen(model)
 
 
 def try_on(model: bytes, garment: bytes, category: str) -> Dressed:
