@@ -83,6 +83,11 @@ async def _served(sandbox: Sandbox, port: int) -> None:
 
     try:
         await sandbox.start()
+    except ImportError as error:
+        raise errors.MissingExtra(
+            f"The sandbox draws its pictures and lacks {error.name or error}: "
+            "pip install 'changeclothes-async[cli]'."
+        ) from None
     except OSError as error:
         raise errors.InvalidInput(
             f"Port {port} cannot be had ({error.strerror}).",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from changeclothes_async.sandbox import envelopes
 from changeclothes_async.sandbox.forms import Form
@@ -63,9 +64,20 @@ def _picture(form: Form, name: str) -> Picture:
     picture = form.pictures.get(name)
     if picture is None:
         raise _invalid(f"{name} is missing")
-    if picture.form != "url" and picture.mime is None:
+    if not picture.size:
+        raise _invalid(f"{name} is empty")
+    known = picture.mime is not None if picture.url is None else _is_url(picture.url)
+    if not known:
         raise _invalid(f"{name} is neither a URL, nor a Base64 data URI, nor a picture's file")
     return picture
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0  # reading the port checks it
+    except ValueError:
+        return False
 
 
 def _text(form: Form, name: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from changeclothes_async.sandbox import (
     accounts,
@@ -35,6 +35,8 @@ AnyStudio: TypeAlias = studio.Studio | tiny.TinyStudio
 _LOG = logging.getLogger(__name__)
 _MOST_CALLS = 100_000
 _BROKEN = "the sandbox broke at these pictures; see its log, or send others"
+
+_UNFRAMED = "the body breaks off within HTTP's own framing"
 
 _CHECKS: dict[str, Callable[[forms.Form], Job]] = {
     "/api/openapi/change-clothes-ai": checks.try_on,
@@ -78,7 +80,10 @@ class Endpoints:
             await breaking.answer_half(fault, request, response)
         except envelopes.Refusal as refusal:
             return self._fail(call, refusal.code, refusal.msg, refusal.http_status)
-        except (breaking.Gone, ConnectionError, web.RequestPayloadError):
+        except web.RequestPayloadError:
+            response = self._fail(call, envelopes.INVALID_PARAM, _UNFRAMED, 400)
+            response.force_close()
+        except (breaking.Gone, ConnectionError):
             return web.Response()  # the caller has gone, and will not see it
         return response
 
@@ -114,7 +119,9 @@ class Endpoints:
         self, request: web.BaseRequest, fault: faults.Fault, *, keep: bool
     ) -> forms.Form:
         await breaking.strike(fault, "before_read", request)
-        if request.headers.get("Expect", "").lower() == "100-continue":
+        _refuse_encoding(request)
+        expected = request.headers.get("Expect", "").lower()
+        if expected == "100-continue" and request.version > HttpVersion10:
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if fault.loses_connection("in_upload"):
             await request.content.readany()
@@ -142,7 +149,7 @@ class Endpoints:
         if fault.replaces_answer:
             return self._fail_by(call, fault)
         try:
-            data = await self._result(job, studio, f"http://{request.host}")
+            data = await self._result(job, studio, f"http://{request.headers['Host']}")
         except envelopes.Refusal:
             self._refund(call)
             raise
@@ -186,6 +193,13 @@ class Endpoints:
         if fault.seconds is not None:
             response.headers["Retry-After"] = f"{fault.seconds:g}"
         return response
+
+
+def _refuse_encoding(request: web.BaseRequest) -> None:
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        msg = f"Content-Encoding {encoding} is not taken; send the form as it is"
+        raise envelopes.Refusal(envelopes.INVALID_PARAM, msg, http_status=415)
 
 
 def _respond(

@@ -74,6 +74,8 @@ class Fault:
     @classmethod
     def slow(cls, seconds: float) -> Fault:
         """Take so many seconds longer, and then answer well."""
+        if not seconds >= 0:  # which no NaN is
+            raise ValueError(f"{seconds} is no time. Give 0 seconds or more.")
         return cls("slow", seconds=seconds)
 
     @classmethod

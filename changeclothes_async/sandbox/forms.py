@@ -27,7 +27,7 @@ _PARAMETER = re.compile(r';\s*(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))')
 
 @dataclass(slots=True)
 class Form:
-    """What a body held, by field name."""
+    """What a body held, by field name; a field that is not documented may be a picture too."""
 
     texts: dict[str, str] = field(default_factory=dict)
     pictures: dict[str, Picture] = field(default_factory=dict)
@@ -60,8 +60,10 @@ async def read(
 async def _read_part(
     form: Form, head: _Head, pieces: AsyncIterator[bytes], keep: bool, largest: int
 ) -> None:
+    if head.name in form.texts or head.name in form.pictures:
+        raise _invalid(f"{head.name} comes twice, and which of the two counts is nowhere said")
     first = await anext(pieces, b"")
-    if head.name not in _PICTURES:
+    if head.name not in _PICTURES and formats.mime(first[: formats.HEAD]) is None:
         text = await _held(head, first, pieces, _LARGEST_TEXT)
         form.texts[head.name] = _decoded(head, text)
     elif first[:5].lower() == b"data:":
@@ -205,7 +207,7 @@ def _boundary(content_type: str) -> bytes:
     boundary = _parameters(content_type).get("boundary")
     if not boundary or not content_type.lower().startswith("multipart/form-data"):
         raise _invalid("content-type must be multipart/form-data with a boundary")
-    return boundary.encode()
+    return boundary.encode(errors="surrogateescape")  # as aiohttp reads what is not UTF-8
 
 
 def _parameters(header: str) -> dict[str, str]:

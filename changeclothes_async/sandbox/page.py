@@ -8,12 +8,13 @@ from importlib import resources
 
 from aiohttp import web
 
-from changeclothes_async.sandbox import endpoints, formats
+from changeclothes_async.sandbox import endpoints, formats, wire
 
 _POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' blob: data:; "
     "script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 )
+_PLACES = f"the endpoints are {' and '.join(sorted(endpoints.PATHS))}, the page is /"
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -21,16 +22,16 @@ async def answer(
     request: web.BaseRequest, studio: endpoints.AnyStudio, api_key: str
 ) -> web.Response:
     """Answer a GET; the page holds the sandbox's key, so that it can call the endpoints."""
-    if request.method not in ("GET", "HEAD"):
-        return web.Response(status=405, headers={"Allow": "GET"}, text="Only GET.\n")
     if request.path == "/":
-        return await _page(studio, api_key)
-    picture = await studio.find(request.path)
-    if picture is None:
-        text = f"There is nothing at {request.path}. The page is at /.\n"
-        return web.Response(status=404, text=text)
-    content_type = formats.mime(picture[: formats.HEAD]) or "application/octet-stream"
-    return web.Response(body=picture, content_type=content_type, headers=_HEADERS)
+        response = await _page(studio, api_key)
+    elif picture := await studio.find(request.path):
+        content_type = formats.mime(picture[: formats.HEAD]) or "application/octet-stream"
+        response = web.Response(body=picture, content_type=content_type, headers=_HEADERS)
+    else:
+        return wire.failure(404, f"there is nothing at {request.path}; {_PLACES}")
+    if request.method not in ("GET", "HEAD"):
+        return wire.failure(405, f"{request.path} takes only GET", allow="GET, HEAD")
+    return response
 
 
 async def _page(studio: endpoints.AnyStudio, api_key: str) -> web.Response:
@@ -42,4 +43,4 @@ async def _page(studio: endpoints.AnyStudio, api_key: str) -> web.Response:
 
 @cache
 def _template() -> str:
-    return resources.files(__package__).joinpath("page.html").read_text("utf-8")
+    return resources.files("changeclothes_async.sandbox").joinpath("page.html").read_text("utf-8")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from changeclothes_async.sandbox import accounts, endpoints, page, studio, tiny
+from changeclothes_async.sandbox import accounts, endpoints, page, studio, tiny, wire
 from changeclothes_async.sandbox.background import Background
 from changeclothes_async.sandbox.faults import Script, scripted
 from changeclothes_async.sandbox.records import Call
@@ -119,8 +119,7 @@ class Sandbox:
             raise RuntimeError("The sandbox is running already. Stop it first, or make another.")
         if self._draw:
             self._studio = studio.Studio(self._is_own)
-        server = web.Server(self._handle, access_log=None)
-        runner = web.ServerRunner(server, shutdown_timeout=_PATIENCE)
+        runner = web.ServerRunner(wire.Server(self._handle), shutdown_timeout=_PATIENCE)
         await runner.setup()
         site = web.TCPSite(runner, self._host, self._port)
         await site.start()
@@ -168,11 +167,11 @@ class Sandbox:
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         # A page elsewhere whose name was made to lead here must not read this server.
         if request.headers.get("Host") not in self._hosts:
-            return web.Response(status=421, text=f"This sandbox is only at {self._url}.\n")
+            return wire.failure(421, f"this sandbox is only at {self._url}")
         if request.path not in endpoints.PATHS:
             return await page.answer(request, self._studio, self._key)
         if request.method != "POST":
-            return web.Response(status=405, headers={"Allow": "POST"}, text="Only POST.\n")
+            return wire.failure(405, f"{request.path} takes only POST", allow="POST")
         return await self._endpoints.answer(request, self._studio)
 
     def _is_own(self, url: str) -> bool:

@@ -7,12 +7,11 @@ one of the sandbox's own.
 from __future__ import annotations
 
 import asyncio
-import io
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -28,7 +27,10 @@ T = TypeVar("T")
 
 
 class Studio:
-    """A studio that draws; `is_own` tells whether a URL leads to this sandbox."""
+    """A studio that draws; `is_own` tells whether a URL leads to this sandbox.
+
+    Raises ImportError where the extra `pictures` is not installed.
+    """
 
     keeps_pictures = True
 
@@ -38,9 +40,10 @@ class Studio:
                 pictures,  # an extra, which tiny results do without
             )
         except ImportError as error:
-            raise RuntimeError(
-                f"The sandbox cannot draw without {error.name}: "
-                "pip install 'changeclothes-async[pictures]', or use Sandbox(draw=False)."
+            raise ImportError(
+                f"The sandbox cannot draw ({error}): "
+                "pip install 'changeclothes-async[pictures]', or use Sandbox(draw=False).",
+                name=error.name,
             ) from error
         self._pictures = pictures
         self._is_own = is_own
@@ -58,8 +61,8 @@ class Studio:
 
     async def change_by_prompt(self, job: ChangeByPrompt, seed: int) -> str:
         """Return the path of the result; raise Refusal (10004)."""
-        dressed = await self._in_thread(self._change_by_prompt, job, seed)
-        return self._keep(f"/results/{self._numbers.next()}.webp", dressed.result)
+        result = await self._in_thread(self._change_by_prompt, job, seed)
+        return self._keep(f"/results/{self._numbers.next()}.webp", result)
 
     async def find(self, path: str) -> bytes | None:
         """Return the picture at a path of the sandbox, None if there is none."""
@@ -78,20 +81,19 @@ class Studio:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     def _try_on(self, job: TryOn) -> Any:
         model = self._content("modelImg", job.model)
         garment = self._content("garmentImg", job.garment, job.category)
-        try:
+        with self._named("modelImg"):
+            self._pictures.look(model)
+        with self._named("garmentImg"):
             return self._pictures.try_on(model, garment, job.category)
-        except self._pictures.Unreadable as error:
-            name = "garmentImg" if _opens(model) else "modelImg"
-            raise _invalid(name, str(error)) from None
 
-    def _change_by_prompt(self, job: ChangeByPrompt, seed: int) -> Any:
+    def _change_by_prompt(self, job: ChangeByPrompt, seed: int) -> bytes:
         model = self._content("modelImg", job.model)
-        try:
+        with self._named("modelImg"):
             return self._pictures.change_by_prompt(
                 model,
                 job.prompt,
@@ -99,8 +101,13 @@ class Studio:
                 guidance_scale=job.guidance_scale,
                 num_inference_steps=job.num_inference_steps,
             )
+
+    @contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except self._pictures.Unreadable as error:
-            raise _invalid("modelImg", str(error)) from None
+            raise _invalid(name, str(error)) from None
 
     def _content(self, name: str, picture: Picture, category: str | None = None) -> bytes:
         if picture.url is None:
@@ -143,16 +150,6 @@ def _find_drawn(path: str) -> bytes | None:
         ):
             return examples.garment(category, name)
     return None
-
-
-def _opens(content: bytes) -> bool:
-    from PIL import Image
-
-    try:
-        Image.open(io.BytesIO(content)).load()
-    except Exception:  # Pillow's readers raise whatever they like at broken files
-        return False
-    return True
 
 
 def _invalid(name: str, why: str) -> envelopes.Refusal:

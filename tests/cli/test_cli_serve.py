@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -75,3 +76,16 @@ def test_a_taken_port_is_named() -> None:
         done = CliRunner().invoke(commands.changeclothes, ["serve", "--port", port])
     assert done.exit_code == 2
     assert "--port" in done.stderr
+
+
+def test_a_missing_extra_is_named() -> None:
+    """Without what it draws with it says what to install."""
+    code = (
+        "import sys; sys.modules['cv2'] = None\n"
+        "from changeclothes_async.cli import main\n"
+        "sys.argv = ['changeclothes', 'serve', '--port', '0']\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "lacks cv2: pip install" in done.stderr

@@ -58,6 +58,8 @@ def test_the_moment_may_be_left_out() -> None:
         "garbage:1",
         "slow",
         "slow:x",
+        "slow:-1",
+        "slow:nan",
         "html",
         "html:9",
         "20001:x",

@@ -100,7 +100,9 @@ async def test_the_mark_of_a_harmful_picture(step: int) -> None:
         (b"--BOUNDARY\r\nX: " + b"x" * 20_000, "head is too long"),
         (part(named("category"), b"\xff") + b"--BOUNDARY--", "category is not UTF-8"),
         (part(named("category"), b"x" * 70_000), "category is larger"),
-        (part(named("category"), b"x") * 65 + b"--BOUNDARY--", "more than 64"),
+        (b"".join(part(named(f"f{n}"), b"x") for n in range(65)) + b"--BOUNDARY--", "more than 64"),
+        (part(named("category"), b"x") * 2 + b"--BOUNDARY--", "category comes twice"),
+        (part(named("modelImg"), PNG) * 2 + b"--BOUNDARY--", "modelImg comes twice"),
         (part(named("modelImg"), PNG + bytes(9999)) + b"--BOUNDARY--", "modelImg is larger"),
     ],
 )
@@ -128,6 +130,13 @@ async def test_memory_stays_flat() -> None:
     tracemalloc.stop()
     assert form.pictures["modelImg"].size == 2**24
     assert peak < 2**20
+
+
+async def test_an_unknown_field_may_be_a_picture() -> None:
+    """What is not documented yet is taken, a text as a text and a picture as a picture."""
+    form = await read(part(named("style"), b"x") + part(named("pose"), TRICKY) + b"--BOUNDARY--")
+    assert form.texts == {"style": "x"}
+    assert (form.pictures["pose"].size, form.pictures["pose"].mime) == (len(TRICKY), "image/png")
 
 
 async def test_as_many_parts_as_are_allowed() -> None:

@@ -104,12 +104,63 @@ def test_curl_waits_for_100_continue(changeclothes_sandbox: Sandbox, tmp_path: P
     """A big file is announced with `Expect: 100-continue`, and asked for."""
     big = tmp_path / "big.png"
     big.write_bytes(PICTURE + bytes(3_000_000))
-    command = Template(CURL_PROMPT + " --expect100-timeout 60")
-    text = command.substitute(
-        origin=changeclothes_sandbox.url, key=changeclothes_sandbox.api_key, model=f'@"{big}"'
-    )
-    done = subprocess.run(["sh", "-c", text], capture_output=True, check=True, timeout=30)
-    assert json.loads(done.stdout)["code"] == 200
+    sample = CURL_PROMPT + " --expect100-timeout 50"
+    assert curl(sample, changeclothes_sandbox, model=f'@"{big}"')["code"] == 200
+
+
+@needs_curl
+@pytest.mark.parametrize("option", ["--header 'Transfer-Encoding: chunked'", "--http1.0"])
+def test_curl_in_other_ways(changeclothes_sandbox: Sandbox, picture: Path, option: str) -> None:
+    """A body of unknown length, and the old protocol, are the same call."""
+    file = f'@"{picture}"'
+    answer = curl(f"{CURL_TRY_ON} {option}", changeclothes_sandbox, model=file, garment=file)
+    assert answer["code"] == 200
+    assert changeclothes_sandbox.calls[0].pictures["garmentImg"].size == len(PICTURE)
+
+
+@needs_curl
+@pytest.mark.parametrize("option", ["", "--header 'Expect:'"])
+def test_curl_with_a_file_of_200_mb(
+    changeclothes_sandbox: Sandbox, tmp_path: Path, option: str
+) -> None:
+    """It is refused as soon as it is too large, asked for or not, and curl reads why."""
+    huge = tmp_path / "huge.png"
+    with huge.open("wb") as file:
+        file.write(PICTURE)
+        file.truncate(200 * 2**20)  # a hole, which takes no room on the disk
+    answer = curl(f"{CURL_PROMPT} {option}", changeclothes_sandbox, model=f'@"{huge}"')
+    assert answer == {"code": 10004, "msg": "modelImg is larger than 67,108,864 bytes"}
+
+
+@needs_curl
+def test_curl_with_more_than_is_documented(changeclothes_sandbox: Sandbox, picture: Path) -> None:
+    """Fields that nobody knows are taken and recorded, texts and files."""
+    more = f"""--form 'style=x' --form 'pose=@"{picture}";type=text/plain'"""
+    answer = curl(f"{CURL_PROMPT} {more}", changeclothes_sandbox, model=f'@"{picture}"')
+    assert answer["code"] == 200
+    (call,) = changeclothes_sandbox.calls
+    assert call.fields["style"] == "x"
+    assert call.pictures["pose"].filename == picture.name
+
+
+@needs_curl
+@pytest.mark.parametrize(
+    ("wrong", "msg"),
+    [
+        ("--form modelImg=", "modelImg comes twice"),
+        ("--form seed=1 --form seed=2", "seed comes twice"),
+        ("--form 'seed=@/dev/null'", "seed must be a number"),
+    ],
+)
+def test_curl_gone_wrong(
+    changeclothes_sandbox: Sandbox, picture: Path, wrong: str, msg: str
+) -> None:
+    """A field twice, and an empty file for one, are named."""
+    answer = curl(f"{CURL_PROMPT} {wrong}", changeclothes_sandbox, model=f'@"{picture}"')
+    assert answer["code"] == 10004
+    assert answer["msg"].startswith(msg)
+    empty = curl(CURL_PROMPT, changeclothes_sandbox, model="@/dev/null")
+    assert empty == {"code": 10004, "msg": "modelImg is empty"}
 
 
 async def call_change_clothes_api(api_endpoint: str, api_key: str, form_data: Any) -> Any:
@@ -210,6 +261,19 @@ def test_node_with_url_file_and_base64(changeclothes_sandbox: Sandbox, picture: 
         assert found["resultImgUrl"].startswith(changeclothes_sandbox.url)
     forms = [call.pictures["modelImg"].form for call in changeclothes_sandbox.calls]
     assert forms == ["url", "data", "file"]
+
+
+@needs_node
+def test_node_by_prompt(changeclothes_sandbox: Sandbox) -> None:
+    """The second endpoint answers it with the seed."""
+    endpoint = f"{changeclothes_sandbox.url}/api/openapi/change-clothes-by-prompt"
+    fields = f"""
+      formData.append('modelImg', '{DATA_URI}');
+      formData.append('prompt', 'Help the model change into a blue striped shirt.');
+    """
+    found = node(endpoint, changeclothes_sandbox.api_key, fields)
+    assert found["error"] is None
+    assert set(found["rest"]) == {"resultImgUrl", "seed"}
 
 
 @needs_node

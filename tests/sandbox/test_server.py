@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
@@ -111,6 +113,9 @@ async def test_refusals_in_order(
         (TRY_ON, {"category": "hats"}, "category"),
         (TRY_ON, {"modelImg": None}, "modelImg"),
         (TRY_ON, {"garmentImg": "ftp://shop.example/a.jpg"}, "garmentImg"),
+        (TRY_ON, {"garmentImg": "http://[::1"}, "garmentImg"),
+        (TRY_ON, {"garmentImg": "http://shop.example:99999/"}, "garmentImg"),
+        (TRY_ON, {"garmentImg": "https:///a.jpg"}, "garmentImg"),
         (TRY_ON, {"garmentImg": b""}, "garmentImg"),
         (TRY_ON, {"garmentImg": b"<html>"}, "garmentImg"),
         (TRY_ON, {"modelImg": "data:image/png,abc"}, "modelImg"),
@@ -344,3 +349,18 @@ def test_repr_holds_no_key() -> None:
     """The key stays out of what is logged."""
     sandbox = Sandbox(api_key="sandbox-secret")
     assert "secret" not in repr(sandbox) + repr(vars(sandbox)["_endpoints"].account)
+
+
+def test_drawing_needs_its_extra() -> None:
+    """Where it is not installed an ImportError says what is missing, and both ways out."""
+    code = (
+        "import sys; sys.modules['cv2'] = None\n"
+        "from changeclothes_async.sandbox import Sandbox\n"
+        "try:\n"
+        "    with Sandbox(): pass\n"
+        "except ImportError as error: print(error.name, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("cv2 The sandbox cannot draw (")
+    assert "pip install 'changeclothes-async[pictures]'" in done.stdout
+    assert "Sandbox(draw=False)" in done.stdout

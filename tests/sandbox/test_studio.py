@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from changeclothes_async.sandbox.checks import ChangeByPrompt
 examples = pytest.importorskip(
     "changeclothes_async.sandbox.drawing.examples", reason="needs the extra `pictures`"
 )
+
+Image = pytest.importorskip("PIL.Image", reason="needs the extra `pictures`")
 
 Post = Callable[..., Awaitable[Any]]
 
@@ -83,15 +86,26 @@ async def test_foreign_urls_stand_for_many_pictures() -> None:
     assert found == {examples.model(name) for name in examples.MODELS}
 
 
+def bilevel(width: int, height: int) -> bytes:
+    """Write an empty picture of so many pixels in a few kilobytes."""
+    file = io.BytesIO()
+    Image.new("1", (width, height)).save(file, "PNG")
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("name", ["modelImg", "garmentImg"])
-@pytest.mark.parametrize("broken", ["truncated", "missing"])
+@pytest.mark.parametrize("broken", ["truncated", "missing", "too large"])
 async def test_what_cannot_be_read_is_named_and_not_charged(
     post: Post, name: str, broken: str
 ) -> None:
-    """A picture that begins well and breaks off, or an address without a picture, is 10004."""
+    """What breaks off, is too large or is an address without a picture is 10004."""
     async with Sandbox() as sandbox:
         whole = examples.model(examples.MODELS[0])
-        wrong = {"truncated": whole[:200], "missing": f"{sandbox.url}/pictures/models/nobody"}
+        wrong = {
+            "truncated": whole[:200],
+            "missing": f"{sandbox.url}/pictures/models/nobody",
+            "too large": bilevel(7000, 6000),
+        }
         fields = {"modelImg": whole, "garmentImg": whole, "category": "dresses"}
         envelope = (await post(sandbox, TRY_ON, fields | {name: wrong[broken]})).envelope
     assert envelope["code"] == 10004

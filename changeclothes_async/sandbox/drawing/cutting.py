@@ -37,7 +37,7 @@ def cut(rgb: Bytes, lab: Floats, *, near: float = 2.5) -> Floats:
     far = pixels.distance(away, np.zeros(3))
     usual = float(np.median(far[~reached])) if not reached.all() else 0.0
     alike = wall & (far < np.clip(0.25 * usual, 2.5, near))
-    reached = _creep(reached, alike, round(12 * scale))
+    reached = _creep(reached, alike, round(20 * scale))
     return _soften(rgb, ~reached, scale)
 
 

@@ -94,8 +94,8 @@ def dress(person: Person, bare: Bare, layers: list[Layer]) -> tuple[Bytes, Float
     return picture, np.maximum(changed, pixels.as_cover(bare.gone))
 
 
-def recolour(person: Person, wish: Wish, strength: float, fine: float) -> tuple[Bytes, Floats]:
-    """Give the worn clothes the cloth of a wish, under their own folds; return picture and cover.
+def recolour(person: Person, wish: Wish, strength: float, fine: float) -> Bytes:
+    """Give the worn clothes the cloth of a wish, under their own folds; return the RGB picture.
 
     `strength`, 0 to 1, tells how much of the old colour goes; `fine` is the size of the least fold
     that is kept, in shoulder widths.
@@ -118,7 +118,7 @@ def recolour(person: Person, wish: Wish, strength: float, fine: float) -> tuple[
     lit = pixels.as_bytes(pixels.times(cloth, light[box]))
     picture = person.rgb.copy()
     picture[box] = pixels.mixed(picture[box], lit, region[box] * np.float32(strength))
-    return picture, region
+    return picture
 
 
 def _trunk(figure: Figure, category: str) -> Floats:

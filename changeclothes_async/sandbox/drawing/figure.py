@@ -57,6 +57,8 @@ def find(rgb: Bytes, lab: Floats, alpha: Floats) -> Figure:
     axis = float(outer_left[breast] + outer_right[breast]) / 2
     base = _last(width, 0.55 * span, head, breast)
     shoulder = _first(width, 0.86 * span, base, breast)
+    alpha = _mended(alpha, slice(max(0, int(base - 0.1 * span)), breast), span)
+    solid = alpha > 0.5
     skin, tone = _skin(lab, solid, axis, head + 0.42 * tall, head + 0.68 * tall, span)
     left, right = _trunk(solid, skin, axis, span, shoulder, foot)
     crest = _crest(solid, base, breast)
@@ -81,6 +83,15 @@ def find(rgb: Bytes, lab: Floats, alpha: Floats) -> Figure:
         outer_right=outer_right,
         crest=crest,
     )
+
+
+def _mended(alpha: Floats, rows: slice, span: float) -> Floats:
+    """Fill the notches that white clothes before a white wall leave in the shoulders' outline."""
+    size = max(3, round(0.08 * span) | 1)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    mended = alpha.copy()
+    mended[rows] = cv2.morphologyEx(alpha, cv2.MORPH_CLOSE, kernel)[rows]
+    return mended
 
 
 def _is_blocky(solid: Flags) -> bool:

@@ -86,9 +86,10 @@ def _lining(opening: _Opening) -> Flags | None:
         lining = _even(_grow(opening, seeds), seeds, opening.middle)
         ring = pixels.grown(lining.astype(np.uint8), 25).astype(np.bool_)
         ring &= opening.solid & ~lining & (opening.v > 0.03)
-        if not (lining.any() and ring.any()):
-            continue
-        other = np.median(lab[ring], 0) - np.median(lab[lining], 0)
+        cloth = lining & opening.solid
+        if cloth.sum() <= 0.6 * lining.sum() or not ring.any():
+            continue  # between straps, say, there is no lining
+        other = np.median(lab[ring], 0) - np.median(lab[cloth], 0)
         if other[0] > 2.5:
             return lining
         different = float(np.linalg.norm(other))

@@ -69,7 +69,7 @@ def write(rgb: Bytes) -> bytes:
     badge = _badge(max(4, round(min(picture.size) * 0.022)))
     picture.paste(badge, (picture.width - badge.width, picture.height - badge.height), badge)
     file = io.BytesIO()
-    picture.save(file, "WEBP", quality=84, method=2)
+    picture.save(file, "WEBP", quality=84, method=0)  # half the time, a quarter larger
     return file.getvalue()
 
 

@@ -18,10 +18,10 @@ from changeclothes_async.sandbox.drawing import (
 from changeclothes_async.sandbox.drawing import figure_clothes as people
 from changeclothes_async.sandbox.drawing import garment as garments
 from changeclothes_async.sandbox.drawing.picture_files import Unreadable
-from changeclothes_async.sandbox.drawing.pixels import Bytes, Floats
+from changeclothes_async.sandbox.drawing.pixels import Bytes
 from changeclothes_async.sandbox.drawing.remembering import remembered
 
-__all__ = ["Dressed", "Unreadable", "change_by_prompt", "try_on"]
+__all__ = ["Dressed", "Unreadable", "change_by_prompt", "look", "try_on"]
 
 MODEL_EDGE, GARMENT_EDGE = 1280, 768
 SMALLEST = 64  # pixels; a smaller picture is worked on enlarged
@@ -39,6 +39,11 @@ class _Seen(NamedTuple):
     size: tuple[int, int]  # of the picture as it came, width and height
 
 
+def look(model: bytes) -> None:
+    """Look at a model picture before it is dressed; raise Unreadable when the file is none."""
+    _seen(model)
+
+
 def try_on(model: bytes, garment: bytes, category: str) -> Dressed:
     """Dress the model in the garment.
 
@@ -49,7 +54,10 @@ def try_on(model: bytes, garment: bytes, category: str) -> Dressed:
     seen = _seen(model)
     bare = _bare(model, category)
     layers = fitting.fit(_garment(garment, category == "lower_body"), seen.person.figure, category)
-    return _finish(seen, *dressing.dress(seen.person, bare, layers))
+    result, changed = dressing.dress(seen.person, bare, layers)
+    person, veil = seen.person.rgb, np.float32(0.62) * pixels.blur(changed, 1.5)
+    masked = pixels.mixed(person, np.full_like(person, 128), veil)
+    return Dressed(_write(result, seen.size), _write(masked, seen.size))
 
 
 def change_by_prompt(
@@ -59,8 +67,8 @@ def change_by_prompt(
     seed: int,
     guidance_scale: float = 50,
     num_inference_steps: int = 28,
-) -> Dressed:
-    """Give the model's clothes the colours and the pattern of the prompt's words.
+) -> bytes:
+    """Give the model's clothes the colours and the pattern of the prompt's words, as a WebP file.
 
     The same arguments give the same bytes; the seed moves shade and pattern.
     A `guidance_scale` (1 to 100) under 50 leaves some of the old colour, few `num_inference_steps`
@@ -71,7 +79,7 @@ def change_by_prompt(
     strength = min(1.0, 0.3 + 0.7 * guidance_scale / 50)
     fine = 0.005 * max(1.0, 28 / max(num_inference_steps, 1))
     seen = _seen(model)
-    return _finish(seen, *dressing.recolour(seen.person, wish, strength, fine))
+    return _write(dressing.recolour(seen.person, wish, strength, fine), seen.size)
 
 
 # In a grid a model meets many garments, and a garment many models: each is looked at once.
@@ -105,12 +113,6 @@ def _read(data: bytes, edge: int) -> tuple[Bytes, Bytes | None, tuple[int, int]]
         rgb = np.asarray(cv2.resize(rgb, size), np.uint8)
         cover = None if cover is None else np.asarray(cv2.resize(cover, size), np.uint8)
     return rgb, cover, (w, h)
-
-
-def _finish(seen: _Seen, result: Bytes, changed: Floats) -> Dressed:
-    person, veil = seen.person.rgb, np.float32(0.62) * pixels.blur(changed, 1.5)
-    masked = pixels.mixed(person, np.full_like(person, 128), veil)
-    return Dressed(_write(result, seen.size), _write(masked, seen.size))
 
 
 def _write(picture: Bytes, size: tuple[int, int]) -> bytes:

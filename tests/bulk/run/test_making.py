@@ -96,7 +96,10 @@ async def test_a_failed_download_leaves_the_cell_paid_and_named(
     assert [cell.state for cell in first] == [State.PAID, State.PAID]
     assert all(isinstance(cell.error, DownloadFailed) for cell in first)
     assert all(cell.money == "spent" for cell in first)
-    assert (len(first.failed), first.kinds) == (2, {"saved": 0, "failed": 2, "unsure": 0, "open": 0})
+    assert (len(first.failed), first.kinds) == (
+        2,
+        {"saved": 0, "failed": 2, "unsure": 0, "open": 0},
+    )
     service.picture = services.picture
     assert (await quick().run_grid(grid(1, 2), out)).ok
     assert len(service.charges) == 2
