@@ -186,7 +186,7 @@ async def test_a_worker_killed_in_a_run(
     await asyncio.gather(*ending)
     counts = await states(out)
     assert killed.is_set()
-    assert going.stopped is None
+    assert going.ended_by is None
     assert 1 <= counts["unsure"] <= 4
     assert counts["saved"] == 40 - counts["unsure"]
     assert not services.twice(service.calls)
@@ -296,7 +296,7 @@ async def test_a_worker_frozen_before_it_read_its_order(
     service.reply = reply
     client = quick(max_concurrency=2, timeout=10.0)
     going = await run(client, grid(3, 5), out, cluster, lambda: _freezes(cluster, "one", 60))
-    assert going.stopped is None
+    assert going.ended_by is None
     assert await states(out) == {"saved": 14, "open": 1}
     await run(client, grid(3, 5), out, engine("three"))
     assert await states(out) == {"saved": 15}
@@ -337,8 +337,8 @@ async def test_a_scheduler_killed_in_a_run(
 
     service.reply = reply
     going = await run(quick(max_concurrency=4), grid(5, 8), out, cluster)
-    assert isinstance(going.stopped, NotSent)
-    assert "The scheduler is gone" in going.stopped.message
+    assert isinstance(going.ended_by, NotSent)
+    assert "The scheduler is gone" in going.ended_by.message
     counts = await states(out)
     assert counts["unsure"] <= 4
     assert counts["saved"] + counts["unsure"] == len(service.calls)
@@ -385,7 +385,7 @@ async def test_workers_come_and_go(
     service.reply = reply
     client = quick(max_concurrency=1, timeout=10.0, connect_timeout=5.0)
     going = await run(client, grid(2, 5), out, cluster)
-    assert going.stopped is None
+    assert going.ended_by is None
     assert await states(out) == {"saved": 10}
     assert len(cluster.links["two"].orders) > 5
     assert not services.twice(service.calls)
@@ -468,7 +468,7 @@ async def test_a_worker_without_room_for_pictures_costs_nothing(
 
     work = Grid({"m": samples.PNG}, {"g": samples.JPEG}, "dresses")
     going = await run(quick(), work, out, cluster, fill)
-    assert isinstance(going.stopped, NotSent)
-    assert "cannot keep a picture" in going.stopped.message
+    assert isinstance(going.ended_by, NotSent)
+    assert "cannot keep a picture" in going.ended_by.message
     assert await states(out) == {"open": 1}
     assert not service.calls
