@@ -88,7 +88,7 @@ async def test_a_run_over_two_workers(
     service.reply = reply
     cluster = engine("one", "two")
     first = await run(quick(max_concurrency=4), grid(5, 8), out, cluster)
-    assert first.stopped is None
+    assert first.ended_by is None
     assert await states(out) == {"saved": 40}
     assert len(service.charges) == 40
     assert not services.twice(service.charges)
