@@ -95,7 +95,7 @@ async def test_a_run_over_two_workers(
     assert all(len(link.orders) > 20 for link in cluster.links.values())
     assert service.most == 4
     again = await run(quick(), grid(5, 8), out, engine("three"))
-    assert again.stopped is None
+    assert again.ended_by is None
     assert len(service.calls) == 40
     assert len(service.downloads) == 40
 
