@@ -29,6 +29,11 @@ def session(given: Any) -> None:
             "The session is closed already.",
             next_step="Make the client inside of its `async with`, or leave out session=….",
         )
+    if getattr(given, "auth", None) is not None:
+        raise errors.InvalidInput(
+            "The session has auth=…, and takes no other key with it.",
+            next_step="Give a session without; api_key is sent by the client itself.",
+        )
     if getattr(given, "_middlewares", ()):
         raise errors.InvalidInput(
             "The session has middlewares, and one of them could send a paid request again.",

@@ -30,6 +30,8 @@ _BLOT = "***"
 _LATER = {408, 425, 429, 503, 521, 523}
 _TOO_MUCH = {413, 415, 431}
 _ACCOUNT = {401, 402, 403}
+_NOWHERE = {404, 405, 410}
+_ADDRESS = "See that base_url is the API's address, without the endpoint's path; then call again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +201,12 @@ def _by_status(raw: Raw, code: int | None, msg: str | None) -> errors.ChangeClot
         return errors.AccountError(f"The service does not accept the account ({said}).", **facts)
     if 400 <= status < 500:
         money = "not spent" if code is None else "maybe spent"  # who knows what it stands for
+        next_step = _ADDRESS if status in _NOWHERE and code is None else None
         return errors.JobError(
-            f"The service does not take this request ({said}).", money=money, **facts
+            f"The service does not take this request ({said}).",
+            money=money,
+            next_step=next_step,
+            **facts,
         )
     if status == 500:
         return errors.ServerError(f"The service failed ({said}).", **facts)

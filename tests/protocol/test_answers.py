@@ -234,6 +234,16 @@ def test_a_msg_of_another_type_is_none(msg):
     assert decoded(400, {"code": 10004, "msg": msg}).msg is None
 
 
+@pytest.mark.parametrize("status", [404, 405, 410])
+def test_an_address_that_is_none_is_said(status):
+    """Nobody has to correct a job for a wrong base_url; an envelope says that it is the API."""
+    lost = answers.decode(answers.received(status, {}, b"<html>not found"))
+    assert (type(lost), lost.money) == (errors.JobError, "not spent")
+    assert "base_url" in lost.next_step
+    known = answers.decode(answers.received(status, {}, b'{"code": 10004}'))
+    assert "base_url" not in known.next_step
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(200, errors.Damaged), (299, errors.Damaged), (401, errors.Unsure), (503, errors.Unsure)],

@@ -9,6 +9,7 @@ import json
 import logging
 import ssl
 import traceback
+import warnings
 import zlib
 
 import aiohttp
@@ -370,6 +371,16 @@ async def test_the_wait_for_a_place_in_a_pool_is_not_connecting(client):
         one = client(peer, session=own, connect_timeout=2)
         looks = await asyncio.gather(*(one.try_on(**LOOK) for _ in range(4)))
     assert [look.attempts for look in looks] == [1] * 4
+
+
+async def test_a_session_with_a_key_of_its_own_is_refused():
+    """Aiohttp takes one Authorization only, and would fail each call for it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some versions call it deprecated
+        own = aiohttp.ClientSession(auth=aiohttp.BasicAuth("me", "secret"))
+    async with own:
+        with pytest.raises(errors.InvalidInput, match="auth="):
+            clients.AsyncChangeClothes(KEY, "https://a.example", session=own)
 
 
 async def repeating(request, handler):
