@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
@@ -131,8 +132,9 @@ class Job(BaseModel):
         shown = " + ".join(images.called(image)[:_NAME] for _, image in self.pictures())
         return f"{self.kind} {shown} ({self._gist()})"
 
+    @abstractmethod
     def _gist(self) -> str:
-        raise NotImplementedError
+        """Say in a few words what is asked for."""
 
     def pictures(self) -> list[tuple[str, images.Image]]:
         """Give the job's pictures by their names on the wire."""
