@@ -234,6 +234,13 @@ def test_a_msg_of_another_type_is_none(msg):
     assert decoded(400, {"code": 10004, "msg": msg}).msg is None
 
 
+def test_a_number_of_any_length_loses_no_result():
+    """A field that nobody asked for may hold more digits than Python's int takes."""
+    body = f'{{"code": 200, "data": {{"resultImgUrl": "https://r.example/1", "n": {"9" * 5000}}}}}'
+    made = answers.decode(answers.received(200, {}, body.encode()))
+    assert isinstance(made, answers.Made)
+
+
 @pytest.mark.parametrize("status", [404, 405, 410])
 def test_an_address_that_is_none_is_said(status):
     """Nobody has to correct a job for a wrong base_url; an envelope says that it is the API."""

@@ -245,6 +245,19 @@ async def test_an_end_is_given_again_as_it_was(book: Ledger) -> None:
     assert str(pickle.loads(pickle.dumps(again))) == str(again)  # noqa: S301 - our own
 
 
+async def test_an_end_tells_what_all_attempts_may_have_cost(book: Ledger) -> None:
+    """A refusal that follows a failure of the service is not "not spent"."""
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
+    for attempt, end in enumerate([errors.ServerError("failed"), errors.InvalidParam("wrong")], 1):
+        await page.claim(attempt)
+        await page.settle(end)
+    (entry,) = (await book.entries([JOB])).values()
+    assert (entry.facts and entry.facts.money, entry.money) == ("not spent", "maybe spent")
+    again = outcomes.outcome_of(entry)
+    assert isinstance(again, errors.InvalidParam)
+    assert (again.money, again.attempts) == ("maybe spent", 2)
+
+
 @pytest.mark.parametrize("kind", ["NoSuchError", None])
 def test_an_end_of_another_version_is_unsure(kind: str | None) -> None:
     """An error's name that this version does not know is the one that never spends twice."""
