@@ -47,7 +47,7 @@ async def test_a_budget_that_ended_a_run_says_so_however_it_ended(
 ) -> None:
     """Also where a call that cost nothing was put back after the others had been let go."""
     service.reply = failing({"m0__g0": [BUSY], "m0__g1": [BUSY]})
-    lookbook = await quick(max_concurrency=2).run_grid(grid(2, 2), out, max_calls=2)
+    lookbook = await quick(max_concurrency=4).run_grid(grid(2, 2), out, max_calls=2)
     assert len(lookbook.saved) == len(service.charges) == 2
     assert isinstance(lookbook.stopped, BudgetSpent)
 
