@@ -136,7 +136,7 @@ class AsyncChangeClothes:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Wait for the paid calls under way, then close all connections; may be called twice."""
+        """Wait for the calls and downloads under way, then close; may be called twice."""
         await self._caller.close()
 
     @property

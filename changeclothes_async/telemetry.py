@@ -12,7 +12,7 @@ from changeclothes_async.bulk.progress import progress
 _NAME = "changeclothes_async"
 _ENDS = {"failed", "unsure"}
 
-# An attempt is claimed, sent and settled in a task of its own, which is what this is set in.
+# An attempt is claimed, sent and settled in its call's own task, which is what this is set in.
 _attempt: ContextVar[tuple[Any, float] | None] = ContextVar("changeclothes_attempt", default=None)
 
 
