@@ -165,6 +165,12 @@ def _connected(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
             raise errors.LedgerError(
                 f"{path} is not a ledger of this library.", next_step="Choose another file."
             )
+        if version < tables.VERSION:
+            raise errors.LedgerError(
+                f"The ledger {path} was written before this library's first release.",
+                next_step="Finish it with the version that wrote it, or choose another file; "
+                "it was left as it is.",
+            )
         if version > tables.VERSION:
             raise errors.LedgerTooNew(
                 f"The ledger {path} has version {version}; this library knows {tables.VERSION}."

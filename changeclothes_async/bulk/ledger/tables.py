@@ -20,9 +20,29 @@ from changeclothes_async.transport import places
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 APPLICATION = 0x43434C47  # "CCLG", by which a ledger is told from any other SQLite file
 
+_FACTS = "http_status, body, code, msg, error, message, money, elapsed"
+_END = f"attempt, started_at, ended_at, event, {_FACTS}"
+_COLUMNS = """
+    attempt INTEGER,
+    started_at REAL,
+    ended_at REAL,
+    event TEXT,
+    http_status INTEGER,
+    code INTEGER,
+    msg TEXT,
+    error TEXT,
+    message TEXT,
+    money TEXT,
+    elapsed REAL,
+    body BLOB
+"""
+"""How an attempt ended; the body last, so that what stands before a long one is found at once."""
+
+# A call's own row holds the end that its state rests on. Nearly every call ends once: a row of
+# its own for each end would double what is written. `attempts` lists the ends of the others.
 # Not STRICT: SQLite before 3.37 (RHEL 9, Debian 11) cannot even read such a table.
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION};
@@ -35,24 +55,13 @@ CREATE TABLE calls (
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     claimed_at REAL NOT NULL,
-    told INTEGER REFERENCES attempts (id)
+    {_COLUMNS}
 );
 CREATE INDEX calls_by_state ON calls (state);
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY,
     call INTEGER NOT NULL REFERENCES calls (id),
-    attempt INTEGER NOT NULL,
-    started_at REAL NOT NULL,
-    ended_at REAL NOT NULL,
-    event TEXT NOT NULL,
-    http_status INTEGER,
-    body BLOB,
-    code INTEGER,
-    msg TEXT,
-    error TEXT,
-    message TEXT,
-    money TEXT,
-    elapsed REAL
+    {_COLUMNS}
 );
 CREATE INDEX attempts_by_call ON attempts (call);
 CREATE TABLE pictures (
@@ -66,15 +75,19 @@ CREATE TABLE pictures (
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
-_FACTS = "http_status, body, code, msg, error, message, money, elapsed"
-_ATTEMPT = f"call, attempt, started_at, ended_at, event, {_FACTS}"
-_CALL = "calls.id, identity, endpoint, name, state, attempts, claimed_at, ended_at"
-_ENTRY = f"SELECT {_CALL}, {_FACTS} FROM calls LEFT JOIN attempts ON attempts.id = told"  # noqa: S608 (constants)
+_ENTRY = f"SELECT id, identity, endpoint, name, state, attempts, claimed_at, ended_at, {_FACTS}"
 _FIND = "SELECT state, attempts FROM calls WHERE identity = ?"
-_LINE = "SELECT id, ?,?,?,?,?,?,?,?,?,?,?,? FROM calls WHERE identity = ?"
-_RECORD = f"INSERT INTO attempts ({_ATTEMPT}) {_LINE}"
-_MOVE = "UPDATE calls SET state = ?, told = coalesce(?, told) WHERE identity = ?"
-_MOVE_HELD = f"{_MOVE} AND state = 'claimed' AND attempts = ?"
+_MOVE = "UPDATE calls SET state = ? WHERE identity = ?"
+_TELL = f"UPDATE calls SET ({_END}) = (?,?,?,?,?,?,?,?,?,?,?,?), state = ? WHERE identity = ?"  # noqa: S608 (constants)
+_TELL_FIRST = f"{_TELL} AND state = 'claimed' AND attempts = ? AND event IS NULL"
+_KEEP_FIRST = f"""
+INSERT INTO attempts (call, {_END}) SELECT id, {_END} FROM calls
+WHERE identity = ? AND event IS NOT NULL AND id NOT IN (SELECT call FROM attempts)
+"""  # noqa: S608 (constants)
+_KEEP = f"""
+INSERT INTO attempts (call, {_END}) SELECT id, ?,?,?,?,?,?,?,?,?,?,?,? FROM calls
+WHERE identity = ?
+"""  # noqa: S608 (constants)
 _LARGEST = 2**63 - 1
 _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 
@@ -103,21 +116,26 @@ def claim(
 
 def settle(db: sqlite3.Connection, held: Claim, event: Event, facts: Facts, now: float) -> State:
     """Record how an attempt ended; its facts become the entry's when they moved the job."""
-    # Nearly always the attempt is the one that the job is claimed for, which need not be read.
+    end = (held.attempt, held.claimed_at, now, event.value, *_stored(facts))
+    # Nearly always it is the first end of the job's only attempt, and nothing needs to be read.
     reached = states.settled(State.CLAIMED, event, before=held.before, latest=True)
-    line = (held.attempt, held.claimed_at, now, event.value, *_stored(facts), held.identity)
-    record = db.execute(_RECORD, line)
-    if not record.rowcount:
-        raise _unknown(held.identity)
-    # A job that is as its claim found it keeps the facts that made it so.
-    undone = event is Event.GIVE_BACK and held.before is not State.OPEN
-    told = None if undone else record.lastrowid
-    if db.execute(_MOVE_HELD, (reached.value, told, held.identity, held.attempt)).rowcount:
+    first = (*end, reached.value, held.identity, held.attempt)
+    if db.execute(_TELL_FIRST, first).rowcount:
         return reached
+    return _settle_again(db, held, event, end)
+
+
+def _settle_again(db: sqlite3.Connection, held: Claim, event: Event, end: tuple[Any, ...]) -> State:
     state, attempts = _find(db, held.identity)
-    reached = states.settled(state, event, before=held.before, latest=held.attempt == attempts)
-    if reached is not state:
-        db.execute(_MOVE, (reached.value, told, held.identity))
+    latest = held.attempt == attempts
+    reached = states.settled(state, event, before=held.before, latest=latest)
+    db.execute(_KEEP_FIRST, (held.identity,))
+    db.execute(_KEEP, (*end, held.identity))
+    if event is Event.GIVE_BACK and held.before is not State.OPEN:
+        # A job that is as its claim found it keeps the facts that made it so.
+        db.execute(_MOVE, (reached.value, held.identity))
+    elif reached is not state or (latest and state is State.CLAIMED):
+        db.execute(_TELL, (*end, reached.value, held.identity))
     return reached
 
 
@@ -143,13 +161,11 @@ def abandon(db: sqlite3.Connection, now: float) -> None:
         message="The program ended before this call's answer was written down.",
         money="maybe spent",
     )
-    held = db.execute(
+    claimed = db.execute(
         "SELECT identity, attempts, claimed_at FROM calls WHERE state = 'claimed'"
     ).fetchall()
-    for identity, attempt, started_at in held:
-        line = (attempt, started_at, now, Event.LOSE.value, *_stored(lost), identity)
-        told = db.execute(_RECORD, line).lastrowid
-        db.execute(_MOVE, (State.UNSURE.value, told, identity))
+    for identity, attempt, started_at in claimed:
+        settle(db, Claim(identity, attempt, State.OPEN, started_at), Event.LOSE, lost, now)
 
 
 def remember(db: sqlite3.Connection, key: str, value: str) -> None:
@@ -176,18 +192,21 @@ def entries(db: sqlite3.Connection, identities: Sequence[bytes]) -> dict[bytes, 
 def page(db: sqlite3.Connection, wanted: Sequence[State], last: int) -> list[tuple[int, Entry]]:
     """Read the next entries after row `last`, by age, each with its row."""
     among = f"AND state IN ({_marks(wanted)})" if wanted else ""
-    rest = f"WHERE calls.id > ? {among} ORDER BY calls.id LIMIT {_AT_ONCE}"
+    rest = f"WHERE id > ? {among} ORDER BY id LIMIT {_AT_ONCE}"
     return list(_entries(db, rest, (last, *wanted)))
 
 
 def attempts(db: sqlite3.Connection, identity: bytes) -> list[Attempt]:
     """Read the audit of one job, in the order in which outcomes were told."""
-    rows = db.execute(
-        f"SELECT {_ATTEMPT} FROM attempts JOIN calls ON calls.id = call"  # noqa: S608 (constants)
-        " WHERE identity = ? ORDER BY attempts.id",
+    ends = db.execute(
+        f"SELECT {_END} FROM attempts WHERE call = (SELECT id FROM calls WHERE identity = ?)"  # noqa: S608 (constants)
+        " ORDER BY id",
+        (identity,),
+    ).fetchall() or db.execute(
+        f"SELECT {_END} FROM calls WHERE identity = ? AND event IS NOT NULL",  # noqa: S608 (constants)
         (identity,),
     )
-    return [Attempt(row[1], row[2], row[3], Event(row[4]), Facts(*row[5:])) for row in rows]
+    return [Attempt(end[0], end[1], end[2], Event(end[3]), Facts(*end[4:])) for end in ends]
 
 
 def pictures(db: sqlite3.Connection, names: Sequence[str]) -> dict[str, Picture]:
@@ -223,13 +242,13 @@ def _step(db: sqlite3.Connection, identity: bytes, event: Event) -> None:
     state, _ = _find(db, identity)
     reached = states.after(state, event)
     if reached is not state:
-        db.execute(_MOVE, (reached.value, None, identity))
+        db.execute(_MOVE, (reached.value, identity))
 
 
 def _entries(
     db: sqlite3.Connection, rest: str, values: Sequence[Any]
 ) -> Iterator[tuple[int, Entry]]:
-    for row in db.execute(f"{_ENTRY} {rest}", values):
+    for row in db.execute(f"{_ENTRY} FROM calls {rest}", values):
         call, identity, endpoint, name, state, attempts, claimed_at, settled_at, *facts = row
         told = None if settled_at is None else Facts(*facts)
         last = told.money if told else "not spent"

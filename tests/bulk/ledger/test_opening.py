@@ -104,6 +104,17 @@ async def test_a_newer_ledger_is_refused(path: Path, read_only: bool) -> None:
 
 
 @pytest.mark.parametrize("read_only", [False, True])
+async def test_an_older_ledger_is_refused(path: Path, read_only: bool) -> None:
+    """A ledger of before the first release, whose jobs had other identities, is left alone."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 1")
+    before = path.read_bytes()
+    with pytest.raises(errors.LedgerError, match="before this library's first release"):
+        await Ledger.open(path, read_only=read_only)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("read_only", [False, True])
 async def test_another_programs_database_is_refused(tmp_path: Path, read_only: bool) -> None:
     """A SQLite file that is no ledger is left as it is."""
     path = tmp_path / "photos.db"
