@@ -16,21 +16,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import opening, tables
 from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, Picture
 from changeclothes_async.bulk.ledger.states import Event, State
-from changeclothes_async.bulk.ledger.writing import Work, Worker
+from changeclothes_async.bulk.ledger.writing import Order, Worker
 from changeclothes_async.transport import places
 
 __all__ = ["Attempt", "Claim", "Entry", "Facts", "Ledger", "Picture"]
 
 T = TypeVar("T")
-
-# Nothing beside a call of seconds; with 32 calls in flight it nearly halves the commits.
-_MOMENT = 0.0005
+With = TypeVarTuple("With")
 
 
 class Ledger:
@@ -87,7 +85,7 @@ class Ledger:
                 path = path.resolve()  # one ledger by two names is held once
                 watch = opening.Watch(path)
                 if not read_only:
-                    writer = Worker(opening.for_writing(path, clock()), watch.begin, blame, _MOMENT)
+                    writer = Worker(opening.for_writing(path, clock()), watch.begin, blame)
                     workers.callback(writer.stop)
                 reader = Worker(opening.for_reading(path), opening.begin, blame)
                 workers.callback(reader.stop)
@@ -110,20 +108,13 @@ class Ledger:
         A claim is settled by whoever receives it. `event` is `Event.RESEND` where a person
         accepted that an unsure or damaged job may be paid twice.
         """
-        watch, now = self._watch, self._clock()
-        answers: list[Claim | Entry] = []
-
-        def ask(db: sqlite3.Connection) -> Claim | Entry:
-            watch.check()
-            answers.append(tables.claim(db, identity, endpoint, name, event, now))
-            return answers[0]
-
+        now = self._clock()
+        order = self._write(_claim, self._watch, identity, endpoint, name, event, now)
         try:
-            return await self._write(ask)
+            return await order
         except asyncio.CancelledError:
             with suppress(errors.LedgerError):  # closed meanwhile: it is found unsure later
-                # Orders keep their order: when this one is obeyed, the answer is there.
-                self._write(lambda db: _give_back(db, answers, now)).add_done_callback(_look_at)
+                self._write(_give_back, order, now).future.add_done_callback(_look_at)
             raise
 
     async def settle(self, claim: Claim, event: Event, facts: Facts) -> State:
@@ -133,7 +124,7 @@ class Ledger:
         that was paid.
         """
         now = self._clock()
-        return await self._write(lambda db: tables.settle(db, claim, event, facts, now))
+        return await self._write(tables.settle, claim, event, facts, now)
 
     async def give_free(self, entry: Entry) -> State:
         """Make an unsure job open again, since a person accepted that it may be paid twice."""
@@ -146,19 +137,19 @@ class Ledger:
     async def save(self, name: str, identity: bytes, saved: places.Saved) -> None:
         """Record that the picture of the cell `name` is in place, and its file as it is now."""
         picture = Picture(identity, saved)
-        await self._write(lambda db: tables.save(db, name, picture))
+        await self._write(tables.save, name, picture)
 
     async def miss(self, name: str, identity: bytes) -> None:
         """Record that the picture of the cell `name` is gone or broken, and its job just paid."""
-        await self._write(lambda db: tables.miss(db, name, identity))
+        await self._write(tables.miss, name, identity)
 
     async def entries(self, identities: Sequence[bytes]) -> dict[bytes, Entry]:
         """Look up the entries of those of `identities` that were ever claimed."""
-        return await self._read(lambda db: tables.entries(db, identities))
+        return await self._read(tables.entries, identities)
 
     async def pictures(self, names: Sequence[str]) -> dict[str, Picture]:
         """Look up the pictures of those of `names` that were put in place."""
-        return await self._read(lambda db: tables.pictures(db, names))
+        return await self._read(tables.pictures, names)
 
     async def counts(self) -> dict[State, int]:
         """Count the jobs at each state; every state is there."""
@@ -171,43 +162,47 @@ class Ledger:
         as it stood when its page was read, and none comes twice.
         """
         last = 0
-        while page := await self._page(wanted, last):
+        while page := await self._read(tables.page, wanted, last):
             for _, entry in page:
                 yield entry
             last = page[-1][0]
 
     async def attempts(self, identity: bytes) -> list[Attempt]:
         """List how each attempt at a job ended, in the order it was told, the late ones too."""
-        return await self._read(lambda db: tables.attempts(db, identity))
+        return await self._read(tables.attempts, identity)
 
     async def remember(self, key: str, value: str) -> None:
         """Keep a small text about the run itself."""
-        await self._write(lambda db: tables.remember(db, key, value))
+        await self._write(tables.remember, key, value)
 
     async def recall(self, key: str) -> str | None:
         """Return what was kept under `key`, None if nothing was."""
-        return await self._read(lambda db: tables.recall(db, key))
+        return await self._read(tables.recall, key)
 
-    def _page(self, wanted: Sequence[State], last: int) -> asyncio.Future[list[tuple[int, Entry]]]:
-        return self._read(lambda db: tables.page(db, wanted, last))
+    def _read(self, work: Callable[[sqlite3.Connection, *With], T], *given: *With) -> Order[T]:
+        return self._reader.submit(work, *given)
 
-    def _read(self, work: Work[T]) -> asyncio.Future[T]:
-        return self._reader.submit(work)
-
-    def _write(self, work: Work[T]) -> asyncio.Future[T]:
+    def _write(self, work: Callable[[sqlite3.Connection, *With], T], *given: *With) -> Order[T]:
         if self._writer is None:
             raise errors.LedgerError(
                 f"The ledger {self.path} was opened to be read.",
                 next_step="Open it without read_only to change it.",
             )
-        return self._writer.submit(work)
+        return self._writer.submit(work, *given)
 
 
-def _give_back(db: sqlite3.Connection, answers: list[Claim | Entry], now: float) -> None:
-    for answer in answers:
-        if isinstance(answer, Claim):
-            facts = Facts(message="Cancelled before it was sent.")
-            tables.settle(db, answer, Event.GIVE_BACK, facts, now)
+def _claim(
+    db: sqlite3.Connection, watch: opening.Watch, *job: *tuple[bytes, str, str, Event, float]
+) -> Claim | Entry:
+    watch.check()
+    return tables.claim(db, *job)
+
+
+def _give_back(db: sqlite3.Connection, order: Order[Claim | Entry], now: float) -> None:
+    # Orders keep their order: when this one is obeyed, what the other one got is there.
+    if isinstance(order.result, Claim):
+        facts = Facts(message="Cancelled before it was sent.")
+        tables.settle(db, order.result, Event.GIVE_BACK, facts, now)
 
 
 def _look_at(future: asyncio.Future[None]) -> None:

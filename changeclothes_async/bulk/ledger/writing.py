@@ -1,7 +1,9 @@
 """A thread that owns one connection: what gathers while it commits goes into the next commit.
 
-* The event loop never waits: it puts work into a queue and awaits a future of its own.
-* A moment is waited for more work before a commit, where the disk is worth more than the moment.
+* The event loop never waits: it leaves an order and awaits a future of its own.
+* A loop wakes the thread when a turn of it has brought no more orders: all of a moment share a
+  commit, and the thread does not fight a busy loop for Python's lock. Where the loop is stuck,
+  or closed before it could, the thread finds them by itself.
 * A loop is woken once for a whole commit, however many of its callers it answers.
 * Work that refuses (a `LedgerError`) fails alone; any other error undoes the whole commit and
   is told to all whose work was in it, and the thread goes on to the next.
@@ -13,29 +15,72 @@ import asyncio
 import os
 import sqlite3
 import threading
-import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, suppress
-from queue import SimpleQueue
-from typing import Any, TypeAlias, TypeVar
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple
 
 from changeclothes_async import errors
 
 T = TypeVar("T")
-Work: TypeAlias = Callable[[sqlite3.Connection], T]
+With = TypeVarTuple("With")
 Begin: TypeAlias = Callable[[sqlite3.Connection], object]
 Blame: TypeAlias = Callable[[Exception], errors.LedgerError]
-_Order: TypeAlias = tuple[Work[Any], "asyncio.Future[Any]"]
-_Answer: TypeAlias = tuple["asyncio.Future[Any]", Any, errors.LedgerError | None]
-_Queue: TypeAlias = "SimpleQueue[_Order | None]"
+_Orders: TypeAlias = "deque[Order[Any] | None]"
+
+
+class Order(Generic[T]):
+    """Work for the thread; whoever ordered it awaits its result in the loop of the order.
+
+    `result` is there once the work is done, also where nobody awaits it any more.
+    """
+
+    __slots__ = ("_arguments", "_refusal", "_work", "future", "result")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Callable[..., T],
+        arguments: tuple[Any, ...],
+    ) -> None:
+        self._work = work
+        self._arguments = arguments
+        self._refusal: errors.LedgerError | None = None
+        self.result: T | None = None
+        self.future: asyncio.Future[Any] = loop.create_future()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self.future.__await__()
+
+    def do(self, connection: sqlite3.Connection) -> None:
+        """Work; a refusal is this order's alone, any other error the whole commit's."""
+        try:
+            self.result = self._work(connection, *self._arguments)
+        except errors.LedgerError as refusal:
+            self._refusal = refusal
+
+    def refuse(self, refusal: errors.LedgerError) -> None:
+        """Take back what was done."""
+        self.result, self._refusal = None, refusal
+
+    def tell(self) -> None:
+        """Give the awaiting one, in its loop, the result or the refusal."""
+        if self.future.done():  # cancelled meanwhile
+            return
+        if self._refusal is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self._refusal)
 
 
 class Worker:
     """The thread's handle; it may be used from any loop of any thread, one after another.
 
     `opened` is entered here and left by the thread at its end; `begin` opens a transaction;
-    `blame` puts an exception into words; `moment` is how many seconds are waited for more work.
+    `blame` puts an exception into words. Orders are gathered for a `moment` at most, though each
+    turn of the loop brings more; after `alone` the thread looks by itself. Both in seconds.
     """
 
     def __init__(
@@ -43,26 +88,38 @@ class Worker:
         opened: AbstractContextManager[sqlite3.Connection],
         begin: Begin,
         blame: Blame,
-        moment: float = 0.0,
+        *,
+        moment: float = 0.005,
+        alone: float = 0.25,
     ) -> None:
         stack = ExitStack()
         connection = stack.enter_context(opened)
-        self._queue: _Queue = SimpleQueue()
-        self._gate = threading.Lock()  # nothing may follow the order to stop into the queue
+        self._orders: _Orders = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._ringing: asyncio.AbstractEventLoop | None = None
+        self._moment = moment
+        self._gate = threading.Lock()  # nothing may follow the order to stop
         self._stopped = False
         self._process = os.getpid()
         # Not the handle itself, or it could never be collected; a daemon, since Python joins
         # other threads before anything gets a chance to stop them.
         self._thread = threading.Thread(
             target=_serve,
-            args=(stack, connection, self._queue, begin, blame, moment),
+            args=(
+                stack,
+                connection,
+                self._orders,
+                partial(self._bell.get, timeout=alone),
+                begin,
+                blame,
+            ),
             name="changeclothes-ledger",
             daemon=True,
         )
         self._thread.start()
 
-    def submit(self, work: Work[T]) -> asyncio.Future[T]:
-        """Queue `work`, which is done and committed even if nobody awaits its result.
+    def submit(self, work: Callable[[sqlite3.Connection, *With], T], *arguments: *With) -> Order[T]:
+        """Leave an order, which is carried out and committed even if nobody awaits its result.
 
         Raises `LedgerError` when the thread is stopped or belongs to another process.
         """
@@ -71,23 +128,37 @@ class Worker:
                 "This ledger was opened before a fork; its thread stayed with the parent.",
                 next_step="Open a ledger in the process that uses it.",
             )
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        order = Order(loop, work, arguments)
         with self._gate:
             if self._stopped:
                 raise errors.LedgerError(
                     "This ledger is closed.", next_step="Open it again; nothing was changed."
                 )
-            self._queue.put((work, answer))
-        return answer
+            self._orders.append(order)
+        if self._ringing is not loop:  # each of several loops answers for its own orders
+            self._ringing = loop
+            loop.call_soon(self._ring, loop, 0, loop.time() + self._moment)
+        return order
+
+    def _ring(self, loop: asyncio.AbstractEventLoop, seen: int, until: float) -> None:
+        """Wake the thread, unless there are more orders than were `seen` a turn ago."""
+        waiting = len(self._orders)
+        if waiting > seen and loop.time() < until:
+            loop.call_soon(self._ring, loop, waiting, until)
+        else:
+            self._ringing = None
+            self._bell.put(None)
 
     def stop(self) -> None:
-        """Finish what was submitted, close the connection and end the thread."""
+        """Carry out what was ordered, close the connection and end the thread."""
         if os.getpid() != self._process:
             return
         with self._gate:
             if not self._stopped:
                 self._stopped = True
-                self._queue.put(None)
+                self._orders.append(None)
+                self._bell.put(None)
         if threading.current_thread() is not self._thread:  # as when it collects garbage
             self._thread.join()
 
@@ -95,63 +166,57 @@ class Worker:
 def _serve(
     opened: ExitStack,
     connection: sqlite3.Connection,
-    queue: _Queue,
+    orders: _Orders,
+    wait: Callable[[], object],
     begin: Begin,
     blame: Blame,
-    moment: float,
 ) -> None:
     with opened:
-        while _turn(connection, queue, begin, blame, moment):
+        while _turn(connection, orders, wait, begin, blame):
             pass  # a call a turn, so that no result is kept alive while the thread waits
 
 
 def _turn(
-    connection: sqlite3.Connection, queue: _Queue, begin: Begin, blame: Blame, moment: float
+    connection: sqlite3.Connection,
+    orders: _Orders,
+    wait: Callable[[], object],
+    begin: Begin,
+    blame: Blame,
 ) -> bool:
-    orders = [queue.get()]
-    time.sleep(moment)
-    orders += [queue.get() for _ in range(queue.qsize())]
-    batch = [order for order in orders if order is not None]
+    with suppress(Empty):
+        wait()
+    some = [orders.popleft() for _ in range(len(orders))]
+    batch = [order for order in some if order is not None]
     if batch:
-        _tell(_commit(connection, batch, begin, blame))
-    return orders[-1] is not None
+        _commit(connection, batch, begin, blame)
+        _tell(batch)
+    return None not in some
 
 
 def _commit(
-    connection: sqlite3.Connection, batch: list[_Order], begin: Begin, blame: Blame
-) -> list[_Answer]:
+    connection: sqlite3.Connection, batch: list[Order[Any]], begin: Begin, blame: Blame
+) -> None:
     try:
         begin(connection)
-        answers = [_do(connection, work, future) for work, future in batch]
+        for order in batch:
+            order.do(connection)
         connection.execute("COMMIT")
     except Exception as error:
         with suppress(sqlite3.Error):  # SQLite has often rolled back by itself
             connection.execute("ROLLBACK")
-        return [(future, None, blame(error)) for _, future in batch]
-    return answers
+        for order in batch:
+            order.refuse(blame(error))
 
 
-def _do(connection: sqlite3.Connection, work: Work[Any], future: asyncio.Future[Any]) -> _Answer:
-    try:
-        return future, work(connection), None
-    except errors.LedgerError as refusal:
-        return future, None, refusal
-
-
-def _tell(answers: list[_Answer]) -> None:
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Answer]] = defaultdict(list)
-    for answer in answers:
-        by_loop[answer[0].get_loop()].append(answer)
+def _tell(batch: list[Order[Any]]) -> None:
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[Order[Any]]] = defaultdict(list)
+    for order in batch:
+        by_loop[order.future.get_loop()].append(order)
     for loop, own in by_loop.items():
         with suppress(RuntimeError):  # the loop was closed: nobody is left to be told
-            loop.call_soon_threadsafe(_resolve, own)
+            loop.call_soon_threadsafe(_tell_here, own)
 
 
-def _resolve(answers: list[_Answer]) -> None:
-    for future, result, error in answers:
-        if future.done():  # cancelled meanwhile
-            continue
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+def _tell_here(orders: list[Order[Any]]) -> None:
+    for order in orders:
+        order.tell()

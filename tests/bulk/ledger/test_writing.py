@@ -13,28 +13,28 @@ import pytest
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import opening
-from changeclothes_async.bulk.ledger.writing import Worker
+from changeclothes_async.bulk.ledger.writing import Order, Worker
 
 
 class Notes:
     """A table of notes behind a worker, with a gate that holds its thread where it is."""
 
-    def __init__(self, path: Path, moment: float = 0.0) -> None:
+    def __init__(self, path: Path, **terms: float) -> None:
         self.statements: list[str] = []
         self.gate = threading.Event()
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         db.execute("CREATE TABLE notes (note UNIQUE)")
         db.set_trace_callback(self.statements.append)
-        self.worker = Worker(closing(db), opening.begin, self._blame, moment)
+        self.worker = Worker(closing(db), opening.begin, self._blame, **terms)
 
     @staticmethod
     def _blame(error: Exception) -> errors.LedgerError:
         return errors.LedgerError(f"blamed: {error}")
 
-    def add(self, note: object) -> asyncio.Future[None]:
-        return self.worker.submit(lambda db: _add(db, note))
+    def add(self, note: object) -> Order[None]:
+        return self.worker.submit(_add, note)
 
-    def wait(self) -> asyncio.Future[bool]:
+    def wait(self) -> Order[bool]:
         return self.worker.submit(lambda _: self.gate.wait(60))
 
     async def all(self) -> list[object]:
@@ -77,14 +77,51 @@ async def test_sixty_four_callers_at_once(notes: Notes) -> None:
     assert notes.commits() <= 32
 
 
-async def test_a_moment_is_waited_for_more(tmp_path: Path) -> None:
-    """Who comes a little later than the first, and within the moment, shares its commit."""
-    notes = Notes(tmp_path / "notes.db", moment=2.0)
-    first = notes.add("first")
-    await asyncio.sleep(0.05)  # long enough for a thread that does not wait to have begun
-    await asyncio.gather(first, notes.add("second"))
+async def test_who_comes_a_turn_later_shares_the_commit(tmp_path: Path) -> None:
+    """While each turn of the loop brings more, they are gathered; a turn without is the end."""
+    notes = Notes(tmp_path / "notes.db", moment=60, alone=60)
+    adding = []
+    for number in range(8):
+        adding.append(notes.add(number))
+        await asyncio.sleep(0)
+    await asyncio.gather(*adding)
     assert notes.commits() == 1
+    await notes.add(8)
+    assert notes.commits() == 2
     notes.worker.stop()
+
+
+async def test_gathering_ends(tmp_path: Path) -> None:
+    """Who has waited for a moment is served, though every turn of the loop brings another."""
+    notes = Notes(tmp_path / "notes.db", alone=60)
+    adding = [notes.add(0)]
+    while not adding[0].future.done():
+        adding.append(notes.add(len(adding)))
+        await asyncio.sleep(0)
+    await asyncio.gather(*adding)
+    assert notes.commits() < len(adding)
+    notes.worker.stop()
+
+
+async def test_a_loop_that_is_stuck(notes: Notes) -> None:
+    """What was ordered is carried out while the loop that ordered it can wake nobody."""
+    done = threading.Event()
+    order = notes.worker.submit(lambda _: done.set())
+    assert done.wait(60)  # and this is what it is stuck in
+    await order
+
+
+def test_a_loop_that_is_closed_at_once(notes: Notes) -> None:
+    """What was ordered in a loop's last turn is carried out, though nobody orders after it."""
+    done = threading.Event()
+    loop = asyncio.new_event_loop()
+
+    async def leave() -> None:
+        notes.worker.submit(lambda _: done.set())
+
+    loop.run_until_complete(leave())
+    loop.close()
+    assert done.wait(60)
 
 
 async def test_a_refusal_is_its_own(notes: Notes) -> None:
@@ -120,7 +157,7 @@ async def test_a_cancelled_caller_breaks_nothing(notes: Notes) -> None:
     """What a cancelled caller asked for is done, and its neighbours are answered."""
     waiting = notes.wait()
     first, second, third = (notes.add(number) for number in range(3))
-    second.cancel()
+    second.future.cancel()
     notes.gate.set()
     await asyncio.gather(waiting, first, third)
     assert await notes.all() == [0, 1, 2]
