@@ -29,6 +29,11 @@ class Link:
 
     url: str
 
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that stand for its address, and for no picture's content."""
+        return hashlib.sha256(b"url " + self.url.encode()).digest()
+
 
 @dataclass(frozen=True, slots=True)
 class File:

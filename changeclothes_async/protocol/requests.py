@@ -208,16 +208,14 @@ def checked(job: object) -> Job:
     )
 
 
-def identity(job: Job, digests: Iterable[bytes]) -> bytes:
-    """Give 32 bytes that stand for all that is paid for: endpoint, texts, pictures' digests.
+def identity(endpoint: str, texts: Iterable[tuple[str, str]], digests: Iterable[bytes]) -> bytes:
+    """Give 32 bytes that stand for all that is paid for: a job's endpoint, texts, and pictures.
 
-    Neither a picture's path nor the key is part of it.
+    The pictures stand in the endpoint's order, each by the digest of its content (or address):
+    neither a picture's path nor the key is part of it.
     """
-    parts = [job.endpoint.encode()]
-    for name, value in sorted(job.texts()):
-        parts += (name.encode(), value.encode())
-    for (name, _), digest in zip(job.pictures(), digests, strict=True):
-        parts += (name.encode(), digest)
+    words = [word.encode() for text in sorted(texts) for word in text]
+    parts = [endpoint.encode(), *words, *digests]
     lengths = struct.pack(f">{len(parts)}I", *map(len, parts))
     return hashlib.sha256(lengths + b"".join(parts)).digest()
 

@@ -9,7 +9,6 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import threading
 from collections import OrderedDict
@@ -75,10 +74,8 @@ class Reader:
 
     async def digest(self, picture: images.Link | multipart.Picture) -> bytes:
         """Give 32 bytes that stand for what is sent: the content, or a link's address."""
-        if isinstance(picture, images.Link):
-            return _link_digest(picture)
-        content = picture.content
-        if isinstance(content, images.Bytes):
+        content = picture if isinstance(picture, images.Link) else picture.content
+        if isinstance(content, images.Link | images.Bytes):
             return content.digest
         known = self._digests.get(content.path)
         if known is None or known[0] != content.stamp:
@@ -111,15 +108,15 @@ class Reader:
             size = picture.size if isinstance(picture, multipart.Picture) else 0
             self._digests[image.path] = (stamp or (), digest, size)
             return digest
-        return _link_digest(image)
+        return image.digest
 
     def known_digest(self, image: images.Image) -> bytes:
         """Give a settled picture's digest as it was last seen; reads nothing."""
         if isinstance(image, images.File):
             return self._digests[image.path][1]
-        if isinstance(image, images.Bytes):
+        if isinstance(image, images.Link | images.Bytes):
             return image.digest
-        return _link_digest(image)
+        raise TypeError(f"{image!r} was not settled")
 
     def size_of(self, image: images.Image) -> int:
         """Give a settled picture's size in bytes; 0 for a link, which is not uploaded."""
@@ -159,9 +156,3 @@ class Reader:
             while self._kept > KEPT:
                 _, (_, oldest) = self._pictures.popitem(last=False)
                 self._kept -= oldest.size
-
-
-def _link_digest(image: images.Image) -> bytes:
-    if not isinstance(image, images.Link):
-        raise TypeError(f"{image!r} was not settled")
-    return hashlib.sha256(b"url " + image.url.encode()).digest()

@@ -64,6 +64,7 @@ class Caller:
         self._options = options
         self._book = book
         self._opening: Future[paying.Payments] | None = None
+        self._paying: paying.Payments | None = None
         self._lock = threading.Lock()
         self._given = given
         self.listener = hearing.Listener(on_event)
@@ -108,7 +109,7 @@ class Caller:
             limits.admit()
             if self._book is None:
                 return await self._unwritten(job, options, name)
-            payments = await self._payments(self._book)
+            payments = self._paying or await self._payments(self._book)
             return await self.pay(
                 job,
                 options,
@@ -156,7 +157,8 @@ class Caller:
         pictures = await self.ready(job, options)
         reader = self.reader(options)
         digests = [await reader.digest(picture) for _, picture in pictures]
-        identity = requests.identity(job, digests)
+        texts = job.texts()
+        identity = requests.identity(job.endpoint, texts, digests)
         if expected not in {None, identity}:
             raise errors.NotAnImage(
                 f"A picture of {name} changed after the run had begun.",
@@ -164,14 +166,12 @@ class Caller:
             )
 
         async def framed() -> multipart.Body:
-            return multipart.body(job.texts(), pictures)
+            return multipart.body(texts, pictures)
 
-        async def send(page: paying.Page) -> paying.Paid:
+        def send(page: paying.Page) -> Coroutine[Any, Any, paying.Paid]:
             journal = watched(page) if watched else page
             post = carrier(page, job, pictures, digests) if carrier else None
-            return await self._sent(
-                page.flight, job.endpoint, framed, options, journal, called, post
-            )
+            return self._sent(page.flight, job.endpoint, framed, options, journal, called, post)
 
         wishes = {"again": again} if again else {}
         return await payments.pay(identity, job.endpoint, send, name=name, look=look, **wishes)
@@ -198,7 +198,9 @@ class Caller:
             if self._opening is None or (self._opening.done() and self._opening.exception()):
                 self._opening = paying.opening(path)
             opening = self._opening
-        return opening.result() if opening.done() else await asyncio.shield(wrap_future(opening))
+        payments = await asyncio.shield(wrap_future(opening))
+        self._paying = payments
+        return payments
 
     async def _sent(
         self,

@@ -186,7 +186,8 @@ def identity(job: requests.Job, reader: reading.Reader) -> bytes:
 
     Whether they have changed since is found when they are sent.
     """
-    return requests.identity(job, [reader.known_digest(image) for _, image in job.pictures()])
+    digests = [reader.known_digest(image) for _, image in job.pictures()]
+    return requests.identity(job.endpoint, job.texts(), digests)
 
 
 def _is_saved(entry: ledger.Entry | None) -> bool:
