@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.ledger import tables, wal
+from changeclothes_async.bulk.ledger import schema, tables, wal
 
 _NEXT_STEPS = {
     "SQLITE_FULL": "Make room on the disk and run it again; what was paid is kept.",
@@ -143,7 +143,7 @@ def _make(path: Path) -> None:
     new.unlink(missing_ok=True)
     _touch(new)
     with closing(_connect(new, "rw")) as connection:
-        connection.executescript(f"BEGIN; {tables.SCHEMA} COMMIT; PRAGMA journal_mode = WAL;")
+        connection.executescript(f"BEGIN; {schema.SCHEMA} COMMIT; PRAGMA journal_mode = WAL;")
     # Durable with the first commit: SQLite syncs the folder when it makes the log in it.
     new.rename(path)
 
@@ -161,19 +161,19 @@ def _connected(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if application != tables.APPLICATION:
+        if application != schema.APPLICATION:
             raise errors.LedgerError(
                 f"{path} is not a ledger of this library.", next_step="Choose another file."
             )
-        if version < tables.VERSION:
+        if version < schema.VERSION:
             raise errors.LedgerError(
                 f"The ledger {path} was written before this library's first release.",
                 next_step="Finish it with the version that wrote it, or choose another file; "
                 "it was left as it is.",
             )
-        if version > tables.VERSION:
+        if version > schema.VERSION:
             raise errors.LedgerTooNew(
-                f"The ledger {path} has version {version}; this library knows {tables.VERSION}."
+                f"The ledger {path} has version {version}; this library knows {schema.VERSION}."
             )
         yield connection
 

@@ -1,4 +1,4 @@
-"""The ledger's tables, and each thing that is said to them, as functions of a connection.
+"""Each thing that is said to the ledger's tables, as functions of a connection.
 
 A function here either refuses before it has written anything or does all of its work, since
 many of them share one transaction.
@@ -13,79 +13,26 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.ledger import states
+from changeclothes_async.bulk.ledger import schema, states
 from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, Picture
 from changeclothes_async.bulk.ledger.states import Event, State
 from changeclothes_async.transport import places
 
 T = TypeVar("T")
 
-VERSION = 2
-APPLICATION = 0x43434C47  # "CCLG", by which a ledger is told from any other SQLite file
-
-_FACTS = "http_status, body, code, msg, error, message, money, elapsed"
-_END = f"attempt, started_at, ended_at, event, {_FACTS}"
-_COLUMNS = """
-    attempt INTEGER,
-    started_at REAL,
-    ended_at REAL,
-    event TEXT,
-    http_status INTEGER,
-    code INTEGER,
-    msg TEXT,
-    error TEXT,
-    message TEXT,
-    money TEXT,
-    elapsed REAL,
-    body BLOB
-"""
-"""How an attempt ended; the body last, so that what stands before a long one is found at once."""
-
-# A call's own row holds the end that its state rests on. Nearly every call ends once: a row of
-# its own for each end would double what is written. `attempts` lists the ends of the others.
-# Not STRICT: SQLite before 3.37 (RHEL 9, Debian 11) cannot even read such a table.
-SCHEMA = f"""
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {VERSION};
-CREATE TABLE calls (
-    id INTEGER PRIMARY KEY,
-    identity BLOB NOT NULL UNIQUE,
-    endpoint TEXT NOT NULL,
-    name TEXT NOT NULL,
-    state TEXT NOT NULL,
-    attempts INTEGER NOT NULL,
-    claimed_at REAL NOT NULL,
-    {_COLUMNS}
-);
-CREATE INDEX calls_by_state ON calls (state);
-CREATE TABLE attempts (
-    id INTEGER PRIMARY KEY,
-    call INTEGER NOT NULL REFERENCES calls (id),
-    {_COLUMNS}
-);
-CREATE INDEX attempts_by_call ON attempts (call);
-CREATE TABLE pictures (
-    name TEXT PRIMARY KEY,
-    identity BLOB NOT NULL,
-    file TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    digest BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-_ENTRY = f"SELECT id, identity, endpoint, name, state, attempts, claimed_at, ended_at, {_FACTS}"
+_CALL = "id, identity, endpoint, name, state, attempts, claimed_at, ended_at"
+_ENTRY = f"SELECT {_CALL}, {schema.FACTS} FROM calls"  # noqa: S608 (constants)
 _FIND = "SELECT state, attempts FROM calls WHERE identity = ?"
 _MOVE = "UPDATE calls SET state = ? WHERE identity = ?"
-_TELL = f"UPDATE calls SET ({_END}) = (?,?,?,?,?,?,?,?,?,?,?,?), state = ? WHERE identity = ?"  # noqa: S608 (constants)
+_TELL = f"UPDATE calls SET ({schema.END}) = (?,?,?,?,?,?,?,?,?,?,?,?), state = ? WHERE identity = ?"  # noqa: S608 (constants)
 _TELL_FIRST = f"{_TELL} AND state = 'claimed' AND attempts = ? AND event IS NULL"
 _KEEP_FIRST = f"""
-INSERT INTO attempts (call, {_END}) SELECT id, {_END} FROM calls
-WHERE identity = ? AND event IS NOT NULL AND id NOT IN (SELECT call FROM attempts)
+INSERT INTO attempts (call, {schema.END}) SELECT id, {schema.END} FROM calls
+WHERE identity = ? AND event IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM attempts WHERE call = calls.id)
 """  # noqa: S608 (constants)
 _KEEP = f"""
-INSERT INTO attempts (call, {_END}) SELECT id, ?,?,?,?,?,?,?,?,?,?,?,? FROM calls
+INSERT INTO attempts (call, {schema.END}) SELECT id, ?,?,?,?,?,?,?,?,?,?,?,? FROM calls
 WHERE identity = ?
 """  # noqa: S608 (constants)
 _LARGEST = 2**63 - 1
@@ -199,11 +146,11 @@ def page(db: sqlite3.Connection, wanted: Sequence[State], last: int) -> list[tup
 def attempts(db: sqlite3.Connection, identity: bytes) -> list[Attempt]:
     """Read the audit of one job, in the order in which outcomes were told."""
     ends = db.execute(
-        f"SELECT {_END} FROM attempts WHERE call = (SELECT id FROM calls WHERE identity = ?)"  # noqa: S608 (constants)
+        f"SELECT {schema.END} FROM attempts WHERE call = (SELECT id FROM calls WHERE identity = ?)"  # noqa: S608 (constants)
         " ORDER BY id",
         (identity,),
     ).fetchall() or db.execute(
-        f"SELECT {_END} FROM calls WHERE identity = ? AND event IS NOT NULL",  # noqa: S608 (constants)
+        f"SELECT {schema.END} FROM calls WHERE identity = ? AND event IS NOT NULL",  # noqa: S608 (constants)
         (identity,),
     )
     return [Attempt(end[0], end[1], end[2], Event(end[3]), Facts(*end[4:])) for end in ends]
@@ -248,7 +195,7 @@ def _step(db: sqlite3.Connection, identity: bytes, event: Event) -> None:
 def _entries(
     db: sqlite3.Connection, rest: str, values: Sequence[Any]
 ) -> Iterator[tuple[int, Entry]]:
-    for row in db.execute(f"{_ENTRY} FROM calls {rest}", values):
+    for row in db.execute(f"{_ENTRY} {rest}", values):
         call, identity, endpoint, name, state, attempts, claimed_at, settled_at, *facts = row
         told = None if settled_at is None else Facts(*facts)
         last = told.money if told else "not spent"

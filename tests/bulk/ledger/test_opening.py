@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.ledger import tables
+from changeclothes_async.bulk.ledger import schema
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
 from changeclothes_async.bulk.ledger.states import Event
 
@@ -98,7 +98,7 @@ async def test_there_is_nothing_to_read(tmp_path: Path) -> None:
 async def test_a_newer_ledger_is_refused(path: Path, read_only: bool) -> None:
     """A ledger of a later version is left alone, with the word to upgrade."""
     with closing(sqlite3.connect(path)) as db:
-        db.execute(f"PRAGMA user_version = {tables.VERSION + 1}")
+        db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     with pytest.raises(errors.LedgerTooNew, match="Upgrade"):
         await Ledger.open(path, read_only=read_only)
 
