@@ -18,7 +18,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, suppress
-from functools import partial
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple
 
@@ -28,7 +28,6 @@ T = TypeVar("T")
 With = TypeVarTuple("With")
 Begin: TypeAlias = Callable[[sqlite3.Connection], object]
 Blame: TypeAlias = Callable[[Exception], errors.LedgerError]
-_Orders: TypeAlias = "deque[Order[Any] | None]"
 
 
 class Order(Generic[T]):
@@ -93,28 +92,16 @@ class Worker:
         alone: float = 0.25,
     ) -> None:
         stack = ExitStack()
-        connection = stack.enter_context(opened)
-        self._orders: _Orders = deque()
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        clerk = _Clerk(stack.enter_context(opened), begin, blame, alone)
+        self._orders, self._bell = clerk.orders, clerk.bell
         self._ringing: asyncio.AbstractEventLoop | None = None
         self._moment = moment
         self._gate = threading.Lock()  # nothing may follow the order to stop
         self._stopped = False
         self._process = os.getpid()
-        # Not the handle itself, or it could never be collected; a daemon, since Python joins
-        # other threads before anything gets a chance to stop them.
+        # A daemon, since Python joins other threads before anything gets a chance to stop them.
         self._thread = threading.Thread(
-            target=_serve,
-            args=(
-                stack,
-                connection,
-                self._orders,
-                partial(self._bell.get, timeout=alone),
-                begin,
-                blame,
-            ),
-            name="changeclothes-ledger",
-            daemon=True,
+            target=clerk.serve, args=(stack,), name="changeclothes-ledger", daemon=True
         )
         self._thread.start()
 
@@ -163,49 +150,44 @@ class Worker:
             self._thread.join()
 
 
-def _serve(
-    opened: ExitStack,
-    connection: sqlite3.Connection,
-    orders: _Orders,
-    wait: Callable[[], object],
-    begin: Begin,
-    blame: Blame,
-) -> None:
-    with opened:
-        while _turn(connection, orders, wait, begin, blame):
-            pass  # a call a turn, so that no result is kept alive while the thread waits
+@dataclass
+class _Clerk:
+    """The thread's side: all it knows, so that the handle can be collected while it works."""
 
+    connection: sqlite3.Connection
+    begin: Begin
+    blame: Blame
+    alone: float
+    orders: deque[Order[Any] | None] = field(default_factory=deque)
+    """What is to be done; None is the order to stop."""
+    bell: SimpleQueue[None] = field(default_factory=SimpleQueue)
 
-def _turn(
-    connection: sqlite3.Connection,
-    orders: _Orders,
-    wait: Callable[[], object],
-    begin: Begin,
-    blame: Blame,
-) -> bool:
-    with suppress(Empty):
-        wait()
-    some = [orders.popleft() for _ in range(len(orders))]
-    batch = [order for order in some if order is not None]
-    if batch:
-        _commit(connection, batch, begin, blame)
-        _tell(batch)
-    return None not in some
+    def serve(self, opened: ExitStack) -> None:
+        """Work until told to stop."""
+        with opened:
+            while self._turn():
+                pass  # a call a turn, so that no result is kept alive while the thread waits
 
+    def _turn(self) -> bool:
+        with suppress(Empty):
+            self.bell.get(timeout=self.alone)
+        some = [self.orders.popleft() for _ in range(len(self.orders))]
+        if batch := [order for order in some if order is not None]:
+            self._commit(batch)
+            _tell(batch)
+        return None not in some
 
-def _commit(
-    connection: sqlite3.Connection, batch: list[Order[Any]], begin: Begin, blame: Blame
-) -> None:
-    try:
-        begin(connection)
-        for order in batch:
-            order.do(connection)
-        connection.execute("COMMIT")
-    except Exception as error:
-        with suppress(sqlite3.Error):  # SQLite has often rolled back by itself
-            connection.execute("ROLLBACK")
-        for order in batch:
-            order.refuse(blame(error))
+    def _commit(self, batch: list[Order[Any]]) -> None:
+        try:
+            self.begin(self.connection)
+            for order in batch:
+                order.do(self.connection)
+            self.connection.execute("COMMIT")
+        except Exception as error:
+            with suppress(sqlite3.Error):  # SQLite has often rolled back by itself
+                self.connection.execute("ROLLBACK")
+            for order in batch:
+                order.refuse(self.blame(error))
 
 
 def _tell(batch: list[Order[Any]]) -> None:

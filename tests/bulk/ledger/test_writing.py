@@ -144,11 +144,11 @@ async def test_an_error_undoes_its_commit_alone(notes: Notes, strange: object) -
     """Whatever fails, nothing of its commit is written, all of it hear of it, and work goes on."""
     await notes.add(1)
     waiting = notes.wait()
-    await asyncio.sleep(0)
-    adding = [notes.add(note) for note in (2, strange, 3)]
+    adding = [waiting, *(notes.add(note) for note in (2, strange, 3))]
     notes.gate.set()
-    told = await asyncio.gather(waiting, *adding, return_exceptions=True)
-    assert [str(answer)[:8] for answer in told[1:]] == ["blamed: "] * 3
+    told = await asyncio.gather(*adding, return_exceptions=True)
+    assert [str(answer)[:8] for answer in told] == ["blamed: "] * 4
+    assert waiting.result is None  # though it was True before the commit failed
     await notes.add(4)
     assert await notes.all() == [1, 4]
 
