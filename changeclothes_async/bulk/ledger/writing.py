@@ -1,9 +1,9 @@
 """A thread that owns one connection: what gathers while it commits goes into the next commit.
 
 * The event loop never waits: it leaves an order and awaits a future of its own.
-* A loop wakes the thread when a turn of it has brought no more orders: all of a moment share a
-  commit, and the thread does not fight a busy loop for Python's lock. Where the loop is stuck,
-  or closed before it could, the thread finds them by itself.
+* A loop rings for the thread when a turn of it has brought no more orders: all of them share a
+  commit, and the thread does not fight a busy loop for Python's lock. It waits a moment at most,
+  since a loop may be stuck, or closed before it could ring.
 * A loop is woken once for a whole commit, however many of its callers it answers.
 * Work that refuses (a `LedgerError`) fails alone; any other error undoes the whole commit and
   is told to all whose work was in it, and the thread goes on to the next.
@@ -15,6 +15,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+import weakref
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, suppress
@@ -28,6 +29,8 @@ T = TypeVar("T")
 With = TypeVarTuple("With")
 Begin: TypeAlias = Callable[[sqlite3.Connection], object]
 Blame: TypeAlias = Callable[[Exception], errors.LedgerError]
+
+_MANY = 50  # times that a thread looks in vain before it sleeps
 
 
 class Order(Generic[T]):
@@ -78,8 +81,7 @@ class Worker:
     """The thread's handle; it may be used from any loop of any thread, one after another.
 
     `opened` is entered here and left by the thread at its end; `begin` opens a transaction;
-    `blame` puts an exception into words. Orders are gathered for a `moment` at most, though each
-    turn of the loop brings more; after `alone` the thread looks by itself. Both in seconds.
+    `blame` puts an exception into words; orders are gathered for a `moment`, in seconds, at most.
     """
 
     def __init__(
@@ -87,15 +89,11 @@ class Worker:
         opened: AbstractContextManager[sqlite3.Connection],
         begin: Begin,
         blame: Blame,
-        *,
-        moment: float = 0.005,
-        alone: float = 0.25,
+        moment: float = 0.02,
     ) -> None:
         stack = ExitStack()
-        clerk = _Clerk(stack.enter_context(opened), begin, blame, alone)
-        self._orders, self._bell = clerk.orders, clerk.bell
-        self._ringing: asyncio.AbstractEventLoop | None = None
-        self._moment = moment
+        self._clerk = clerk = _Clerk(stack.enter_context(opened), begin, blame, moment)
+        self._ringing: Callable[[], asyncio.AbstractEventLoop | None] = _nobody
         self._gate = threading.Lock()  # nothing may follow the order to stop
         self._stopped = False
         self._process = os.getpid()
@@ -122,20 +120,22 @@ class Worker:
                 raise errors.LedgerError(
                     "This ledger is closed.", next_step="Open it again; nothing was changed."
                 )
-            self._orders.append(order)
-        if self._ringing is not loop:  # each of several loops answers for its own orders
-            self._ringing = loop
-            loop.call_soon(self._ring, loop, 0, loop.time() + self._moment)
+            self._clerk.orders.append(order)
+        if self._clerk.asleep:
+            self._clerk.bell.put(None)
+        if self._ringing() is not loop:  # each of several loops rings for its own orders
+            loop.call_soon(self._ring, loop, 0)
+            self._ringing = weakref.ref(loop)  # a loop that was dropped holds calls, they a ledger
         return order
 
-    def _ring(self, loop: asyncio.AbstractEventLoop, seen: int, until: float) -> None:
-        """Wake the thread, unless there are more orders than were `seen` a turn ago."""
-        waiting = len(self._orders)
-        if waiting > seen and loop.time() < until:
-            loop.call_soon(self._ring, loop, waiting, until)
+    def _ring(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
+        """Have the thread begin, unless there are more orders than were `seen` a turn ago."""
+        waiting = len(self._clerk.orders)
+        if waiting > seen:
+            loop.call_soon(self._ring, loop, waiting)
         else:
-            self._ringing = None
-            self._bell.put(None)
+            self._ringing = _nobody
+            self._clerk.bell.put(None)
 
     def stop(self) -> None:
         """Carry out what was ordered, close the connection and end the thread."""
@@ -144,23 +144,29 @@ class Worker:
         with self._gate:
             if not self._stopped:
                 self._stopped = True
-                self._orders.append(None)
-                self._bell.put(None)
+                self._clerk.orders.append(None)
+                self._clerk.bell.put(None)
         if threading.current_thread() is not self._thread:  # as when it collects garbage
             self._thread.join()
 
 
 @dataclass
 class _Clerk:
-    """The thread's side: all it knows, so that the handle can be collected while it works."""
+    """The thread's side; it knows nothing of its handle, which may be collected meanwhile.
+
+    After an order it looks for others once a `moment`; only after many in vain does it sleep, and
+    has to be woken by the next order itself.
+    """
 
     connection: sqlite3.Connection
     begin: Begin
     blame: Blame
-    alone: float
+    moment: float
     orders: deque[Order[Any] | None] = field(default_factory=deque)
     """What is to be done; None is the order to stop."""
     bell: SimpleQueue[None] = field(default_factory=SimpleQueue)
+    asleep: bool = False
+    _in_vain: int = 0
 
     def serve(self, opened: ExitStack) -> None:
         """Work until told to stop."""
@@ -169,13 +175,22 @@ class _Clerk:
                 pass  # a call a turn, so that no result is kept alive while the thread waits
 
     def _turn(self) -> bool:
+        if self._in_vain > _MANY:
+            self._sleep()
         with suppress(Empty):
-            self.bell.get(timeout=self.alone)
+            self.bell.get(timeout=self.moment)
         some = [self.orders.popleft() for _ in range(len(self.orders))]
+        self._in_vain = 0 if some else self._in_vain + 1
         if batch := [order for order in some if order is not None]:
             self._commit(batch)
             _tell(batch)
         return None not in some
+
+    def _sleep(self) -> None:
+        self.asleep = True
+        if not self.orders:  # what comes from here on rings
+            self.bell.get()
+        self.asleep = False
 
     def _commit(self, batch: list[Order[Any]]) -> None:
         try:
@@ -188,6 +203,10 @@ class _Clerk:
                 self.connection.execute("ROLLBACK")
             for order in batch:
                 order.refuse(self.blame(error))
+
+
+def _nobody() -> None:
+    """Stand for a loop that rings, where there is none."""
 
 
 def _tell(batch: list[Order[Any]]) -> None:

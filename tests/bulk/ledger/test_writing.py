@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +23,7 @@ class Notes:
 
     def __init__(self, path: Path, **terms: float) -> None:
         self.statements: list[str] = []
-        self.gate = threading.Event()
+        self.gate, self.entered = threading.Event(), threading.Event()
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         db.execute("CREATE TABLE notes (note UNIQUE)")
         db.set_trace_callback(self.statements.append)
@@ -35,7 +37,11 @@ class Notes:
         return self.worker.submit(_add, note)
 
     def wait(self) -> Order[bool]:
-        return self.worker.submit(lambda _: self.gate.wait(60))
+        def held(_: object) -> bool:
+            self.entered.set()
+            return self.gate.wait(60)
+
+        return self.worker.submit(held)
 
     async def all(self) -> list[object]:
         return await self.worker.submit(
@@ -77,23 +83,26 @@ async def test_sixty_four_callers_at_once(notes: Notes) -> None:
     assert notes.commits() <= 32
 
 
-async def test_who_comes_a_turn_later_shares_the_commit(tmp_path: Path) -> None:
-    """While each turn of the loop brings more, they are gathered; a turn without is the end."""
-    notes = Notes(tmp_path / "notes.db", moment=60, alone=60)
-    adding = []
-    for number in range(8):
-        adding.append(notes.add(number))
+async def test_who_comes_a_turn_later_shares_the_commit(notes: Notes) -> None:
+    """While each turn of a loop brings more, it does not ring; with a turn without, it does."""
+    adding, bell = [notes.wait()], notes.worker._clerk.bell
+    await asyncio.to_thread(notes.entered.wait, 60)  # the thread is held, and takes nothing
+    rung = bell.qsize()
+    for _ in range(8):
+        adding.append(notes.wait())
         await asyncio.sleep(0)
+    assert bell.qsize() == rung
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert bell.qsize() == rung + 1
+    notes.gate.set()
     await asyncio.gather(*adding)
-    assert notes.commits() == 1
-    await notes.add(8)
     assert notes.commits() == 2
-    notes.worker.stop()
 
 
 async def test_gathering_ends(tmp_path: Path) -> None:
     """Who has waited for a moment is served, though every turn of the loop brings another."""
-    notes = Notes(tmp_path / "notes.db", alone=60)
+    notes = Notes(tmp_path / "notes.db")
     adding = [notes.add(0)]
     while not adding[0].future.done():
         adding.append(notes.add(len(adding)))
@@ -103,12 +112,17 @@ async def test_gathering_ends(tmp_path: Path) -> None:
     notes.worker.stop()
 
 
-async def test_a_loop_that_is_stuck(notes: Notes) -> None:
-    """What was ordered is carried out while the loop that ordered it can wake nobody."""
-    done = threading.Event()
+@pytest.mark.parametrize("asleep", [False, True])
+async def test_a_loop_that_is_stuck(tmp_path: Path, asleep: bool) -> None:
+    """What was ordered is carried out while the loop that ordered it can ring for nobody."""
+    notes = Notes(tmp_path / "notes.db", moment=1e-6 if asleep else 0.02)
+    clerk, done = notes.worker._clerk, threading.Event()
+    while clerk.asleep is not asleep:  # noqa: ASYNC110 - a thread that sets no event
+        await asyncio.sleep(0)
     order = notes.worker.submit(lambda _: done.set())
     assert done.wait(60)  # and this is what it is stuck in
     await order
+    notes.worker.stop()
 
 
 def test_a_loop_that_is_closed_at_once(notes: Notes) -> None:
@@ -122,6 +136,22 @@ def test_a_loop_that_is_closed_at_once(notes: Notes) -> None:
     loop.run_until_complete(leave())
     loop.close()
     assert done.wait(60)
+
+
+def test_a_worker_holds_no_loop(notes: Notes) -> None:
+    """A loop holds calls and they a ledger, which could then never be collected."""
+    loop = asyncio.new_event_loop()
+
+    async def leave() -> None:
+        notes.worker.submit(lambda _: None)
+
+    loop.run_until_complete(leave())
+    loop.close()
+    notes.worker.stop()
+    held = weakref.ref(loop)
+    del loop
+    gc.collect()
+    assert held() is None
 
 
 async def test_a_refusal_is_its_own(notes: Notes) -> None:
