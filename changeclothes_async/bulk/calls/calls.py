@@ -219,7 +219,7 @@ class Caller:
 
     def stats(self) -> Stats:
         """Count over all loops the client was used in."""
-        senders, counts = self._senders.values(), Counter(self._ended)
+        senders, counts = list(self._senders.values()), Counter(self._ended)
         for sender in senders:
             counts.update(asdict(sender.counts))
         return Stats(
@@ -261,8 +261,9 @@ class Caller:
     async def _made(self, loop: asyncio.AbstractEventLoop) -> Sender:
         from changeclothes_async.transport.sender import Sender
 
-        for old in [known for known in self._senders if known.is_closed()]:
-            self._ended.update(asdict(self._senders.pop(old).counts))
+        with self._lock:  # loops of several threads may tidy up at once
+            for old in [known for known in list(self._senders) if known.is_closed()]:
+                self._ended.update(asdict(self._senders.pop(old).counts))
         sender = self._senders[loop] = Sender(self._options, self._given)
         await sender.open()
         return sender

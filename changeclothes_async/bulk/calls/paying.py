@@ -28,6 +28,9 @@ Paid: TypeAlias = tuple[answers.Made, int]
 Again: TypeAlias = Callable[[ledger.Entry], bool]
 Send: TypeAlias = Callable[["Page"], Awaitable[Paid]]
 
+# Of each loop its own: a flight can be joined only where it goes on.
+_Key: TypeAlias = tuple[asyncio.AbstractEventLoop, bytes]
+
 _UNKNOWN = {states.State.OPEN, states.State.CLAIMED}
 """Of these the claim finds out more: one that nobody received is just being given back."""
 _GIVEN = {states.State.PAID, states.State.SAVED}
@@ -42,7 +45,7 @@ class Payments:
 
     def __init__(self, book: ledger.Ledger) -> None:
         self._book = book
-        self._under_way: dict[bytes, flights.Flight[Paid]] = {}
+        self._under_way: dict[_Key, flights.Flight[Paid]] = {}
 
     async def pay(
         self,
@@ -60,23 +63,24 @@ class Payments:
         end is no reason not to send it; for an unsure one only a person can say so. Without `look`
         the claim finds out what is known: cheaper, where a slot is free for it.
         """
-        flight = self._under_way.get(identity)
-        if flight is None or flight.loop is not asyncio.get_running_loop():
-            flight = self._under_way[identity] = flights.Flight(partial(self._left, identity))
+        key = asyncio.get_running_loop(), identity
+        flight = self._under_way.get(key)
+        if flight is None:
+            flight = flights.Flight(partial(self._left, key))
             page = Page(self._book, flight, identity, endpoint, name)
-            flight.begin(self._paid(page, send, again, look))
+            self._under_way[key] = flight.begin(self._paid(page, send, again, look))
         try:
             return await flight.joined()
         finally:
             if flight.is_over:
-                self._forget(identity, flight.task)
+                self._forget(key, flight.task)
 
-    def _left(self, identity: bytes, task: asyncio.Task[Paid]) -> None:
-        task.add_done_callback(partial(self._forget, identity))
+    def _left(self, key: _Key, task: asyncio.Task[Paid]) -> None:
+        task.add_done_callback(partial(self._forget, key))
 
-    def _forget(self, identity: bytes, task: asyncio.Task[Paid]) -> None:
-        if identity in self._under_way and self._under_way[identity].task is task:
-            del self._under_way[identity]
+    def _forget(self, key: _Key, task: asyncio.Task[Paid]) -> None:
+        if key in self._under_way and self._under_way[key].task is task:
+            del self._under_way[key]
 
     async def _paid(self, page: Page, send: Send, again: Again, look: bool) -> Paid:
         entry = (await self._book.entries([page.identity])).get(page.identity) if look else None

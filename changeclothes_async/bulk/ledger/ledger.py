@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -56,6 +57,7 @@ class Ledger:
         self._watch = watch
         # Runs when the ledger is closed, collected or, at the latest, when Python exits.
         self._shut = weakref.finalize(self, workers.close)
+        self._closing = threading.Lock()
 
     @classmethod
     async def open(
@@ -97,8 +99,15 @@ class Ledger:
                 raise blame(error) from error
 
     async def close(self) -> None:
-        """Wait until everything that was asked for is written, and let go of the file."""
-        await asyncio.to_thread(self._shut)
+        """Wait until everything that was asked for is written, and let go of the file.
+
+        It may be called again, and then waits for the same.
+        """
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._closing:
+            self._shut()
 
     async def claim(
         self, identity: bytes, *, endpoint: str, name: str = "", event: Event = Event.CLAIM

@@ -324,6 +324,18 @@ async def test_closing_waits_and_may_be_repeated(path: Path) -> None:
             await use
 
 
+async def test_closing_twice_at_once(path: Path) -> None:
+    """Who closes a ledger that is being closed waits until it is."""
+    ledger = await Ledger.open(path)
+    asked = asyncio.gather(*(claimed(ledger, bytes([n, m])) for n in range(40) for m in range(40)))
+    await asyncio.sleep(0)
+    first = asyncio.ensure_future(ledger.close())
+    await asyncio.sleep(0)
+    await ledger.close()
+    await (await Ledger.open(path)).close()
+    await asyncio.gather(asked, first)
+
+
 async def test_a_forgotten_ledger_lets_go(path: Path) -> None:
     """A ledger that was dropped without `close` is written and can be opened again."""
     ledger = await Ledger.open(path)
