@@ -30,7 +30,7 @@ With = TypeVarTuple("With")
 Begin: TypeAlias = Callable[[sqlite3.Connection], object]
 Blame: TypeAlias = Callable[[Exception], errors.LedgerError]
 
-_MANY = 50  # times that a thread looks in vain before it sleeps
+_MANY = 100  # times that a thread looks in vain before it sleeps
 
 
 class Order(Generic[T]):
@@ -89,7 +89,7 @@ class Worker:
         opened: AbstractContextManager[sqlite3.Connection],
         begin: Begin,
         blame: Blame,
-        moment: float = 0.02,
+        moment: float = 0.01,
     ) -> None:
         stack = ExitStack()
         self._clerk = clerk = _Clerk(stack.enter_context(opened), begin, blame, moment)

@@ -115,7 +115,7 @@ async def test_gathering_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("asleep", [False, True])
 async def test_a_loop_that_is_stuck(tmp_path: Path, asleep: bool) -> None:
     """What was ordered is carried out while the loop that ordered it can ring for nobody."""
-    notes = Notes(tmp_path / "notes.db", moment=1e-6 if asleep else 0.02)
+    notes = Notes(tmp_path / "notes.db", moment=1e-6 if asleep else 0.01)
     clerk, done = notes.worker._clerk, threading.Event()
     while clerk.asleep is not asleep:  # noqa: ASYNC110 - a thread that sets no event
         await asyncio.sleep(0)
