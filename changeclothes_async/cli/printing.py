@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
 import sys
@@ -43,6 +44,21 @@ def result(*lines: str) -> None:
 def lines(*many: str) -> None:
     """Print a result in words, which a terminal may be too narrow for."""
     result(*(_fitted(line, sys.stdout) for line in many))
+
+
+@contextmanager
+def said_here(function: str) -> Iterator[None]:
+    """Keep a line out of the log, by what logs it, that the command has words of its own for."""
+    log = logging.getLogger("changeclothes_async")
+
+    def others(record: logging.LogRecord) -> bool:
+        return record.funcName != function
+
+    log.addFilter(others)
+    try:
+        yield
+    finally:
+        log.removeFilter(others)
 
 
 def shown(words: Iterable[str], facts: dict[str, Any], *, as_json: bool) -> None:

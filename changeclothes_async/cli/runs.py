@@ -210,16 +210,17 @@ async def _go(
             printing.shown(summing.plan(plan), dataclasses.asdict(plan), as_json=as_json)
             return 0
         bar = Counting()
-        lookbook = await getattr(client, f"run_{kind}")(
-            work,
-            out=out,
-            progress=bar,
-            max_calls=max_calls,
-            gallery=not no_gallery,
-            cluster=cluster,
-            on_event=bar.hear,
-            **wishes,
-        )
+        with printing.said_here("_stopped_early"):
+            lookbook = await getattr(client, f"run_{kind}")(
+                work,
+                out=out,
+                progress=bar,
+                max_calls=max_calls,
+                gallery=not no_gallery,
+                cluster=cluster,
+                on_event=bar.hear,
+                **wishes,
+            )
     printing.shown(
         summing.run(lookbook, bar.spent, gallery=not no_gallery),
         summing.run_facts(lookbook, bar.spent, gallery=not no_gallery),

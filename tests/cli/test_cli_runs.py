@@ -97,6 +97,14 @@ def test_what_calls_cost_is_counted_apart(
         assert said.startswith("1 failed; 1 call sent in this run: none paid.\n")
 
 
+def test_what_stopped_a_run_is_said_once(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the summary, with the next step; the library's warning is for programs without one."""
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", "wrong")
+    out, err = started(*GRID).communicate(timeout=60)
+    assert out.count("30001") == 1
+    assert "30001" not in err
+
+
 def test_folders_that_are_passed_over_are_named(started: Started, folder: Path) -> None:
     """On stderr, also where nothing is sent."""
     (folder / "garments/dresses").rename(folder / "garments/gowns")

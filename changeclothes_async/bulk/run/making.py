@@ -58,6 +58,7 @@ async def run(
             await asyncio.shield(closing)
         raise
     await ends.aclose()
+    _stopped_early(going.ended_by)
     made = lookbook.Lookbook(_cells(work, reader, site, going), site.place.root, going.ended_by)
     if gallery:
         try:
@@ -67,6 +68,12 @@ async def run(
             _log.warning("The gallery was not written: %s", error)
             made.stopped = made.stopped or error
     return made
+
+
+def _stopped_early(reason: errors.ChangeClothesError | None) -> None:
+    """Warn of what nobody asked for: a script that looks at no lookbook would end in silence."""
+    if reason and not isinstance(reason, errors.Interrupted | errors.BudgetSpent):
+        _log.warning("The run stopped early: %s", reason)
 
 
 async def _crew(

@@ -28,11 +28,14 @@ async def test_the_budget_is_spent_exactly(
     assert len(service.charges) == 20
 
 
-async def test_a_budget_of_nothing_sends_nothing(service: Service, quick: Quick, out: Path) -> None:
-    """`max_calls=0` only fetches what is paid."""
+async def test_a_budget_of_nothing_sends_nothing(
+    service: Service, quick: Quick, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`max_calls=0` only fetches what is paid; that it stopped was asked for, and no warning."""
     lookbook = await quick().run_grid(grid(2, 2), out, max_calls=0)
     assert not service.calls
     assert len(lookbook) == 4
+    assert not caplog.records
 
 
 async def test_retries_are_calls_of_the_budget(service: Service, quick: Quick, out: Path) -> None:

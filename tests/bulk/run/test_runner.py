@@ -140,7 +140,7 @@ async def test_a_resent_cell_is_tried_again_like_any_other(
 
 
 async def test_an_account_error_stops_the_run_within_the_calls_in_flight(
-    service: Service, quick: Quick, out: Path
+    service: Service, quick: Quick, out: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No other job can succeed: what is in flight arrives, the rest stays open for the next run."""
     left = 50
@@ -152,6 +152,8 @@ async def test_an_account_error_stops_the_run_within_the_calls_in_flight(
     service.reply = reply
     stopped = await quick(max_concurrency=8).run_grid(grid(20, 10), out)
     assert isinstance(stopped.stopped, InsufficientCredits)
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned == [f"The run stopped early: {stopped.stopped}"]
     assert len(service.charges) == left
     assert len(service.calls) <= left + 8
     assert await states(out) == {"saved": 50, "open": len(service.calls) - 50}
