@@ -136,7 +136,11 @@ class AsyncChangeClothes:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Wait for the calls and downloads under way, then close; may be called twice."""
+        """Wait for the running loop's calls and downloads under way, then close.
+
+        It may be called twice. A client that is used in several loops is closed for all of them:
+        let the others' calls end before.
+        """
         await self._caller.close()
 
     @property

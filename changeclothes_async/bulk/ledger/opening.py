@@ -23,6 +23,7 @@ _NEXT_STEPS = {
     "SQLITE_CANTOPEN": "Check that the path is a file in a folder you may write to.",
     "SQLITE_PERM": "Check that the path is a file in a folder you may write to.",
 }
+_PATIENCE = 60_000  # milliseconds
 
 
 def blame(path: Path, error: Exception) -> errors.LedgerError:
@@ -62,6 +63,8 @@ def for_writing(path: Path, now: float) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN IMMEDIATE")
             tables.abandon(connection, now)
             connection.execute("COMMIT")
+            # From here on a lock of another program's may be in the way of a paid result.
+            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
             yield connection
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.ledger import schema
+from changeclothes_async.bulk.ledger import opening, schema
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
 from changeclothes_async.bulk.ledger.states import Event
 
@@ -92,6 +92,14 @@ async def test_there_is_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(errors.LedgerError, match="There is no ledger"):
         await Ledger.open(tmp_path / "ledger.db", read_only=True)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_lock_of_another_program_is_waited_for(path: Path) -> None:
+    """For five seconds at the start and to read; for a minute where a paid result waits."""
+    with opening.for_writing(path, 0.0) as db:
+        assert db.execute("PRAGMA busy_timeout").fetchone() == (60_000,)
+    with opening.for_reading(path) as db:
+        assert db.execute("PRAGMA busy_timeout").fetchone() == (5_000,)
 
 
 @pytest.mark.parametrize("read_only", [False, True])
