@@ -138,8 +138,9 @@ class AsyncChangeClothes:
     async def aclose(self) -> None:
         """Wait for the running loop's calls and downloads under way, then close.
 
-        It may be called twice. A client that is used in several loops is closed for all of them:
-        let the others' calls end before.
+        It may be called twice. It is closed for all loops that it was used in; what another loop
+        has on the wire still arrives and is written down, and only then another `aclose()`, or the
+        end of the program, closes the ledger.
         """
         await self._caller.close()
 

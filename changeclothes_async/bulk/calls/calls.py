@@ -250,11 +250,17 @@ class Caller:
         return task if idle else None
 
     async def close(self) -> None:
-        """Let the calls under way in this loop arrive, then close; nothing can be called after."""
+        """Let the calls under way in this loop arrive, then close; nothing can be called after.
+
+        The ledger stays open while another loop's are on the wire, which may be paid.
+        """
         self._closed = True
         if sender := self._senders.get(asyncio.get_running_loop()):
             await sender.close()
-        if self._opening:
+        under_way = any(
+            other.attempts for loop, other in list(self._senders.items()) if loop.is_running()
+        )
+        if self._opening and not under_way:
             with contextlib.suppress(errors.LedgerError):  # told to whoever wanted to use it
                 await (await wrap_future(self._opening)).close()
 

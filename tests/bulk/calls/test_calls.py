@@ -301,6 +301,23 @@ async def test_a_full_queue_is_said_at_once(service: Service, quick: Quick, book
     assert len(service.calls) == 2
 
 
+async def test_closing_leaves_the_ledger_to_another_loop(
+    service: Service, quick: Quick, out: Path, book: Path
+) -> None:
+    """What another loop has on the wire may be paid, and is written down when it arrives."""
+    gate, client = Gate(service), quick(ledger=book)
+    elsewhere = asyncio.create_task(asyncio.to_thread(asyncio.run, client.run(job())))
+    await gate.arrived.wait()
+    await client.aclose()
+    gate.open.set()
+    assert (await elsewhere).attempts == 1
+    assert await states(out) == {"paid": 1}
+    await client.aclose()
+    async with quick(ledger=book) as another:
+        assert (await another.run(job())).attempts == 1
+    assert len(service.charges) == 1
+
+
 async def test_stats_tell_what_is_under_way(service: Service, quick: Quick, book: Path) -> None:
     """They count attempts: on the wire, waiting, and ended so far."""
     gate, client = Gate(service), quick(ledger=book, max_concurrency=2)
