@@ -43,7 +43,7 @@ from changeclothes_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from changeclothes_async.bulk.calls.calls import Stats
+    from changeclothes_async.bulk.calls.senders import Stats
     from changeclothes_async.bulk.ledger.states import State
     from changeclothes_async.bulk.lookbook.cells import Cell
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
@@ -82,7 +82,7 @@ _LATER = {
     "RunOptions": "client",
     "Snapshot": "bulk.progress.progress",
     "State": "bulk.ledger.states",
-    "Stats": "bulk.calls.calls",
+    "Stats": "bulk.calls.senders",
     "TryOn": "protocol.requests",
 }
 

@@ -8,7 +8,7 @@ from types import NoneType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
 from changeclothes_async import arguments, checks, results, settings
-from changeclothes_async.bulk.calls import calls, pool
+from changeclothes_async.bulk.calls import calls, pool, senders
 from changeclothes_async.protocol import images, requests
 from changeclothes_async.transport import logs, preparing
 
@@ -116,7 +116,7 @@ class AsyncChangeClothes:
             edge=preparing.edge(prepare),
         )
         self._caller = calls.Caller(self._options, session, ledger, on_event)
-        self._fetcher = results.Fetcher(self._options.fetching, self._caller.downloads)
+        self._fetcher = results.Fetcher(self._options.fetching, self._caller.senders.downloads)
 
     def __repr__(self) -> str:
         if "_options" not in self.__dict__:  # reports of errors show half-built ones too
@@ -124,7 +124,9 @@ class AsyncChangeClothes:
         return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
 
     async def __aenter__(self) -> Self:
-        await self._caller.sender()  # what takes long to import is imported now, not in a request
+        await (
+            self._caller.senders.here()
+        )  # what takes long to import is imported now, not in a request
         return self
 
     async def __aexit__(
@@ -145,9 +147,9 @@ class AsyncChangeClothes:
         await self._caller.close()
 
     @property
-    def stats(self) -> calls.Stats:
+    def stats(self) -> senders.Stats:
         """What is under way and what has ended, at this moment."""
-        return self._caller.stats()
+        return self._caller.senders.stats()
 
     @arguments.discreet
     def with_options(

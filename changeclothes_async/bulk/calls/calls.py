@@ -10,49 +10,27 @@ import contextlib
 import os
 import threading
 from asyncio import wrap_future
-from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors, settings
-from changeclothes_async.bulk.calls import hearing
+from changeclothes_async.bulk.calls import hearing, senders
 from changeclothes_async.protocol import images, multipart, requests
 
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
     from changeclothes_async.bulk.calls import paying
     from changeclothes_async.bulk.progress import progress
     from changeclothes_async.transport import flights, reading, sending
-    from changeclothes_async.transport.downloads import Downloads
-    from changeclothes_async.transport.sender import Sender
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
 Carrier = Callable[["paying.Page", "requests.Job", Ready, Sequence[bytes]], "sending.Post"]
 """Gives what carries a job's attempts to the wire, for its pictures and their digests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """A client's calls at this moment: under way, waiting for a slot, and ended so far.
-
-    `failed` counts attempts that ended in any error, `unsure` those of them that may have been
-    paid without an answer; `limit` is below `max_concurrency` after the service asked for less.
-    """
-
-    in_flight: int = 0
-    waiting: int = 0
-    limit: int = 0
-    sent: int = 0
-    retried: int = 0
-    paid: int = 0
-    failed: int = 0
-    unsure: int = 0
-
-
 class Caller:
-    """Makes calls in whatever event loop it is used, with one sender for each."""
+    """Makes calls in whatever event loop it is used."""
 
     def __init__(
         self,
@@ -61,18 +39,14 @@ class Caller:
         book: str | os.PathLike[str] | None = None,
         on_event: progress.OnEvent | None = None,
     ) -> None:
-        self._options = options
         self._book = book
         self._opening: Future[paying.Payments] | None = None
         self._paying: paying.Payments | None = None
         self._lock = threading.Lock()
         self._given = given
         self.listener = hearing.Listener(on_event)
-        self._senders: dict[asyncio.AbstractEventLoop, Sender] = {}
-        self._ended: Counter[str] = Counter()
+        self.senders = senders.Senders(options, given)
         self._readers: dict[int | None, reading.Reader] = {}
-        self._aborting: asyncio.Future[None] | None = None
-        self._closed = False
 
     def reader(self, options: settings.Settings) -> reading.Reader:
         """Give what pictures are read with: one for each way of preparing them."""
@@ -81,18 +55,6 @@ class Caller:
 
             self._readers[options.edge] = reading.Reader(options.edge)
         return self._readers[options.edge]
-
-    async def sender(self) -> Sender:
-        """Give the running loop's sender, made at its first call."""
-        if self._closed:
-            raise errors.ClientClosed("This client was closed.")
-        loop = asyncio.get_running_loop()
-        return self._senders.get(loop) or await self._made(loop)
-
-    def downloads(self) -> Downloads | None:
-        """Give the running loop's downloads; None where the client has none here any more."""
-        sender = self._senders.get(asyncio.get_running_loop())
-        return sender.downloads if sender and not self._closed else None
 
     async def ready(self, job: requests.Job, options: settings.Settings) -> Ready:
         """Read a job's pictures. Raises NotAnImage."""
@@ -105,7 +67,7 @@ class Caller:
         Raises TooManyWaiting at once where the queue is full.
         """
         with self.listener.call(job.kind) as name:
-            limits = (await self.sender()).limits
+            limits = (await self.senders.here()).limits
             limits.admit()
             if self._book is None:
                 return await self._unwritten(job, options, name)
@@ -214,62 +176,17 @@ class Caller:
     ) -> paying.Paid:
         from changeclothes_async.transport import sending
 
-        call = sending.Call(await self.sender(), flight, path, framed, options, journal, name, post)
-        return await call.made(), call.attempts
-
-    def stats(self) -> Stats:
-        """Count over all loops the client was used in."""
-        senders, counts = list(self._senders.values()), Counter(self._ended)
-        for sender in senders:
-            counts.update(asdict(sender.counts))
-        return Stats(
-            in_flight=sum(sender.limits.in_flight for sender in senders),
-            waiting=sum(sender.limits.waiting for sender in senders),
-            limit=sum(sender.limits.allowed for sender in senders) or self._options.max_concurrency,
-            **counts,
+        call = sending.Call(
+            await self.senders.here(), flight, path, framed, options, journal, name, post
         )
-
-    def abort(self) -> None:
-        """Stop this loop's attempts now; `aborted` waits for their ends."""
-        if sender := self._senders.get(asyncio.get_running_loop()):
-            self._aborting = asyncio.ensure_future(sender.abort())
-
-    async def aborted(self) -> None:
-        """Wait for what `abort` began."""
-        if self._aborting:
-            await self._aborting
-
-    def adopt(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Do `work` when the attempts under way in this loop have ended.
-
-        Gives the task where there are none, and it is worth waiting for.
-        """
-        sender = self._senders[asyncio.get_running_loop()]
-        idle = not sender.attempts
-        task = sender.adopt(work)
-        return task if idle else None
+        return await call.made(), call.attempts
 
     async def close(self) -> None:
         """Let the calls under way in this loop arrive, then close; nothing can be called after.
 
         The ledger stays open while another loop's are on the wire, which may be paid.
         """
-        self._closed = True
-        if sender := self._senders.get(asyncio.get_running_loop()):
-            await sender.close()
-        under_way = any(
-            other.attempts for loop, other in list(self._senders.items()) if loop.is_running()
-        )
-        if self._opening and not under_way:
+        await self.senders.close()
+        if self._opening and not self.senders.are_calling:
             with contextlib.suppress(errors.LedgerError):  # told to whoever wanted to use it
                 await (await wrap_future(self._opening)).close()
-
-    async def _made(self, loop: asyncio.AbstractEventLoop) -> Sender:
-        from changeclothes_async.transport.sender import Sender
-
-        with self._lock:  # loops of several threads may tidy up at once
-            for old in [known for known in list(self._senders) if known.is_closed()]:
-                self._ended.update(asdict(self._senders.pop(old).counts))
-        sender = self._senders[loop] = Sender(self._options, self._given)
-        await sender.open()
-        return sender

@@ -36,7 +36,7 @@ async def run(
 ) -> lookbook.Lookbook:
     """Work through all cells and give the lookbook; raises NotAnImage before anything is sent."""
     site = placing.site(out)
-    await caller.sender()  # what adopts the ledger where this is left early
+    await caller.senders.here()  # what adopts the ledger where this is left early
     reader = caller.reader(options)
     await work.settle(reader.settled)
     await marks.check(site)
@@ -54,7 +54,7 @@ async def run(
         await going.run()
     except BaseException:
         # Attempts on the wire outlive whoever leaves; the ledger closes when they are settled.
-        if closing := caller.adopt(ends.aclose()):
+        if closing := caller.senders.adopt(ends.aclose()):
             await asyncio.shield(closing)
         raise
     await ends.aclose()

@@ -72,7 +72,7 @@ class Run:
         self._options = options.changed(deadline=None, max_waiting=None)
         self._book, self._terms, self._crew = book, terms, crew
         self._payments = paying.Payments(book)
-        fetcher = results.Fetcher(options.fetching, caller.downloads)
+        fetcher = results.Fetcher(options.fetching, caller.senders.downloads)
         self._keeper = keeping.Keeper(place, fetcher, book, crew, masks=terms.masks)
         # Twice the limit, so that a free slot always finds a cell that waits for it.
         self._ahead = asyncio.Semaphore(2 * options.max_concurrency)
@@ -106,7 +106,7 @@ class Run:
                 task.cancel()
             await asyncio.gather(ticking, *self._tasks, return_exceptions=True)
             if self._aborting:
-                await self._caller.aborted()
+                await self._caller.senders.aborted()
                 self._tally.recount(await self._book.counts())
             if self._terms.bar:
                 self._terms.bar.close(self._tally.snapshot())
@@ -269,7 +269,7 @@ class Run:
 
     def _abort(self) -> None:
         self._aborting = True
-        self._caller.abort()
+        self._caller.senders.abort()
         for task in self._tasks:
             task.cancel()
 

@@ -52,7 +52,7 @@ async def run(
 ) -> runner.Run:
     """Run a grid on a cluster in this process, as `running.run` does on dask's."""
     site, caller = placing.site(out), client._caller
-    await caller.sender()
+    await caller.senders.here()
     await work.settle(caller.reader(client._options).settled)
     async with AsyncExitStack() as ends:
         book = await ledger.Ledger.open(site.ledger)

@@ -260,7 +260,7 @@ async def test_results_that_the_ledger_cannot_take_are_all_named(
     told: list[str] = []
     client, work, site = quick(max_concurrency=2), grid(2, 2), placing.site(out)
     caller = client._caller
-    await caller.sender()
+    await caller.senders.here()
     await work.settle(caller.reader(client._options).settled)
     book = await FullLedger.open(site.ledger)
     terms = runner.Terms(on_event=lambda event: told.append(f"{event.kind} {event.cell}"))
