@@ -6,6 +6,7 @@ import asyncio
 import pickle
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,23 @@ class Sending:
 
 async def state(book: Ledger, job: bytes = JOB) -> State:
     return (await book.entries([job]))[job].state
+
+
+async def test_a_call_that_never_began_is_forgotten(book: Ledger) -> None:
+    """An interrupt before a call's task was made leaves nothing that the next one would join."""
+
+    def interrupted(*given: Any, **_: Any) -> Any:
+        given[1].close()
+        raise KeyboardInterrupt
+
+    payments, send, loop = paying.Payments(book), Sending(), asyncio.get_running_loop()
+    send.gate.set()
+    loop.set_task_factory(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        await payments.pay(JOB, "/e", send)
+    loop.set_task_factory(None)
+    assert (await payments.pay(JOB, "/e", send))[1] == 1
+    assert send.calls == 1
 
 
 async def test_a_paid_job_is_given_again(book: Ledger) -> None:
