@@ -124,9 +124,8 @@ class AsyncChangeClothes:
         return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
 
     async def __aenter__(self) -> Self:
-        await (
-            self._caller.senders.here()
-        )  # what takes long to import is imported now, not in a request
+        # What takes long to import is imported now, not in a request.
+        await self._caller.senders.here()
         return self
 
     async def __aexit__(
