@@ -10,6 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -22,6 +23,8 @@ from changeclothes_async.transport.sender import Sender
 
 Post: TypeAlias = Callable[[str, uploads.Upload, float], Awaitable[answers.Made]]
 """What carries one attempt to the wire: to a URL, in so many seconds; `Session.post` does."""
+
+_ENDLESS = contextlib.nullcontext()
 
 
 class Journal(Protocol):
@@ -132,7 +135,7 @@ class Call:
 
     async def _queue(self) -> limits.Slot:
         try:
-            async with asyncio.timeout_at(self._ends):
+            async with asyncio.timeout_at(self._ends) if self._ends else _ENDLESS:
                 if self._options.max_waiting is not None and not self.attempts:
                     self._sender.limits.admit()  # those who came with it may have filled the queue
                 with self._sender.limits.queued():

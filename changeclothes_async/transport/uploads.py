@@ -7,7 +7,7 @@ a whole request, so nothing can have been paid.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from aiohttp import abc, payload
 
@@ -39,18 +39,24 @@ class Upload(payload.Payload):
         del content_length  # our own, which `size` has announced
         body: multipart.Body = self._value
         try:
-            async with contextlib.aclosing(_chunks(body.frames)) as chunks:
-                async for chunk in chunks:
-                    await writer.write(chunk)
-                    if self._on_bytes:
-                        self._on_bytes(len(chunk), False)
+            for piece in _pieces(body.frames):
+                if isinstance(piece, multipart.Stored):
+                    # Closed by whoever leaves it, or a file stays open until garbage is collected.
+                    async with contextlib.aclosing(files.chunks(piece)) as chunks:
+                        async for chunk in chunks:
+                            await self._hand_over(writer, chunk)
+                else:
+                    await self._hand_over(writer, piece)
         except errors.NotAnImage as failure:
             self.failure = failure
             raise
         self.sent_whole = True
-        await writer.write(body.tail)
+        await self._hand_over(writer, body.tail)
+
+    async def _hand_over(self, writer: abc.AbstractStreamWriter, chunk: bytes | memoryview) -> None:
+        await writer.write(chunk)
         if self._on_bytes:
-            self._on_bytes(len(body.tail), True)
+            self._on_bytes(len(chunk), self.sent_whole)
 
     def leaves(self) -> None:
         """Take note that another machine sends it, and when is not known here."""
@@ -68,23 +74,18 @@ class Upload(payload.Payload):
         raise TypeError("an upload is not text")
 
 
-async def _chunks(
+def _pieces(
     frames: Iterable[bytes | multipart.Stored],
-) -> AsyncGenerator[bytes | memoryview]:
-    """Walk over frames piece by piece; small neighbours go together, for fewer packets.
-
-    Whoever leaves it closes it, or a file would be open until garbage is collected.
-    """
+) -> Iterator[bytes | memoryview | multipart.Stored]:
+    """Cut what is in memory into pieces; small neighbours go together, for fewer packets."""
     held: list[bytes] = []
     room = _SLICE
     for frame in frames:
-        if held and (not isinstance(frame, bytes) or len(frame) > room):
+        if held and (isinstance(frame, multipart.Stored) or len(frame) > room):
             yield b"".join(held)
             held, room = [], _SLICE
-        if not isinstance(frame, bytes):
-            async with contextlib.aclosing(files.chunks(frame)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+        if isinstance(frame, multipart.Stored):
+            yield frame
         elif len(frame) <= room:
             held.append(frame)
             room -= len(frame)

@@ -154,8 +154,8 @@ class Worker:
 class _Clerk:
     """The thread's side; it knows nothing of its handle, which may be collected meanwhile.
 
-    After an order it looks for others once a `moment`; only after many in vain does it sleep, and
-    has to be woken by the next order itself.
+    After an order it looks for others once a `moment`; before the first one, and after many looks
+    in vain, it sleeps, and has to be woken by the next order itself.
     """
 
     connection: sqlite3.Connection
@@ -166,7 +166,7 @@ class _Clerk:
     """What is to be done; None is the order to stop."""
     bell: SimpleQueue[None] = field(default_factory=SimpleQueue)
     asleep: bool = False
-    _in_vain: int = 0
+    _in_vain: int = _MANY + 1
 
     def serve(self, opened: ExitStack) -> None:
         """Work until told to stop."""

@@ -112,12 +112,14 @@ async def test_gathering_ends(tmp_path: Path) -> None:
     notes.worker.stop()
 
 
-@pytest.mark.parametrize("asleep", [False, True])
-async def test_a_loop_that_is_stuck(tmp_path: Path, asleep: bool) -> None:
+@pytest.mark.parametrize("asleep", ["from the start", "after a while", "not"])
+async def test_a_loop_that_is_stuck(tmp_path: Path, asleep: str) -> None:
     """What was ordered is carried out while the loop that ordered it can ring for nobody."""
-    notes = Notes(tmp_path / "notes.db", moment=1e-6 if asleep else 0.01)
+    notes = Notes(tmp_path / "notes.db", moment=1e-6 if asleep == "after a while" else 0.01)
     clerk, done = notes.worker._clerk, threading.Event()
-    while clerk.asleep is not asleep:  # noqa: ASYNC110 - a thread that sets no event
+    if asleep != "from the start":
+        await notes.worker.submit(lambda _: None)
+    while clerk.asleep is (asleep == "not"):  # noqa: ASYNC110 - a thread that sets no event
         await asyncio.sleep(0)
     order = notes.worker.submit(lambda _: done.set())
     assert done.wait(60)  # and this is what it is stuck in
