@@ -141,17 +141,19 @@ async def _call(
 
     target = targets.checked(output)
     stop = stopping.Stop()
+    client = AsyncChangeClothes(
+        timeout=timeout,
+        retries=retries,
+        ledger=ledger,
+        prepare=prepare or False,
+        on_event=stop.hear,
+    )
     try:
-        async with AsyncChangeClothes(
-            timeout=timeout,
-            retries=retries,
-            ledger=ledger,
-            prepare=prepare or False,
-            on_event=stop.hear,
-        ) as client:
-            with printing.waiting(words), interrupts.handled(stop.first, stop.second):
-                look = await call(client)
-                path = await _saved(look, target)
+        with printing.said_here("broken_off"):
+            async with client:
+                with printing.waiting(words), interrupts.handled(stop.first, stop.second):
+                    look = await call(client)
+                    path = await _saved(look, target)
     except asyncio.CancelledError:
         printing.say(stop.last_words)
         return INTERRUPTED

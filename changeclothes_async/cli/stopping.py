@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 from changeclothes_async.cli import printing
@@ -38,7 +37,6 @@ class Stop:
 
     def second(self) -> None:
         """Stop now; `last_words` says what it may have cost."""
-        logging.getLogger("changeclothes_async").addFilter(_is_not_said_here)
         for task in asyncio.all_tasks():
             task.cancel()
 
@@ -53,7 +51,3 @@ class Stop:
                 "Look at the account's history before you send it again."
             )
         return "Stopped before the service took the call: it costs nothing."
-
-
-def _is_not_said_here(record: logging.LogRecord) -> bool:
-    return record.funcName != "broken_off"
