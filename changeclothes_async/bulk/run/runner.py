@@ -231,7 +231,8 @@ class Run:
             await self._saved(planned, outcome)
 
     def _failed(self, planned: planning.Planned, error: errors.ChangeClothesError) -> None:
-        state = _STATES.get(outcomes.event_of(error), planned.state)
+        event = outcomes.event_of(error)
+        state = _STATES.get(event, planned.state)
         if isinstance(error, errors.NotAnImage):
             self.problems[planned.name] = error
             state = State.FAILED
@@ -242,7 +243,7 @@ class Run:
         elif isinstance(error, errors.BatchStopped):
             if error.money != "not spent":
                 state = State.FAILED  # an earlier attempt of it did
-        elif state is planned.state:
+        elif event is Event.GIVE_BACK:
             # The account, the ledger, or a network that stays away: no other cell can succeed.
             self._permits.stop(error)
         if reason := self._trust.lost(error):

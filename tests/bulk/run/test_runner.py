@@ -110,6 +110,21 @@ async def test_a_failed_cell_stays_until_it_is_asked_for(
     assert sorted(service.calls) == ["m0__g0", "m0__g1", "m0__g1", "m0__g2"]
 
 
+@pytest.mark.parametrize("wish", ["retry_failed", "resend_unsure"])
+async def test_a_cell_that_ends_as_before_is_no_reason_to_stop(
+    service: Service, quick: Quick, out: Path, wish: str
+) -> None:
+    """Cells that are sent again, and fail or are lost once more, leave the others their turn."""
+    wrong = cut if wish == "resend_unsure" else failing({}, HARMFUL)
+    service.reply = wrong
+    await quick().run_grid(grid(1, 4), out)
+    service.reply = lambda call: wrong(call) if call == "m0__g0" else failing({})(call)
+    again = await quick(max_concurrency=1).run_grid(grid(1, 4), out, **{wish: True})
+    assert again.stopped is None
+    assert [cell.name for cell in (*again.failed, *again.unsure)] == ["m0__g0"]
+    assert len(service.calls) == 8
+
+
 async def test_an_unsure_cell_is_sent_again_only_when_asked(
     service: Service, quick: Quick, out: Path
 ) -> None:
