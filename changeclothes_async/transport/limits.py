@@ -32,6 +32,8 @@ class Limits:
         self._max_waiting = options.max_waiting
         self._slots = anyio.CapacityLimiter(self._most)
         self._spacing = 60.0 / options.max_per_minute if options.max_per_minute else 0.0
+        # With a pace, one caller at a time waits for it and for a slot, the others behind.
+        self._turn = asyncio.Lock() if self._spacing else contextlib.nullcontext()
         self._next_start = 0.0
         self._open_at = 0.0
         self._pauses = 0
@@ -77,21 +79,20 @@ class Limits:
             self.waiting -= 1
 
     async def slot(self) -> Slot:
-        """Wait for the pause to end, for a free slot, and for the pace; in that order."""
+        """Wait for the pause to end, for the pace, and for a free slot; in that order."""
         slot = Slot()
         while True:
             await self._opened()
-            await self._taken(slot)
-            try:
-                # Last, since starts are what is counted; nobody else could start sooner anyway.
-                await self._paced()
-            except BaseException:
+            async with self._turn:
+                await self._until(self._next_start)
+                await self._taken(slot)
+                now = self._loop.time()
+                if now >= self._open_at:
+                    # Only who starts moves the pace on; who gives up waiting leaves it as it is.
+                    self._next_start = now + self._spacing
+                    slot.pauses = self._pauses
+                    return slot
                 self.give_back(slot)
-                raise
-            if self._loop.time() >= self._open_at:
-                slot.pauses = self._pauses
-                return slot
-            self.give_back(slot)
 
     def give_back(self, slot: Slot) -> None:
         """Free a slot; once is enough."""
@@ -126,12 +127,6 @@ class Limits:
         except anyio.WouldBlock:
             await self._slots.acquire_on_behalf_of(slot)
         slot.held = True
-
-    async def _paced(self) -> None:
-        if self._spacing:
-            start = max(self._next_start, self._loop.time())
-            self._next_start = start + self._spacing
-            await self._until(start)
 
     async def _until(self, moment: float) -> None:
         if (left := moment - self._loop.time()) > 0:

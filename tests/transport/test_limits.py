@@ -59,6 +59,17 @@ async def test_no_more_than_the_limit_have_a_slot():
     await finish(tasks)
 
 
+async def test_a_slot_given_back_is_promised_to_who_waits():
+    """A caller who asks in the very turn in which a slot is given back does not get it too."""
+    shared = limited(max_concurrency=1)
+    first, second = await queueing(shared, 2)
+    shared.give_back(first.result())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await shared.slot()
+    assert (second.done(), shared.in_flight) == (True, 1)
+
+
 async def test_a_slot_is_not_lost_with_the_caller_who_gets_it():
     """A caller cancelled at the moment its slot is free leaves the slot to the next one."""
     shared = limited(max_concurrency=1)
@@ -170,6 +181,29 @@ async def test_the_pace_holds_when_slots_were_busy():
     assert late[-1] - late[0] >= 8.9
 
 
+async def test_who_gives_up_waiting_leaves_the_pace_as_it_was():
+    """Callers who go away while they wait take no start with them."""
+    shared = limited(max_concurrency=8, max_per_minute=60)
+    shared.give_back(await shared.slot())
+    begun = now()
+    await finish(await queueing(shared, 100))
+    await shared.slot()
+    assert now() - begun < 1.5
+
+
+async def test_who_waits_for_the_pace_holds_no_slot():
+    """A slot is for the wire, and what is free counts as room for those who wait."""
+    shared = limited(max_concurrency=8, max_waiting=0, max_per_minute=60)
+    with contextlib.ExitStack() as queue:
+        tasks = []
+        for _ in range(7):
+            shared.admit()
+            queue.enter_context(shared.queued())
+            tasks += await queueing(shared, 1)
+        assert (len(through(tasks)), shared.in_flight) == (1, 1)
+        await finish(tasks)
+
+
 async def test_a_refusal_halves_the_slots_once_a_wave():
     """All refusals of attempts that began before the pause count as one."""
     shared = limited(max_concurrency=8)
@@ -183,6 +217,20 @@ async def test_a_refusal_halves_the_slots_once_a_wave():
     slots = await asyncio.gather(*tasks)
     shared.refused(slots[0], 10)
     assert shared.allowed == 2
+
+
+async def test_slots_that_come_back_are_first_those_held_too_many():
+    """With eight held and four allowed, a limit that grows by one lets nobody else start."""
+    shared = limited(max_concurrency=8)
+    slots = [task.result() for task in await queueing(shared, 8)]
+    waiting = await queueing(shared, 4)
+    shared.refused(slots[0], 0)
+    for _ in range(8):
+        shared.went_well()
+    await settled()
+    assert (through(waiting), shared.in_flight) == ([], 8)
+    assert 4 < shared.allowed < 8
+    await finish(waiting)
 
 
 async def test_the_slots_never_run_out():
