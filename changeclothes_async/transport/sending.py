@@ -185,6 +185,8 @@ class Call:
 
     async def _outcome(self, upload: uploads.Upload) -> answers.Outcome:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout
+        if left <= 0:  # gone while the claim was written down
+            return errors.NotSent("The deadline passed before this was sent.", final=True)
         try:
             return await self._post(self._url, upload, min(left, self._options.timeout))
         except errors.ChangeClothesError as error:

@@ -377,11 +377,22 @@ async def test_an_early_refusal_ends_the_upload(client):
     assert (caught.value.money, caught.value.http_status, peer.connections) == ("not spent", 413, 1)
 
 
+@pytest.mark.parametrize("answer", [peers.http(200), peers.http(500), peers.http(502)])
+async def test_an_early_answer_to_a_part_of_a_request_costs_nothing(client, answer):
+    """Whatever answers before the closing boundary has left, it had no request to work on."""
+    big = {**LOOK, "model": png(8 * 2**20)}
+    async with peers.serve(peers.early(answer)) as peer:
+        with pytest.raises(errors.NotSent) as caught:
+            await client(peer, retries=1).try_on(**big)
+    assert (caught.value.money, caught.value.attempts) == ("not spent", 2)
+
+
 class Book:
     """A journal that writes down what it is told, and may forbid a claim."""
 
-    def __init__(self, forbidden=False):
+    def __init__(self, forbidden=False, seconds=0):
         self.lines = []
+        self._seconds = seconds
         self.sent_whole = 0
         self.bytes = 0
         self._forbidden = forbidden
@@ -389,6 +400,7 @@ class Book:
     async def claim(self, attempt):
         if self._forbidden:
             raise errors.LedgerError("The disk is full.")
+        await asyncio.sleep(self._seconds)
         self.lines.append(f"claim {attempt}")
 
     def sent(self, size, whole):
@@ -404,9 +416,9 @@ async def framed():
 
 
 @contextlib.asynccontextmanager
-async def sending_to(peer, book, prepare=framed):
+async def sending_to(peer, book, prepare=framed, **options):
     """Open a sender to a peer, and a call to it that is written down."""
-    chosen = settings.settle(peers.KEY, peer.url, 2)
+    chosen = settings.settle(peers.KEY, peer.url, 2, **options)
     sender, flight = senders.Sender(chosen), flights.Flight()
     await sender.open()
     flight.begin(sending.Call(sender, flight, "/x", prepare, chosen, book).made())
@@ -440,6 +452,20 @@ async def test_without_a_claim_nothing_is_sent():
         with pytest.raises(errors.LedgerError):
             await flight.joined()
         assert sender.limits.in_flight == 0
+    assert peer.connections == 0
+
+
+async def test_nothing_is_sent_when_the_deadline_passes_during_the_claim():
+    """A ledger that waits for its disk longer than the call may take: the claim is given back."""
+    book = Book(seconds=8)
+    async with (
+        peers.serve(peers.answering(OK)) as peer,
+        sending_to(peer, book, deadline=5) as (_, flight),
+    ):
+        with pytest.raises(errors.NotSent) as caught:
+            await flight.joined()
+    assert caught.value.money == "not spent"
+    assert book.lines == ["claim 1", "settle NotSent"]
     assert peer.connections == 0
 
 
