@@ -22,6 +22,8 @@ from changeclothes_async.protocol import answers
 from changeclothes_async.transport import engine, uploads
 
 _BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
+_COSTLY = (errors.Unsure, errors.Damaged, errors.ServiceFailed)
+"""What an answer to a whole request may have cost; one to a part of it has not."""
 # Beyond aiohttp's own 8 kB and 128 lines, since an answer that is not read is lost and paid.
 _ROOM = {"max_line_size": 2**16, "max_field_size": 2**16, "max_headers": 1024}
 
@@ -83,7 +85,7 @@ class Session:
                 **self._route,
             ) as response:
                 outcome = await self._understood(response)
-            if isinstance(outcome, errors.Unsure) and not upload.sent_whole:
+            if isinstance(outcome, _COSTLY) and not upload.sent_whole:
                 return errors.NotSent(f"The request was not sent whole. {outcome.message}")
             return outcome
         except Exception as error:  # whatever it is, the phase tells what it costs
