@@ -278,6 +278,14 @@ async def test_a_lost_answer_after_the_caller_went_is_logged(client, caplog):
 
 
 @swift
+async def test_it_may_be_closed_by_several_at_once(client):
+    """Each waits for the same end."""
+    async with peers.serve(peers.answering(peers.MADE)) as peer:
+        one = client(peer)
+        await one.try_on(**LOOK)
+        await asyncio.gather(*[one.aclose() for _ in range(3)])
+
+
 async def test_nothing_is_called_after_aclose(client):
     """A closed client says so; closing twice is fine."""
     async with peers.serve(peers.answering(OK)) as peer:

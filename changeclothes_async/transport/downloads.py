@@ -11,8 +11,7 @@ import contextlib
 import errno
 import re
 import socket
-import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import aiohttp
@@ -37,18 +36,29 @@ class Downloads:
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        # Behind a proxy the proxy resolves names, and the guard would only see the proxy.
-        in_environment = options.trust_env and {"https", "all"} & urllib.request.getproxies().keys()
-        proxied = options.proxy or in_environment
-        factory = None if proxied else _guard(options.near)
-        self._http = engine.opened(
-            self, options.trust_env, keepalive_timeout=engine.IDLE, socket_factory=factory
+        self._direct = engine.opened(
+            self, keepalive_timeout=engine.IDLE, socket_factory=_guard(options.near)
         )
+        # Its proxy resolves names, and a guard would only see the proxy.
+        self._through_proxy = engine.opened(self, keepalive_timeout=engine.IDLE)
 
     async def close(self) -> None:
         """Close it when the downloads under way have ended: what they fetch was paid for."""
         await self._idle.wait()
-        await self._http.close()
+        await self._direct.close()
+        await self._through_proxy.close()
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Keep it open for a download, from its first address to its last attempt."""
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
     @contextlib.asynccontextmanager
     async def get(
@@ -58,26 +68,21 @@ class Downloads:
 
         Raises DownloadFailed for any failure of the network.
         """
-        self._under_way += 1
-        self._idle.clear()
-        try:
-            async with await self._opened(url) as response:
-                yield response.status, engine.headers(response), _chunks(response, url)
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
+        async with await self._opened(url) as response:
+            yield response.status, engine.headers(response), _chunks(response, url)
 
     async def _opened(self, url: str) -> aiohttp.ClientResponse:
         try:
-            return await self._http.get(
+            proxy = await engine.proxy(url, self._options)
+            http = self._through_proxy if proxy else self._direct
+            return await http.get(
                 _spelled(url),
                 headers={"User-Agent": engine.agent(), "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(
                     total=_LONGEST, connect=self._options.connect_timeout, sock_read=_STALLED
                 ),
                 allow_redirects=False,
-                proxy=self._options.proxy,
+                proxy=proxy,
                 ssl=self._options.ssl,
             )
         except Exception as error:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import urllib.request
 import weakref
 from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
+
+from changeclothes_async import settings
 
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again; the least patient servers wait for 2 s.
@@ -17,14 +22,16 @@ IDLE = 1.0
 
 def opened(
     owner: object,
-    trust_env: bool,
     trace_configs: Iterable[aiohttp.TraceConfig] = (),
     **terms: Any,
 ) -> aiohttp.ClientSession:
-    """Open a session with a pool on these `terms`; it goes away with its owner at the latest."""
+    """Open a session with a pool on these `terms`; it goes away with its owner at the latest.
+
+    It trusts no environment by itself: with its proxies aiohttp would take credentials out of a
+    netrc, which do not go together with a key, and which no result's host shall see.
+    """
     http = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, **terms),
-        trust_env=trust_env,
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -40,6 +47,20 @@ def _dropped(http: aiohttp.ClientSession) -> None:
     http.detach()
     if connector is not None:
         connector._close()  # noqa: SLF001 - its close() wants a loop that goes on
+
+
+async def proxy(url: str, options: settings.Settings | settings.Fetching) -> str | None:
+    """Give the proxy that an address is asked through: the one given, or the environment's."""
+    if options.proxy or not options.trust_env:
+        return options.proxy
+    return await asyncio.to_thread(_in_environment, url)  # some systems ask a name server
+
+
+def _in_environment(url: str) -> str | None:
+    parts = urlsplit(url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
 
 
 @functools.cache

@@ -32,12 +32,13 @@ async def fetch(
     https only (http on loopback where the API itself is there), public addresses only, at most
     three redirects and `max_result_bytes` bytes. Raises DownloadFailed.
     """
-    return await trying.tried(
-        lambda: _once(web, options, url, consume),
-        retry=tenacity.retry_if_exception(_may_pass),
-        stop=tenacity.stop_after_attempt(_TRIES),
-        wait=tenacity.wait_random_exponential(multiplier=0.25, max=8),
-    )
+    with web.under_way():
+        return await trying.tried(
+            lambda: _once(web, options, url, consume),
+            retry=tenacity.retry_if_exception(_may_pass),
+            stop=tenacity.stop_after_attempt(_TRIES),
+            wait=tenacity.wait_random_exponential(multiplier=0.25, max=8),
+        )
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -44,6 +44,7 @@ class Sender:
         self._chores: set[asyncio.Task[None]] = set()
         self.aborting = False
         self.closing = False
+        self._shutting = asyncio.Lock()
         self._keeper = _kept(self.session, self.downloads)
 
     async def open(self) -> None:
@@ -55,7 +56,8 @@ class Sender:
         self.closing = True
         while under_way := self.attempts | self._chores:
             await asyncio.wait(under_way)
-        await self._keeper.aclose()
+        async with self._shutting:  # a generator cannot be closed twice at once
+            await self._keeper.aclose()
 
     async def abort(self) -> None:
         """Stop the attempts under way now; each ends as Unsure, or NotSent where that is known."""

@@ -34,6 +34,7 @@ class Session:
     def __init__(
         self, options: settings.Settings, given: aiohttp.ClientSession | None = None
     ) -> None:
+        self._options = options
         self._key = options.api_key
         self._headers = {
             "User-Agent": engine.agent(),
@@ -42,7 +43,6 @@ class Session:
             **options.headers,
         }
         self._route: dict[str, Any] = {
-            "proxy": options.proxy,
             "ssl": options.ssl,
             "allow_redirects": False,  # a 307 would post photographs and key to another host
             "middlewares": (),  # one of a user's own session could send a paid request again
@@ -51,11 +51,10 @@ class Session:
         phase = "sock_connect" if _is_narrow(given, options.max_concurrency) else "connect"
         self._connecting = {phase: options.connect_timeout}
         self._own: list[aiohttp.ClientSession] = []
-        self._terms = (options.trust_env, options.trace_configs)
         self._http = given or self._opened(keepalive_timeout=engine.IDLE)
 
     def _opened(self, **terms: Any) -> aiohttp.ClientSession:
-        self._own.append(engine.opened(self, *self._terms, **terms))
+        self._own.append(engine.opened(self, self._options.trace_configs, **terms))
         return self._own[-1]
 
     async def close(self) -> None:
@@ -81,11 +80,12 @@ class Session:
                 data=upload,
                 headers=self._headers_of(upload),
                 timeout=aiohttp.ClientTimeout(total=max(timeout, 0.001), **self._connecting),
+                proxy=await engine.proxy(url, self._options),
                 raise_for_status=False,  # a session of the user's own may have another habit
                 **self._route,
             ) as response:
                 outcome = await self._understood(response)
-            if isinstance(outcome, _COSTLY) and not upload.sent_whole:
+            if isinstance(outcome, _COSTLY) and upload.begun and not upload.sent_whole:
                 return errors.NotSent(f"The request was not sent whole. {outcome.message}")
             return outcome
         except Exception as error:  # whatever it is, the phase tells what it costs

@@ -29,6 +29,7 @@ class Upload(payload.Payload):
         super().__init__(body, content_type=body.content_type)
         self._size = body.length
         self._on_bytes = on_bytes
+        self.begun = False
         self.sent_whole = False
         self.failure: errors.NotAnImage | None = None
 
@@ -38,6 +39,7 @@ class Upload(payload.Payload):
         """Write every frame, raise the flag, and write the closing boundary."""
         del content_length  # our own, which `size` has announced
         body: multipart.Body = self._value
+        self.begun = True
         try:
             for piece in _pieces(body.frames):
                 if isinstance(piece, multipart.Stored):

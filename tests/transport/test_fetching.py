@@ -273,6 +273,40 @@ async def test_a_name_that_leads_to_local_addresses_is_refused_once(monkeypatch,
     assert "not a public address" in str(error)
 
 
+async def test_what_goes_around_the_environments_proxy_is_guarded(monkeypatch):
+    """NO_PROXY leads straight to a host, and so must not lead into this network."""
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "getaddrinfo", Names(loop, ["127.0.0.1"]))
+    async with peers.serve(peers.deaf) as peer:
+        monkeypatch.setenv("https_proxy", peer.url)
+        monkeypatch.setenv("no_proxy", "results.example")
+        trusting = settings.Fetching(trust_env=True)
+        error = await failed(f"https://results.example:{peer.port}/1.png", trusting)
+    assert (peer.connections, error.final) == (0, True)
+
+
+async def test_no_results_host_sees_the_credentials_of_a_netrc(monkeypatch, tmp_path):
+    """trust_env= takes proxies from the environment, and nothing else."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password secret")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with peers.serve(peers.answering(picture())) as peer:
+        await fetched(f"{peer.url}/1.png", settings.Fetching(near=True, trust_env=True))
+    assert "authorization" not in peer.charges[0].headers
+
+
+async def test_a_download_is_waited_for_over_all_its_hops():
+    """Closing waits for what a redirect leads to, which was paid for as well."""
+    on = peers.http(302, headers={"Location": "/2.png"})
+    async with peers.serve(peers.answering(on, picture())) as peer:
+        web = downloads.Downloads(NEAR)
+        fetching_it = asyncio.create_task(fetching.fetch(web, NEAR, f"{peer.url}/1.png", whole))
+        while not peer.connections:  # noqa: ASYNC110 - a peer that sets no event
+            await asyncio.sleep(0)
+        await web.close()
+        assert await fetching_it == PNG
+
+
 async def test_literal_private_addresses_are_refused_behind_a_proxy_too():
     """A proxy resolves names by itself, but is not asked for what is plainly private."""
     async with peers.serve(peers.deaf) as proxy:

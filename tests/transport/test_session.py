@@ -271,6 +271,16 @@ async def test_the_environments_proxy_is_used_only_on_request(client, monkeypatc
     assert (len(proxy.charges), len(peer.charges)) == (int(trusted), int(not trusted))
 
 
+async def test_a_netrc_does_not_get_in_the_way_of_the_key(client, monkeypatch, tmp_path):
+    """The key goes out alone: aiohttp would refuse to send it beside a netrc's credentials."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password secret")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with peers.serve(peers.answering(peers.MADE)) as peer:
+        await client(peer, trust_env=True).try_on(**LOOK)
+    assert peer.charges[0].headers["authorization"] == f"Bearer {KEY}"
+
+
 async def test_a_given_session_is_used_and_stays_open(client):
     """session= is the user's: it carries the calls, and aclose() leaves it open."""
     async with (
