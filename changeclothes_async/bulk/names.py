@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 
 _LONGEST = 80
+_MASKS = "masks/"
 _DEVICES = {"con", "prn", "aux", "nul"} | {
     f"{port}{n}" for port in ("com", "lpt") for n in range(10)
 }
@@ -53,4 +54,14 @@ def cell(row: str, column: str) -> str:
 
 def mask(cell: str) -> str:
     """Name the mask of a cell; also its file, without the suffix."""
-    return f"masks/{cell}"
+    return f"{_MASKS}{cell}"
+
+
+def is_mask(name: str) -> bool:
+    """Tell a mask's name from a cell's."""
+    return name.startswith(_MASKS)
+
+
+def aside(name: str, identity: bytes) -> str:
+    """Name a picture that stood under a name which another job has now."""
+    return f"{name}-{identity.hex()[:8]}"

@@ -5,6 +5,7 @@ A place is a plain value that can be sent to another process, and knows nothing 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -91,6 +92,13 @@ def _is_whole(path: Path, saved: Saved) -> bool:
         return seen.st_mtime_ns == saved.stamp or digest(path) == saved.digest
     except OSError:
         return False
+
+
+async def pieces(path: Spot) -> AsyncIterator[bytes]:
+    """Read a file piece by piece, in threads."""
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            yield piece
 
 
 def digest(path: Spot) -> bytes:

@@ -160,6 +160,10 @@ class Ledger:
         """Look up the pictures of those of `names` that were put in place."""
         return await self._read(tables.pictures, names)
 
+    async def copies(self, identity: bytes) -> dict[str, Picture]:
+        """Look up the pictures of a job by all the names that they were put in place under."""
+        return await self._read(tables.copies, identity)
+
     async def counts(self) -> dict[State, int]:
         """Count the jobs at each state; every state is there."""
         return await self._read(tables.counts)

@@ -56,5 +56,6 @@ CREATE TABLE pictures (
     mtime_ns INTEGER NOT NULL,
     digest BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX pictures_by_identity ON pictures (identity);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """

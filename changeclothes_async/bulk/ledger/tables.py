@@ -165,6 +165,12 @@ def pictures(db: sqlite3.Connection, names: Sequence[str]) -> dict[str, Picture]
     return found
 
 
+def copies(db: sqlite3.Connection, identity: bytes) -> dict[str, Picture]:
+    """Look up all pictures of a job, by name."""
+    rows = db.execute("SELECT * FROM pictures WHERE identity = ?", (identity,))
+    return {row[0]: Picture(row[1], places.Saved(*row[2:])) for row in rows}
+
+
 def counts(db: sqlite3.Connection) -> dict[State, int]:
     """Count the jobs at each state, all states named."""
     known = dict(db.execute("SELECT state, count(*) FROM calls GROUP BY state").fetchall())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from changeclothes_async import errors, results
 from changeclothes_async.bulk import names
 from changeclothes_async.bulk.ledger import ledger
+from changeclothes_async.bulk.run import planning
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import places
 
@@ -36,33 +37,62 @@ class Keeper:
     ) -> None:
         self._place, self._fetcher, self._book, self._crew = place, fetcher, book, crew
         self._masks = masks
+        self._moving = asyncio.Lock()
         self._downloads = asyncio.Semaphore(_AT_ONCE_BY_CREW if crew else _AT_ONCE)
 
     async def keep(
-        self, name: str, identity: bytes, made: answers.Made, placed: Callable[[], None]
+        self, planned: planning.Planned, made: answers.Made, placed: Callable[[], None]
     ) -> None:
         """Put a cell's pictures in place and write that down; `placed` is called in between.
 
         Raises DownloadFailed, SaveFailed and LedgerError.
         """
+        name, identity = planned.name, planned.identity
         async with self._downloads:
-            saved = await self._fetched(made.result_img_url, name)
+            if planned.taken:
+                await self._set_aside(name, identity)
+            saved = await self._obtained(made.result_img_url, name, planned)
             placed()
             if self._masks and made.mask_img_url:
-                await self._keep_mask(name, identity, made.mask_img_url)
+                await self._keep_mask(made.mask_img_url, planned)
             await self._book.save(name, identity, saved)
 
-    async def _keep_mask(self, cell: str, identity: bytes, url: str) -> None:
+    async def _keep_mask(self, url: str, planned: planning.Planned) -> None:
         """Keep a mask too; it is an extra, and no reason to call a cell unsaved."""
-        name = names.mask(cell)
+        name = names.mask(planned.name)
         try:
-            saved = await self._fetched(url, name)
+            saved = await self._obtained(url, name, planned)
         except errors.ChangeClothesError as error:
-            _log.info("The mask of %s was not saved: %s", cell, error)
+            _log.info("The mask of %s was not saved: %s", planned.name, error)
         else:
-            await self._book.save(name, identity, saved)
+            await self._book.save(name, planned.identity, saved)
 
-    async def _fetched(self, url: str, name: str) -> places.Saved:
+    async def _set_aside(self, cell: str, identity: bytes) -> None:
+        """Keep what another job was paid for, and what its address may not give again."""
+        async with self._moving:
+            there = await self._book.pictures([cell, names.mask(cell)])
+            for name, picture in there.items():
+                if picture.identity != identity:
+                    aside = names.aside(name, picture.identity)
+                    if saved := await self._copied(picture, aside):
+                        await self._book.save(aside, picture.identity, saved)
+
+    async def _obtained(self, url: str, name: str, planned: planning.Planned) -> places.Saved:
+        if planned.step is planning.Step.FETCH:
+            async with self._moving:
+                copies = await self._book.copies(planned.identity)
+                for known in copies.keys() - {name}:
+                    is_alike = names.is_mask(known) == names.is_mask(name)
+                    if is_alike and (saved := await self._copied(copies[known], name)):
+                        return saved
         if self._crew and (saved := await self._crew.saved(url, name)):
             return saved
         return await self._fetcher(url, lambda chunks: self._place.save(chunks, name))
+
+    async def _copied(self, picture: ledger.Picture, name: str) -> places.Saved | None:
+        """Copy a picture within the place; None where it is not there as it was saved."""
+        if not await asyncio.to_thread(self._place.in_place, {name: picture.saved}):
+            return None
+        pieces = places.pieces(self._place.root / picture.saved.file)
+        saved = await self._place.save(pieces, name)
+        return saved if saved.digest == picture.saved.digest else None

@@ -35,7 +35,8 @@ class Step(Enum):
 class Planned:
     """A cell, its job and that job's digest, what is known of it, and what to do.
 
-    `lost` says that its picture was saved, and is gone or changed.
+    `lost` says that its picture was saved, and is gone or changed; `taken`, that the picture under
+    its name is another job's.
     """
 
     row: int
@@ -46,6 +47,7 @@ class Planned:
     entry: ledger.Entry | None
     step: Step
     lost: bool
+    taken: bool
 
     @property
     def state(self) -> State:
@@ -137,16 +139,15 @@ class Planner:
         identities = [identity(job, self.reader) for job in jobs]
         names = [grid.cell_name(self.work, *cell) for cell in some]
         entries = await self.book.entries(identities) if self.book else {}
-        saved = [n for n, i in zip(names, identities, strict=True) if _is_saved(entries.get(i))]
-        pictures = await self.book.pictures(saved) if self.book and saved else {}
+        pictures = await self.book.pictures(names) if self.book else {}
         there = await self._in_place(pictures) if pictures else set()
         found = []
         for (row, column), job, name, digest in zip(some, jobs, names, identities, strict=True):
             entry = entries.get(digest)
             own = name in pictures and pictures[name].identity == digest
             step = self.wishes.step(entry.state if entry else None, own and name in there)
-            lost = own and name not in there
-            found.append(Planned(row, column, job, name, digest, entry, step, lost))
+            lost, taken = own and name not in there, not own and name in there
+            found.append(Planned(row, column, job, name, digest, entry, step, lost, taken))
         return found
 
     async def _in_place(self, pictures: dict[str, ledger.Picture]) -> set[str]:
@@ -188,10 +189,6 @@ def identity(job: requests.Job, reader: reading.Reader) -> bytes:
     """
     digests = [reader.known_digest(image) for _, image in job.pictures()]
     return requests.identity(job.endpoint, job.texts(), digests)
-
-
-def _is_saved(entry: ledger.Entry | None) -> bool:
-    return entry is not None and entry.state is State.SAVED
 
 
 def _repeats(work: grid.Work, reader: reading.Reader) -> Callable[[int, int], bool]:

@@ -254,7 +254,7 @@ class Run:
     async def _saved(self, planned: planning.Planned, made: answers.Made) -> None:
         try:
             placed = partial(self._permits.tell, "placed", planned.name)
-            await self._keeper.keep(planned.name, planned.identity, made, placed)
+            await self._keeper.keep(planned, made, placed)
         except errors.ChangeClothesError as error:
             self.problems[planned.name] = error
             self._permits.tell("failed", planned.name, error=error)
