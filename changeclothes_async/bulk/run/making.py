@@ -13,7 +13,7 @@ from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.calls import calls
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.lookbook import ledger_cells, lookbook
-from changeclothes_async.bulk.run import marks, planning, runner
+from changeclothes_async.bulk.run import grounds, marks, planning, runner
 from changeclothes_async.bulk.work import grid
 from changeclothes_async.transport import places, reading, saving
 
@@ -39,6 +39,7 @@ async def run(
     await caller.senders.here()  # what adopts the ledger where this is left early
     reader = caller.reader(options)
     await work.settle(reader.settled)
+    await grounds.check(work, site)
     await marks.check(site)
     book = await ledger.Ledger.open(site.ledger)
     ends = AsyncExitStack()
@@ -102,6 +103,7 @@ async def plan(
     site = placing.site(out)
     reader = caller.reader(options)
     await work.settle(reader.settled)
+    await grounds.check(work, site)
     await marks.check(site)
     book = (
         await ledger.Ledger.open(site.ledger, read_only=True)

@@ -1,0 +1,79 @@
+"""A run's folder before anything is paid for: photographs and paid pictures are safe in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import AsyncChangeClothes, Grid, InvalidInput, LedgerError, TryOn
+from tests import samples
+from tests.bulk.service import G0, Service, grid
+
+Quick = Callable[..., AsyncChangeClothes]
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    """Give a photograph in a folder of its own."""
+    path = tmp_path / "photographs" / "anna.png"
+    path.parent.mkdir()
+    path.write_bytes(samples.PNG)
+    return path
+
+
+async def test_photographs_are_not_written_over(
+    service: Service, quick: Quick, photograph: Path, tmp_path: Path
+) -> None:
+    """Results would take a photograph's place, or be taken for one by the next run."""
+    link = tmp_path / "link"
+    link.symlink_to(photograph.parent)
+    jobs = [TryOn(model=photograph, garment=G0, category="dresses")]
+    for out in (photograph.parent, link):
+        for going in (
+            quick().run_grid(Grid(photograph.parent, G0, "dresses"), out),
+            quick().run_grid(Grid(G0, str(tmp_path / "*" / "*.png"), "dresses"), out),
+            quick().plan_grid(Grid(photograph.parent, G0, "dresses"), out),
+            quick().run_batch(jobs, out),
+        ):
+            with pytest.raises(InvalidInput, match="lies in `out`"):
+                await going
+    assert not service.calls
+    assert [path.name for path in photograph.parent.iterdir()] == ["anna.png"]
+
+
+async def test_photographs_may_lie_below(service: Service, quick: Quick, photograph: Path) -> None:
+    """In a folder of their own they are in nobody's way."""
+    out = photograph.parent.parent
+    assert (await quick().run_grid(Grid(photograph.parent, G0, "dresses"), out)).ok
+
+
+async def test_pictures_without_their_ledger_are_not_paid_for_again(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """A ledger that was lost is missed before anything is sent."""
+    await quick().run_grid(grid(1, 2), out)
+    (out / "ledger.db").rename(out / "elsewhere")
+    for going in (quick().run_grid(grid(1, 2), out), quick().plan_grid(grid(1, 2), out)):
+        with pytest.raises(LedgerError, match="holds pictures of this run, such as m0__g0"):
+            await going
+    (out / "elsewhere").rename(out / "ledger.db")
+    assert (await quick().run_grid(grid(1, 2), out)).ok
+    assert len(service.charges) == 2
+
+
+async def test_other_files_are_no_reason_to_refuse(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """A folder may hold whatever else."""
+    out.mkdir()
+    (out / "notes.txt").write_text("for later")
+    assert (await quick().run_grid(grid(1, 1), out)).ok
+
+
+async def test_a_file_is_no_folder(quick: Quick, tmp_path: Path) -> None:
+    """It is said by the plan already."""
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InvalidInput, match="is a file"):
+        await quick().plan_grid(grid(1, 1), tmp_path / "file")
