@@ -62,9 +62,12 @@ class LedgerCells:
         pictures: Mapping[str, records.Picture],
     ) -> cells.Cell:
         outcome = outcomes.outcome_of(entry) if entry and entry.facts else None
-        made = outcome if isinstance(outcome, answers.Made) else None
         error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
         problem = self._problems.get(name)
+        if isinstance(problem, errors.LedgerError) and problem.raw:
+            outcome = answers.decode(problem.raw)  # paid, and there was no room to write it down
+        made = outcome if isinstance(outcome, answers.Made) else None
+        told = [each.money for each in (problem, error) if each]
         path, shadow = (self._own(entry, pictures.get(each)) for each in (name, names.mask(name)))
         state = entry.state if entry else State.OPEN
         if state in {State.PAID, State.SAVED}:
@@ -72,6 +75,8 @@ class LedgerCells:
             state = State.SAVED if path else State.PAID
         if state is State.OPEN and problem is not None:
             state = State.FAILED  # its picture could not even be sent
+        if state is State.CLAIMED and problem is not None:
+            state = State.UNSURE  # as the next run will find it
         return cells.Cell(
             model=self.rows[place[0]].name,
             garment=self.columns[place[1]].name,
@@ -84,7 +89,7 @@ class LedgerCells:
             mask_img_url=made.mask_img_url if made else None,
             seed=made.seed if made else None,
             attempts=entry.attempts if entry else 0,
-            money="spent" if made else error.money if error else "not spent",
+            money="spent" if made else errors.worst("not spent", *told),
         )
 
     def _own(self, entry: records.Entry | None, picture: records.Picture | None) -> Spot | None:

@@ -18,11 +18,9 @@ from changeclothes_async import (
     LedgerError,
     NotSent,
 )
-from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
 from changeclothes_async.bulk.ledger.states import Event as Happening
 from changeclothes_async.bulk.ledger.states import State
-from changeclothes_async.bulk.run import runner
 from tests import peers, samples
 from tests.bulk import service as services
 from tests.bulk.service import (
@@ -259,34 +257,28 @@ async def test_the_limit_holds_for_a_run(service: Service, quick: Quick, out: Pa
     assert service.most == 5
 
 
-class FullLedger(Ledger):
-    """A ledger whose disk is full when a result comes."""
-
-    async def settle(self, claim: Claim, event: Happening, facts: Facts) -> State:
-        if event is Happening.PAY:
-            raise LedgerError("The disk is full.")
-        return await super().settle(claim, event, facts)
-
-
 async def test_results_that_the_ledger_cannot_take_are_all_named(
-    service: Service, quick: Quick, out: Path
+    service: Service, quick: Quick, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run stops, and each cell that was paid is unsure, with its result's address."""
     told: list[str] = []
-    client, work, site = quick(max_concurrency=2), grid(2, 2), placing.site(out)
-    caller = client._caller
-    await caller.senders.here()
-    await work.settle(caller.reader(client._options).settled)
-    book = await FullLedger.open(site.ledger)
-    terms = runner.Terms(on_event=lambda event: told.append(f"{event.kind} {event.cell}"))
-    known = await book.counts()
-    going = runner.Run(work, site.place, caller, client._options, book, terms, known)
-    await going.run()
-    await book.close()
-    assert isinstance(going.ended_by, LedgerError)
-    assert sorted(going.problems) == sorted(service.charges)
-    assert all("The paid result is at http" in str(each) for each in going.problems.values())
+    settle = Ledger.settle
+
+    async def full(self: Ledger, claim: Claim, event: Happening, facts: Facts) -> State:
+        if event is Happening.PAY:
+            raise LedgerError("The disk is full.")
+        return await settle(self, claim, event, facts)
+
+    monkeypatch.setattr(Ledger, "settle", full)
+    lookbook = await quick(max_concurrency=2).run_grid(
+        grid(2, 2), out, on_event=lambda event: told.append(f"{event.kind} {event.cell}")
+    )
+    assert isinstance(lookbook.stopped, LedgerError)
+    assert sorted(cell.name for cell in lookbook.unsure) == sorted(service.charges)
     assert {f"unsure {cell}" for cell in service.charges} <= set(told)
+    for cell in lookbook.unsure:
+        assert (cell.money, cell.result_img_url) == ("spent", f"{service.url}/{cell.name}.png")
+        assert "The paid result is at http" in str(cell.error)
 
 
 @pytest.mark.parametrize("answer", [BUSY, AWAY], ids=["429", "503"])
