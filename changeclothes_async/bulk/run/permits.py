@@ -136,6 +136,8 @@ class Permitted:
         self.permits.answered()
         self.permits.tell("answered", self.cell, error=error, attempt=self.attempt)
         await self.page.settle(outcome)
+        if isinstance(outcome, answers.Made):
+            self.permits.tell("paid", self.cell)
         if outcomes.event_of(outcome) is Event.GIVE_BACK:
             self.permits.put_back()
             self.permits.waits(self.cell, self.task)

@@ -173,7 +173,6 @@ class Run:
             error = caught
         else:
             self._tally.enters(State.PAID)
-            self._permits.tell("paid", planned.name)
             return made
         finally:
             self._permits.goes(planned.name)

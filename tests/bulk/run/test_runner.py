@@ -76,8 +76,12 @@ async def test_equal_cells_of_one_run_are_one_call(
 ) -> None:
     """A model that is there ten times is paid once, and each of its cells has the picture."""
     twins = Grid({f"twin{n}": f"{PICS}m0.jpg" for n in range(10)}, G0, "dresses")
-    lookbook = await quick(max_concurrency=2).run_grid(twins, out)
+    told: list[str] = []
+    lookbook = await quick(max_concurrency=2).run_grid(
+        twins, out, on_event=lambda event: told.append(event.kind)
+    )
     assert lookbook.ok
+    assert told.count("paid") == 1
     assert service.charges == ["m0__g0"]
 
 
