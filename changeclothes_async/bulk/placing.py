@@ -30,7 +30,6 @@ class Address(Protocol):
 Out: TypeAlias = str | os.PathLike[str] | Address
 
 LEDGER = "ledger.db"
-_LONGEST = 80
 _SECRET = re.compile(r"://[^/@]*:(?!\d+/)[^@]*@")  # but `://user@host:22/` holds none
 
 
@@ -51,7 +50,11 @@ def site(out: Out) -> Site:
     """
     text = _text(out)
     if text.startswith("file://"):
-        text = url2pathname(text.removeprefix("file://"))
+        text = _of_file(text)
+    if not text:
+        raise errors.InvalidInput(
+            "out: the path is empty.", next_step="Give a folder's path; . is the working directory."
+        )
     if "://" not in text:
         folder = named(text)
         return Site(places.Folder(folder), folder / LEDGER)
@@ -96,6 +99,16 @@ def _text(out: Out) -> str:
     return str(out)
 
 
+def _of_file(url: str) -> str:
+    host, slash, path = url.removeprefix("file://").partition("/")
+    if host in {"", "localhost"}:
+        return url2pathname(slash + path)
+    raise errors.InvalidInput(
+        f"{url} names a machine, {host}, before the path.",
+        next_step="Write file:///… with three slashes, or give the path alone.",
+    )
+
+
 def _remote(url: str) -> Remote:
     if _SECRET.search(url):
         raise errors.InvalidInput(
@@ -113,8 +126,11 @@ def _remote(url: str) -> Remote:
 
 
 def _folder(url: str) -> str:
-    """Name an address's folder; two long addresses that begin alike get two."""
+    """Name an address's folder: by the address alone, or with a mark where others read alike.
+
+    Two addresses never share a ledger, also where case does not count.
+    """
     name = names.plain(url)
-    if len(url.encode()) <= _LONGEST:
+    if "-" not in url and url.islower() and name == re.sub("://|/", "-", url):
         return name
     return f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:6]}"

@@ -1,0 +1,25 @@
+"""What a user gives as `out`, read as a folder of this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from changeclothes_async import InvalidInput
+from changeclothes_async.bulk import placing
+from changeclothes_async.transport import places
+
+
+@pytest.mark.parametrize("host", ["", "localhost"])
+def test_an_address_of_a_file_is_a_path(host: str, tmp_path: Path) -> None:
+    """With this machine's own name or with none, and its letters as they are."""
+    address = (tmp_path / "a b").as_uri().replace("file://", f"file://{host}")
+    assert placing.site(address).place == places.Folder(tmp_path / "a b")
+
+
+@pytest.mark.parametrize("out", ["file://data/lookbook", "file://", ""])
+def test_no_place_comes_about_by_mistake(out: str) -> None:
+    """A path that lost its first slash, or an empty one, is not taken for another folder."""
+    with pytest.raises(InvalidInput, match=r"Write file:///… with three|the path is empty"):
+        placing.site(out)
