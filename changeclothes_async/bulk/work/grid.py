@@ -112,6 +112,7 @@ class Grid:
                 "A grid needs garments or prompts, and not both.",
                 next_step="Give garments=… (pictures) or prompts=… (texts).",
             )
+        _check_fit(category, prompts, seeds, options)
         self.rows = _items(models, "models")
         self.columns = (
             _prompts(prompts, seeds)
@@ -145,6 +146,21 @@ class Grid:
         """Look at every picture once; raises NotAnImage."""
         self.rows = [await _settled(item, settled) for item in self.rows]
         self.columns = [await _settled(item, settled) for item in self.columns]
+
+
+def _check_fit(
+    category: object, prompts: object, seeds: object, options: Mapping[str, object]
+) -> None:
+    """Refuse what would be passed over: each of these decides what is paid for."""
+    if prompts is None and seeds is not None:
+        unfit = "seeds: garments take none.", "Leave it out; it goes with prompts=…."
+    elif prompts is not None and category is not None:
+        unfit = "category: prompts take none.", "Leave it out; it goes with garments=…."
+    elif seeds is not None and "seed" in options:
+        unfit = "A grid takes seed or seeds, and not both.", "Give all of them as seeds=…."
+    else:
+        return
+    raise errors.InvalidInput(unfit[0], next_step=unfit[1])
 
 
 async def _settled(item: Item, settled: Settled) -> Item:

@@ -139,6 +139,9 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
         ({"models": URL, "prompts": [None]}, "prompts is of type NoneType"),
         ({"models": URL, "prompts": {"red": 7}}, "prompts is of type int"),
         ({"models": URL, "prompts": "x", "seeds": 7}, "seeds"),
+        ({"models": URL, "prompts": "x", "seeds": [1], "seed": 2}, "not both. Give all of them as"),
+        ({"models": URL, "prompts": "x", "category": "dresses"}, "category: prompts take none"),
+        ({"models": URL, "garments": URL, "category": "dresses", "seeds": [1]}, "with prompts"),
     ],
 )
 def test_what_cannot_be_a_grid_is_refused_at_once(arguments: Mapping[str, Any], words: str) -> None:
