@@ -64,7 +64,7 @@ def placed(target: Path) -> Iterator[Path]:
     Raises SaveFailed when the disk refuses; nothing is left behind then.
     Nothing is flushed as a paid picture is: what is made here can be made again for nothing.
     """
-    part = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
+    part = _part(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -85,6 +85,11 @@ def sweep(folder: Path) -> None:
         with contextlib.suppress(OSError):  # no reason not to go on
             if time.time() - part.stat().st_mtime > _ABANDONED:
                 part.unlink()
+
+
+def _part(target: Path) -> Path:
+    """Give a temporary name beside it, which `sweep` knows."""
+    return target.with_name(f".{secrets.token_hex(8)}.part")
 
 
 async def _written(chunks: AsyncIterator[bytes], target: Path) -> Saved:
@@ -116,7 +121,7 @@ class _Work:
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        self._part = target.with_name(f".{secrets.token_hex(8)}.part")
+        self._part = _part(target)
         self._file: IO[bytes] | None = None
         self._gathered = bytearray()
         self._digest = hashlib.sha256()

@@ -146,6 +146,16 @@ async def test_the_last_save_wins(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_half_a_page_is_swept_away_too(tmp_path: Path) -> None:
+    """What is written in one go, such as a gallery, has temporary names of the same kind."""
+    with saving.placed(tmp_path / "index.html") as left:
+        left.write_bytes(b"whole")
+    left.write_bytes(b"half")
+    os.utime(left, (time.time() - 4000,) * 2)
+    saving.sweep(tmp_path)
+    assert not left.exists()
+
+
 def test_what_killed_runs_left_is_swept_away(tmp_path: Path) -> None:
     """Half-written files of an hour ago go, here and in folders; newer ones and others stay."""
     (tmp_path / "masks").mkdir()
