@@ -12,6 +12,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from changeclothes_async.transport import places, sending
 
 if TYPE_CHECKING:  # an extra
     from changeclothes_async.bulk.cluster.crew import Crew
+
+_log = logging.getLogger("changeclothes_async")
 
 _BACKLOG = 256
 _LONGEST_PAUSE = 30.0
@@ -275,7 +278,11 @@ class Run:
 
     async def _tick(self) -> None:
         while self._terms.bar:
-            self._terms.bar.update(self._tally.snapshot())
+            try:
+                self._terms.bar.update(self._tally.snapshot())
+            except Exception:
+                _log.exception("The bar failed, and the run goes on without it; mend its update.")
+                return
             await asyncio.sleep(_REFRESH)
 
 

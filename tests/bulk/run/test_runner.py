@@ -17,6 +17,7 @@ from changeclothes_async import (
     InsufficientCredits,
     LedgerError,
     NotSent,
+    Snapshot,
 )
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
 from changeclothes_async.bulk.ledger.states import Event as Happening
@@ -259,6 +260,28 @@ async def test_the_limit_holds_for_a_run(service: Service, quick: Quick, out: Pa
     service.reply = reply
     await quick(max_concurrency=5).run_grid(grid(10, 10), out)
     assert service.most == 5
+
+
+class Broken:
+    """A bar that cannot show anything."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Fail."""
+        raise ZeroDivisionError(snapshot)
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Show nothing."""
+
+
+async def test_a_bar_that_fails_is_named_once(
+    service: Service, quick: Quick, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run goes on without it, and the log says what was wrong."""
+    lookbook = await quick().run_grid(grid(2, 2), out, progress=Broken())
+    assert lookbook.ok
+    (said,) = (record for record in caplog.records if record.exc_info)
+    assert "The bar failed" in said.message
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_results_that_the_ledger_cannot_take_are_all_named(
