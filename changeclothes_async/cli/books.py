@@ -51,7 +51,7 @@ def ledger(file: str, resend_unsure: bool, as_json: bool) -> Any:
 
     path = Path(file) if Path(file).is_file() else placing.site(file).ledger
     _check(path)
-    return _release(path) if resend_unsure else _show(path, as_json)
+    return (_release if resend_unsure else _show)(path, as_json)
 
 
 def _check(path: Path) -> None:
@@ -118,7 +118,7 @@ def _line(entry: Entry) -> str:
     return f"  {when}  {entry.name}  {message}{attempts}"
 
 
-async def _release(path: Path) -> None:
+async def _release(path: Path, as_json: bool) -> None:
     from changeclothes_async.bulk.ledger.ledger import Ledger
     from changeclothes_async.bulk.ledger.states import State
 
@@ -134,6 +134,9 @@ async def _release(path: Path) -> None:
         if found
         else "Nothing is unsure."
     )
+    if as_json:
+        released = [{"name": each.name, "identity": each.identity.hex()} for each in found]
+        printing.shown((), {"ledger": path, "released": released}, as_json=True)
 
 
 def _told(entry: Entry, attempts: list[Attempt]) -> dict[str, Any]:

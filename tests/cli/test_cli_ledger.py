@@ -58,6 +58,20 @@ def test_unsure_ones_are_sent_again_once_they_are_released(shell: Shell, cutting
     assert "Nothing is unsure" in shell("ledger", "book", "--resend-unsure").stderr
 
 
+def test_what_was_released_for_scripts(shell: Shell, cutting: Sandbox) -> None:
+    """--json prints one object here too: which ones, by name and identity."""
+    (unsure,) = (
+        job
+        for job in json.loads(shell("ledger", "book", "--json").stdout)["jobs"]
+        if job["state"] == "unsure"
+    )
+    told, again = (
+        json.loads(shell("ledger", "book", "--resend-unsure", "--json").stdout) for _ in range(2)
+    )
+    assert told["released"] == [{name: unsure[name] for name in ("name", "identity")}]
+    assert again["released"] == []
+
+
 def test_a_ledger_that_is_not_there(shell: Shell) -> None:
     """A wrong path is wrong usage; no ledger is made for looking at it."""
     assert shell("ledger", "book/ledger.db").exit_code == 2
