@@ -32,6 +32,7 @@ _LEAST = {
     "deadline": 0.001,
     "max_result_bytes": 1,
 }
+_MOST = 1e12
 _WHOLE = {"max_concurrency", "max_waiting", "max_result_bytes", "retries"}
 _MAY_BE_NONE = {"max_waiting", "max_per_minute", "deadline"}
 
@@ -208,10 +209,11 @@ def _check_numbers(settings: Settings) -> None:
             continue
         kinds = (int,) if name in _WHOLE else (int, float)
         least = _LEAST.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value < 1e12:
+        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= _MOST:
             what = "a whole number" if name in _WHOLE else "a number"
             raise errors.InvalidInput(
-                f"{name}={value!r} is not accepted.", next_step=f"Give {what} from {least:g} on."
+                f"{name}={value!r} is not accepted.",
+                next_step=f"Give {what} from {least:g} to {_MOST:,.0f}.",
             )
 
 

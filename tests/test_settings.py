@@ -172,6 +172,14 @@ def test_a_wrong_number_is_refused_by_name(name, value):
     assert name in str(caught.value)
 
 
+@pytest.mark.parametrize("seconds", [0, 1e13, math.inf])
+def test_the_error_of_a_number_names_both_bounds(seconds):
+    """What is too large is told what is not."""
+    with pytest.raises(errors.InvalidInput, match=r"from 0\.001 to 1,000,000,000,000\.$"):
+        settle(timeout=seconds)
+    assert settle(timeout=1e12).timeout == 1e12
+
+
 @pytest.mark.parametrize("retries", [-1, 1.5, None, "2"])
 def test_a_wrong_number_of_retries_is_refused(retries):
     """Retries is a whole number from 0 on."""
