@@ -124,7 +124,7 @@ def settle(
     arguments.expect("base_url", base_url, f"a text such as {ORIGIN}", str, NoneType)
     return Settings(
         api_key=_key(api_key),
-        base_url=_origin(base_url or os.environ.get(ORIGIN_VARIABLE) or ORIGIN),
+        base_url=_origin((base_url or os.environ.get(ORIGIN_VARIABLE) or ORIGIN).strip()),
         retry=retries.Policy(retries=retries_),
         headers={} if headers is None else _headers(headers),
         **others,

@@ -27,9 +27,9 @@ def test_a_missing_key_names_the_variable_and_where_keys_come_from():
 
 
 def test_key_and_origin_come_from_the_environment(monkeypatch):
-    """Both variables are read; arguments go before them."""
+    """Both variables are read, without the blanks around them; arguments go before them."""
     monkeypatch.setenv("CHANGECLOTHES_API_KEY", " from-outside \n")
-    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", "https://mirror.example/")
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", " https://mirror.example/ \n")
     options = settle(key=None)
     assert options.api_key.get_secret_value() == "from-outside"
     assert options.base_url == "https://mirror.example"
