@@ -72,15 +72,11 @@ class Picture:
         Parents are made; without a suffix the path gets the one of the picture's content. Raises
         DownloadFailed or SaveFailed; saving again costs nothing.
         """
-        return (await self.saved(path)).path
-
-    async def saved(self, path: str | os.PathLike[str]) -> saving.Saved:
-        """Save it, and give its size, time and digest too."""
         arguments.expect("path", path, "a path", str, os.PathLike)
         target = Path(path)
         if self._kept:
-            return await saving.save(_pieces(self._kept), target)
-        return await self._fetch(self.url, lambda chunks: saving.save(chunks, target))
+            return (await saving.save(_pieces(self._kept), target)).path
+        return (await self._fetch(self.url, lambda chunks: saving.save(chunks, target))).path
 
     async def bytes(self) -> bytes:
         """Fetch it into memory, once. Raises DownloadFailed."""
