@@ -79,7 +79,10 @@ class Picture:
         return (await self._fetch(self.url, lambda chunks: saving.save(chunks, target))).path
 
     async def bytes(self) -> bytes:
-        """Fetch it into memory, once. Raises DownloadFailed."""
+        """Fetch it into memory, to stay there; who asks meanwhile fetches it too.
+
+        Raises DownloadFailed.
+        """
         if not self._kept:
             self.__dict__["_data"] = await self._fetch(self.url, _joined)
         return self._kept

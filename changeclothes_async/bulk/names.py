@@ -18,7 +18,7 @@ _DEVICES = {"con", "prn", "aux", "nul"} | {
 
 
 def plain(text: str) -> str:
-    """Turn any text into one part of a file name; a double underscore stays for joining two."""
+    """Turn any text into one part of a file name, without `__`, which joins two in `cell`."""
     text = unicodedata.normalize("NFC", text)
     text = re.sub(r"[^\w-]+", "-", text)
     text = re.sub(r"_{2,}", "_", text).strip("-_")
