@@ -136,15 +136,3 @@ def settled(state: State, event: Event, *, before: State, latest: bool) -> State
         return state
     reached = after(state, event)
     return before if reached is State.OPEN else reached
-
-
-def diagram() -> str:
-    """Draw the table as a Mermaid diagram, without the events that leave a job where it is."""
-    arrows: dict[tuple[State, State], list[str]] = {}
-    for (state, event), reached in TRANSITIONS.items():
-        if reached is not state:
-            arrows.setdefault((state, reached), []).append(event.value)
-    lines = [
-        f"    {a.value} --> {b.value}: {', '.join(events)}" for (a, b), events in arrows.items()
-    ]
-    return "\n".join(["stateDiagram-v2", "    [*] --> open", *lines]) + "\n"

@@ -79,17 +79,3 @@ def test_only_outcomes_settle(event: Event) -> None:
     """A settle with anything that ends no attempt is refused, also where the table allows it."""
     with pytest.raises(errors.LedgerError, match="ends no attempt"):
         states.settled(State.PAID, event, before=State.OPEN, latest=True)
-
-
-def test_the_diagram_is_the_table() -> None:
-    """The diagram draws each change of state once, with its events, and nothing else."""
-    head, start, *arrows = states.diagram().splitlines()
-    drawn = set()
-    for arrow in arrows:
-        ends, events = arrow.split(": ")
-        state, reached = ends.split("-->")
-        drawn |= {(state.strip(), event, reached.strip()) for event in events.split(", ")}
-    changes = {(s, e, r) for s, e, r in _cells() if r is not None and r is not s}
-    assert (head, start.strip()) == ("stateDiagram-v2", "[*] --> open")
-    assert drawn == changes
-    assert len(arrows) == len({(state, reached) for state, _, reached in changes})
