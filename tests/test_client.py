@@ -10,6 +10,7 @@ import itertools
 import logging
 import os
 import pickle
+import threading
 import traceback
 
 import pytest
@@ -298,6 +299,25 @@ async def test_nothing_is_called_after_aclose(client):
         with pytest.raises(errors.ClientClosed):
             await one.with_options(retries=0).try_on(**LOOK)
     assert len(peer.charges) == 1
+
+
+async def test_a_closed_client_keeps_no_thread(client, tmp_path):
+    """Those that read photographs end with it, also where the client itself stays."""
+    (tmp_path / "model.png").write_bytes(PNG)
+    before = set(threading.enumerate())
+    async with peers.serve(peers.answering(OK)) as peer:
+        one = client(peer)
+        await one.try_on(**bad(model=tmp_path / "model.png"))
+        readers = {
+            thread
+            for thread in set(threading.enumerate()) - before
+            if thread.name.startswith("changeclothes-reading")
+        }
+        await one.aclose()
+        for thread in readers:
+            await asyncio.to_thread(thread.join, 5)
+    assert readers
+    assert not any(thread.is_alive() for thread in readers)
 
 
 @swift

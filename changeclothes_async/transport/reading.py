@@ -12,13 +12,17 @@ import asyncio
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from changeclothes_async.protocol import images, multipart
 from changeclothes_async.transport import files, preparing, spooling
 
 SMALL = 2 * 2**20
 KEPT = 24 * 2**20
+
+T = TypeVar("T")
 
 
 class Reader:
@@ -35,8 +39,13 @@ class Reader:
         self._kept = 0
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[multipart.Picture]] = {}
-        # Not asyncio's own, whose threads feed uploads: a photograph may take seconds to prepare.
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 2, "changeclothes-reading")
+        self._threads = _threads()
+
+    def close(self) -> None:
+        """Let the threads go, with what is under way done; what is read later has new ones."""
+        with self._lock:
+            self._threads.shutdown(wait=False)
+            self._threads = _threads()
 
     async def ready(self, image: images.Image) -> images.Link | multipart.Picture:
         """Make a picture ready to be sent; a link stays a link.
@@ -50,15 +59,19 @@ class Reader:
         picture = await self._taken(image)
         if not self._edge:
             return picture
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._prepared, picture)
+        return await self._in_thread(self._prepared, picture)
 
     async def _taken(self, image: images.Bytes | images.Stream | images.Drawn) -> multipart.Picture:
         if isinstance(image, images.Bytes):
             return multipart.Picture(image, images.checked(image.data, "The picture in memory"))
         if isinstance(image, images.Stream):
             return await spooling.spooled(image.handle, SMALL)
-        return await asyncio.to_thread(spooling.encoded, image.image)
+        return await self._in_thread(spooling.encoded, image.image)
+
+    async def _in_thread(self, work: Callable[..., T], *what: Any) -> T:
+        with self._lock:  # another loop's `close` may take the threads away
+            going = self._threads.submit(work, *what)
+        return await asyncio.wrap_future(going)
 
     async def _found(self, path: str) -> multipart.Picture:
         """Read a file, once for all who ask meanwhile, from whichever loops."""
@@ -79,7 +92,7 @@ class Reader:
             return content.digest
         known = self._digests.get(content.path)
         if known is None or known[0] != content.stamp:
-            digest = await asyncio.to_thread(files.digested, content)
+            digest = await self._in_thread(files.digested, content)
             known = (content.stamp, digest, content.size)
             self._digests[content.path] = known
         return known[1]
@@ -156,3 +169,8 @@ class Reader:
             while self._kept > KEPT:
                 _, (_, oldest) = self._pictures.popitem(last=False)
                 self._kept -= oldest.size
+
+
+def _threads() -> ThreadPoolExecutor:
+    # Not asyncio's own, whose threads feed uploads: a photograph may take seconds to prepare.
+    return ThreadPoolExecutor(os.cpu_count() or 2, "changeclothes-reading")

@@ -288,9 +288,30 @@ async def test_reading_waits_for_none_of_asyncios_threads(tmp_path):
         async with asyncio.timeout(20):
             assert await content(await ready(path)) == PNG
             assert await content(await ready(PNG, reading.Reader(edge=64))) == PNG
+            assert await ready(Image.new("RGB", (9, 9)))
+            path.write_bytes(BIG)
+            reader = reading.Reader()
+            assert await reader.digest(await ready(path, reader)) == hashlib.sha256(BIG).digest()
     finally:
         gate.set()
         await asyncio.gather(*busy)
+
+
+async def test_a_closed_reader_keeps_no_thread(tmp_path):
+    """They end with what was under way, and one that is still used begins anew."""
+    path, reader, gate = tmp_path / "model.png", reading.Reader(), threading.Event()
+    path.write_bytes(PNG)
+    going = [asyncio.create_task(reader._in_thread(gate.wait)) for _ in range(3)]
+    await asyncio.sleep(0)
+    threads = reader._threads._threads
+    assert threads
+    reader.close()
+    gate.set()
+    assert all(await asyncio.gather(*going))
+    for thread in threads:
+        await asyncio.to_thread(thread.join, 5)
+        assert not thread.is_alive()
+    assert await content(await ready(path, reader)) == PNG
 
 
 async def test_small_files_are_kept_within_a_cap(tmp_path):

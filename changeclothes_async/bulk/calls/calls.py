@@ -187,6 +187,8 @@ class Caller:
         The ledger stays open while another loop's are on the wire, which may be paid.
         """
         await self.senders.close()
+        for reader in list(self._readers.values()):
+            reader.close()
         if self._opening and not self.senders.are_calling:
             with contextlib.suppress(errors.LedgerError):  # told to whoever wanted to use it
                 await (await wrap_future(self._opening)).close()
