@@ -221,12 +221,13 @@ async def _go(
                 on_event=bar.hear,
                 **wishes,
             )
+    found = summing.Found(lookbook)
     printing.shown(
-        summing.run(lookbook, bar.spent, gallery=not no_gallery),
-        summing.run_facts(lookbook, bar.spent, gallery=not no_gallery),
+        summing.run(lookbook, found, bar.spent, gallery=not no_gallery),
+        summing.run_facts(lookbook, found, bar.spent, gallery=not no_gallery) if as_json else {},
         as_json=as_json,
     )
-    return _exit_code(lookbook)
+    return _exit_code(lookbook, found)
 
 
 class Counting:
@@ -256,12 +257,12 @@ class Counting:
             self._bar.close(snapshot)
 
 
-def _exit_code(lookbook: Lookbook) -> int:
+def _exit_code(lookbook: Lookbook, found: summing.Found) -> int:
     if isinstance(lookbook.stopped, errors.Interrupted):
         return INTERRUPTED
     if lookbook.stopped:
         return running.exit_code(lookbook.stopped)
-    return 0 if lookbook.ok else 1
+    return 0 if found.counts["saved"] == len(lookbook) else 1
 
 
 def _one_or_many(given: tuple[str, ...]) -> Any:

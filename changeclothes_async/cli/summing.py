@@ -18,6 +18,25 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _RESEND = "--resend-unsure sends them again, and may pay them twice."
+_SORTS = ("saved", "failed", "damaged", "not fetched", "unsure", "open")
+_TROUBLES = (
+    ("failed", "Failed", "--retry-failed sends them again, and each call may cost."),
+    (
+        "not fetched",
+        "Paid, but not fetched",
+        "Run the same line again: it fetches them, which costs nothing.",
+    ),
+    (
+        "damaged",
+        "Damaged, paid without a usable answer",
+        f"`changeclothes ledger` of the folder with --json shows the answers; {_RESEND}",
+    ),
+    (
+        "unsure",
+        "Unsure, sent without an answer and perhaps paid",
+        f"Look at the account's history; {_RESEND}",
+    ),
+)
 
 
 @dataclass(slots=True)
@@ -27,6 +46,23 @@ class Spent:
     calls: int = 0
     paid: int = 0
     perhaps: int = 0
+
+
+class Found:
+    """A run's cells by what can be done about them: to a lookbook three of these have failed.
+
+    They are walked over once, and those that nothing is wrong with are only counted: each is read
+    from the ledger, and there may be a million.
+    """
+
+    def __init__(self, lookbook: Lookbook) -> None:
+        self.counts: dict[str, int] = dict.fromkeys(_SORTS, 0)
+        self.troubled: dict[str, list[Cell]] = {sort: [] for sort, _, _ in _TROUBLES}
+        for cell in lookbook:
+            sort = _sort(cell)
+            self.counts[sort] += 1
+            if sort in self.troubled:
+                self.troubled[sort].append(cell)
 
 
 def plan(planned: Plan) -> Iterator[str]:
@@ -47,76 +83,43 @@ def plan(planned: Plan) -> Iterator[str]:
     yield "Nothing was sent." if planned.to_send else "There is nothing to send."
 
 
-def run(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> Iterator[str]:
+def run(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> Iterator[str]:
     """Say what came out, what to do about the rest, and where it is."""
-    kinds = _kinds(lookbook)
-    tally = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+    tally = ", ".join(f"{count:,} {sort}" for sort, count in found.counts.items() if count)
     yield f"{tally or 'nothing'}; {_spent(spent)}."
-    failed, damaged, unfetched = _apart(lookbook)
-    yield from _cells("Failed", failed, "--retry-failed sends them again, and each call may cost.")
-    yield from _cells(
-        "Paid, but not fetched",
-        unfetched,
-        "Run the same line again: it fetches them, which costs nothing.",
-    )
-    yield from _cells(
-        "Damaged, paid without a usable answer",
-        damaged,
-        f"`changeclothes ledger` of the folder with --json shows the answers; {_RESEND}",
-    )
-    yield from _cells(
-        "Unsure, sent without an answer and perhaps paid",
-        lookbook.unsure,
-        f"Look at the account's history; {_RESEND}",
-    )
+    for sort, title, next_step in _TROUBLES:
+        yield from _cells(title, found.troubled[sort], next_step)
     if lookbook.stopped:
         yield f"{_red('Stopped')}: {_why(lookbook.stopped)}"
-    if left := kinds["open"]:
+    if left := found.counts["open"]:
         yield f"Run the same line again for the {left:,} that are left."
     yield f"Pictures: {lookbook.out}"
     if gallery:
         yield f"Gallery:  {lookbook.out / 'index.html'}"
 
 
-def run_facts(lookbook: Lookbook, spent: Spent, *, gallery: bool) -> dict[str, Any]:
+def run_facts(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> dict[str, Any]:
     """Give the same as data; cells as `Lookbook.to_dicts` gives them."""
-    failed, damaged, unfetched = _apart(lookbook)
+    cells = {sort: [cell.as_dict() for cell in some] for sort, some in found.troubled.items()}
     return {
-        "counts": _kinds(lookbook),
+        "counts": found.counts,
         "calls": spent.calls,
         "paid": spent.paid,
         "perhaps_paid": spent.perhaps,
         "stopped": printing.told(lookbook.stopped) if lookbook.stopped else None,
-        "failed": [cell.as_dict() for cell in failed],
-        "damaged": [cell.as_dict() for cell in damaged],
-        "unfetched": [cell.as_dict() for cell in unfetched],
-        "unsure": [cell.as_dict() for cell in lookbook.unsure],
+        "failed": cells["failed"],
+        "damaged": cells["damaged"],
+        "unfetched": cells["not fetched"],
+        "unsure": cells["unsure"],
         "out": lookbook.out,
         "gallery": lookbook.out / "index.html" if gallery else None,
     }
 
 
-def _kinds(lookbook: Lookbook) -> dict[str, int]:
-    """Count cells by what can be done about them: to a lookbook all three have failed."""
-    failed, damaged, unfetched = _apart(lookbook)
-    return {
-        "saved": lookbook.kinds["saved"],
-        "failed": len(failed),
-        "damaged": len(damaged),
-        "not fetched": len(unfetched),
-        "unsure": lookbook.kinds["unsure"],
-        "open": lookbook.kinds["open"],
-    }
-
-
-def _apart(lookbook: Lookbook) -> tuple[list[Cell], list[Cell], list[Cell]]:
-    """Give what failed, what is damaged, and what is paid and could not be fetched."""
-    from changeclothes_async.bulk.ledger.states import State
-
-    found: dict[State, list[Cell]] = {State.FAILED: [], State.DAMAGED: [], State.PAID: []}
-    for cell in lookbook.failed:
-        found[cell.state].append(cell)
-    return found[State.FAILED], found[State.DAMAGED], found[State.PAID]
+def _sort(cell: Cell) -> str:
+    if cell.kind != "failed":
+        return cell.kind
+    return {"damaged": "damaged", "paid": "not fetched"}.get(cell.state, "failed")
 
 
 def _spent(spent: Spent) -> str:

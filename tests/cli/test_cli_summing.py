@@ -1,0 +1,33 @@
+"""What a finished run is summed up to, in words and as data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.bulk.lookbook.lookbook import Lookbook
+from changeclothes_async.cli import summing
+from tests import lookbooks
+
+ODD = {
+    (0, 0): State.FAILED,
+    (0, 1): State.UNSURE,
+    (0, 2): State.DAMAGED,
+    (1, 0): State.OPEN,
+}
+
+
+def test_each_cell_is_read_once(tmp_path: Path) -> None:
+    """Each is read from the ledger, and a large grid has a million."""
+    cells = lookbooks.cells(tmp_path, odd=ODD)
+    book = Lookbook(cells, tmp_path)
+    found, spent = summing.Found(book), summing.Spent(calls=5, paid=3, perhaps=1)
+    words = list(summing.run(book, found, spent, gallery=True))
+    facts = summing.run_facts(book, found, spent, gallery=True)
+    assert words[0].startswith("2 saved, 1 failed, 1 damaged, 1 unsure, 1 open; 5 calls sent")
+    assert facts["counts"] == {
+        "saved": 2, "failed": 1, "damaged": 1, "not fetched": 0, "unsure": 1, "open": 1
+    }  # fmt: skip
+    names = {sort: [cell["name"] for cell in facts[sort]] for sort in ("failed", "unfetched")}
+    assert names == {"failed": ["model-0__garment-0"], "unfetched": []}
+    assert cells.made == len(book)
