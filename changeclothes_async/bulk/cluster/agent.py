@@ -64,7 +64,7 @@ class Agent:
             if order.number > self._taken:
                 self._taken = order.number
                 self._start(self._done(order))
-        return _now()
+        return messages.now()
 
     async def hear(self, heard: int) -> messages.Heard:
         """Wait a while for reports after the serial number `heard`; forget those up to it."""
@@ -79,7 +79,7 @@ class Agent:
             except TimeoutError:
                 pass
         reports = tuple(report for _, report in self._reports)
-        return messages.Heard(_now(), self._serial, reports)
+        return messages.Heard(messages.now(), self._serial, reports)
 
     async def find(self, digest: bytes, path: str) -> bool:
         """Tell whether this machine has a picture, by itself or in storage that it shares."""
@@ -141,7 +141,7 @@ class Agent:
     async def _made(self, order: messages.Attempt) -> answers.Made:
         pictures = [(name, await self._ready(picture)) for name, picture in order.pictures]
         upload = uploads.Upload(multipart.body(order.texts, pictures))
-        if _now() > order.begin_by:
+        if messages.now() > order.begin_by:
             raise errors.NotSent("The order reached its worker too late, and was not begun.")
         try:
             return await self._sender.session.post(order.url, upload, order.timeout)
@@ -179,7 +179,3 @@ def _failed(order: messages.Order, words: str) -> errors.ChangeClothesError:
     if isinstance(order, messages.Errand):
         return errors.DownloadFailed(words, url=order.url)
     return errors.Unsure(words)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -14,7 +14,6 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from secrets import token_hex
 
 from changeclothes_async import errors, settings
@@ -160,7 +159,7 @@ class Crew:
             proxy=options.proxy,
         )
         return messages.Terms(
-            version=metadata.version("changeclothes-async"),
+            version=messages.version(),
             base_url=options.base_url,
             connect_timeout=options.connect_timeout,
             max_result_bytes=options.max_result_bytes,

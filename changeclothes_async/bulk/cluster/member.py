@@ -70,7 +70,7 @@ class Member:
 
     def is_heard(self) -> bool:
         """Tell whether it gave a sign of life just now."""
-        return self.gone is None and _now() - self._heard_at < _SILENT
+        return self.gone is None and messages.now() - self._heard_at < _SILENT
 
     async def done(
         self,
@@ -159,7 +159,7 @@ class Member:
 
     def _send(self, make: Make, leaves: Callable[[], None]) -> int:
         self._number += 1
-        order = make(self._number, _now() + self._ahead + FRESH)
+        order = make(self._number, messages.now() + self._ahead + FRESH)
         self._outbox[self._number] = order, leaves
         self._orders.set()
         return self._number
@@ -194,14 +194,10 @@ class Member:
     def _set_clock(self, agents: float) -> None:
         # Its clock is read before the answer travels, so `_ahead` is too small rather than too
         # large, and an order goes stale too soon rather than too late.
-        self._heard_at = _now()
+        self._heard_at = messages.now()
         self._ahead = agents - self._heard_at
 
 
 def _looked_at(future: asyncio.Future[None]) -> None:
     if not future.cancelled():
         future.exception()  # whoever needs the picture is told; there may be nobody any more
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from typing import Any, Self, TypeAlias, TypeVar
 
 from changeclothes_async import errors
@@ -118,6 +120,16 @@ class Heard:
 
 class NoAgent:
     """The answer of a worker that has no agent of the run, or not any more."""
+
+
+def version() -> str:
+    """Give what has to be the same on both sides."""
+    return metadata.version("changeclothes-async")
+
+
+def now() -> float:
+    """Read this side's clock: the running loop's, in seconds."""
+    return asyncio.get_running_loop().time()
 
 
 def bare(error: E) -> E:

@@ -38,15 +38,15 @@ class Roster:
         self._hiring: dict[str, asyncio.Task[None]] = {}
         self._refused: dict[str, errors.ChangeClothesError] = {}
         self._changed = asyncio.Event()
-        self._seen_at = _now()
+        self._seen_at = messages.now()
         self._gone: str | None = None
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Hire the first worker; the others join as they answer. Raises ClusterFailed."""
-        ends = _now() + _COMING
+        ends = messages.now() + _COMING
         while not self._members:
-            if _now() > ends:
+            if messages.now() > ends:
                 raise errors.ClusterFailed(f"No worker was there for {_COMING:.0f} seconds.")
             self._update(await self._workers(_COMING))
             if self._hiring:
@@ -98,10 +98,10 @@ class Roster:
             try:
                 workers = await self._workers(_ANSWER)
             except errors.ClusterFailed as failure:
-                if _now() - self._seen_at > _GONE:
+                if messages.now() - self._seen_at > _GONE:
                     self._lose_all(failure.message)
             else:
-                self._seen_at = _now()
+                self._seen_at = messages.now()
                 self._update(workers)
             self._changed.set()
 
@@ -166,7 +166,3 @@ def _unusable(worker: str, error: Exception) -> errors.ChangeClothesError:
         f"The worker {worker} cannot be used: {words}",
         next_step=failure.next_step if failure else None,
     )
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

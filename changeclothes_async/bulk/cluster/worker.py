@@ -11,7 +11,6 @@ import os
 import signal
 import threading
 from functools import partial
-from importlib import metadata
 from typing import Any
 
 from pydantic import SecretStr
@@ -32,9 +31,10 @@ async def meet_agent(name: str) -> bytes:
 async def hire_agent(name: str, terms: messages.Terms) -> messages.Hired | Exception:
     """Make this worker's agent for a run, if there is none yet."""
     try:
-        if terms.version != _version():
+        if terms.version != messages.version():
             raise errors.ClusterFailed(
-                f"it has changeclothes-async {_version()}, and the driver has {terms.version}.",
+                f"it has changeclothes-async {messages.version()}, "
+                f"and the driver has {terms.version}.",
                 next_step="Install the same version on both.",
             )
         if name not in _agents:
@@ -44,7 +44,7 @@ async def hire_agent(name: str, terms: messages.Terms) -> messages.Hired | Excep
             agent = Agent(_settled(name, terms), terms.place, partial(_agents.pop, name, None))
             _agents[name] = agent
             await agent.open()
-        return messages.Hired(_now(), saves=await asyncio.to_thread(_reaches, terms))
+        return messages.Hired(messages.now(), saves=await asyncio.to_thread(_reaches, terms))
     except Exception as error:
         return messages.bare(error)
 
@@ -63,10 +63,6 @@ def _reaches(terms: messages.Terms) -> bool:
         return (terms.place.root / terms.probe).exists()
     except Exception:  # an object store's many ways to let nobody in
         return False
-
-
-def _version() -> str:
-    return metadata.version("changeclothes-async")
 
 
 def _settled(name: str, terms: messages.Terms) -> settings.Settings:
@@ -92,7 +88,3 @@ def _settled(name: str, terms: messages.Terms) -> settings.Settings:
 def _is_news(record: logging.LogRecord) -> bool:
     """Tell whether a line of the worker's log is more than one of our many exchanges."""
     return record.args != (ask_agent.__name__,)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
