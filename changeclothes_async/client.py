@@ -18,14 +18,13 @@ if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids wit
     from aiohttp import ClientSession, Fingerprint, TraceConfig
     from pydantic import SecretStr
 
-    from changeclothes_async.bulk import placing
     from changeclothes_async.bulk.cluster.engine import Where
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
+    from changeclothes_async.bulk.placing import Out
     from changeclothes_async.bulk.progress.progress import Bar, OnEvent
     from changeclothes_async.bulk.run.planning import Plan
     from changeclothes_async.bulk.work.grid import Work
 
-Out: TypeAlias = "str | os.PathLike[str] | placing.Address"
 BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
 
 
