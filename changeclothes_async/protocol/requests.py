@@ -47,7 +47,8 @@ def _picture(source: object, field: ValidationInfo) -> images.Image:
     raise refusal
 
 
-def _category(given: Any) -> Category:
+def known_category(given: Any) -> Category:
+    """Give the category of that name; raises InvalidInput, which names all."""
     try:
         return Category(given)
     except ValueError:
@@ -163,7 +164,7 @@ class TryOn(Job):
     }
 
     garment: Picture
-    category: Annotated[Category | str, BeforeValidator(_category)]
+    category: Annotated[Category | str, BeforeValidator(known_category)]
     garment_desc: Text | None = None
 
     def _gist(self) -> str:

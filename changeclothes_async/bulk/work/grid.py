@@ -172,7 +172,7 @@ def _dressed(items: Iterable[Item], category: requests.Category | str | None) ->
     folders = [(item, finding.category_of(item.image)) for item in items]
     if category is None:
         return [replace(item, category=_own(item, folder)) for item, folder in folders]
-    given = _category(category)
+    given = requests.known_category(category)
     _note_folders([(item, folder) for item, folder in folders if folder not in {None, given}])
     return [replace(item, category=given) for item, _ in folders]
 
@@ -184,17 +184,6 @@ def _own(item: Item, folder: requests.Category | None) -> requests.Category:
         f"garments: {item.name} has no category, since its folder is not named after one.",
         next_step=f"Give category=…, or put it into a folder {finding.FOLDERS}.",
     )
-
-
-def _category(given: requests.Category | str) -> requests.Category:
-    try:
-        return requests.Category(given)
-    except ValueError:
-        refusal = errors.InvalidInput(
-            f"garments: there is no category {str(given)[:60]!r}.",
-            next_step=f"Give category=… as {finding.FOLDERS}.",
-        )
-    raise refusal
 
 
 def _note_folders(others: Sequence[tuple[Item, requests.Category | None]]) -> None:

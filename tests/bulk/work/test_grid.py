@@ -128,7 +128,7 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
             r"models: nothing matches /nowhere/\*\.jpg",
         ),
         ({"models": URL, "garments": URL}, "red-dress has no category"),
-        ({"models": URL, "garments": URL, "category": "hats"}, "no category 'hats'"),
+        ({"models": URL, "garments": URL, "category": "hats"}, "category='hats' is not accepted"),
         ({"models": URL, "prompts": []}, "prompts: there are none"),
         ({"models": URL, "prompts": "x", "seeds": []}, "seeds: there are none"),
         ({"models": URL, "prompts": ["x", " "]}, "one of them is empty. Say in each"),
