@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from changeclothes_async.protocol.answers import Raw
     from changeclothes_async.protocol.images import ImageSource
     from changeclothes_async.protocol.requests import Category, ChangeByPrompt, Job, TryOn
-    from changeclothes_async.results import Look, Outcome, Picture
+    from changeclothes_async.results import Failure, Look, Outcome, Picture, Success
 
 # Loaded when first used: pydantic, aiohttp and the rest take longer to import than this package.
 _LATER = {
@@ -65,6 +65,7 @@ _LATER = {
     "Cell": "bulk.lookbook.cells",
     "ChangeByPrompt": "protocol.requests",
     "Event": "bulk.progress.progress",
+    "Failure": "results",
     "Grid": "bulk.work.grid",
     "ImageSource": "protocol.images",
     "Job": "protocol.requests",
@@ -83,6 +84,7 @@ _LATER = {
     "Snapshot": "bulk.progress.progress",
     "State": "bulk.ledger.states",
     "Stats": "bulk.calls.senders",
+    "Success": "results",
     "TryOn": "protocol.requests",
 }
 
@@ -101,6 +103,7 @@ __all__ = [
     "Damaged",
     "DownloadFailed",
     "Event",
+    "Failure",
     "Grid",
     "HarmfulContent",
     "ImageSource",
@@ -141,6 +144,7 @@ __all__ = [
     "Snapshot",
     "State",
     "Stats",
+    "Success",
     "TooManyWaiting",
     "TryOn",
     "TryOnException",

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, TypeAlias, TypeVar
 
 from changeclothes_async import arguments, errors, settings
 from changeclothes_async.protocol import answers, images, requests
@@ -153,25 +153,47 @@ class Look(Picture):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How one job of many ended: a result or an error, and which job it was (`index` from 0)."""
+class Success:
+    """One job of many that ended with a result; `index` says which one it was, from 0.
+
+    `ok` is True, and `error` None.
+    """
 
     index: int
     job: requests.Job
-    result: Look | None = None
-    error: errors.ChangeClothesError | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is a result."""
-        return self.error is None
+    result: Look
+    error: ClassVar[None] = None
+    ok: ClassVar[Literal[True]] = True
 
     def unwrap(self) -> Look:
-        """Give the result, or raise the error."""
-        if self.error is not None:
-            raise self.error
-        assert self.result is not None  # noqa: S101 - one of the two is always there
+        """Give the result."""
         return self.result
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One job of many that ended with an error; `index` says which one it was, from 0.
+
+    `ok` is False, and `result` None.
+    """
+
+    index: int
+    job: requests.Job
+    error: errors.ChangeClothesError
+    result: ClassVar[None] = None
+    ok: ClassVar[Literal[False]] = False
+
+    def unwrap(self) -> NoReturn:
+        """Raise the error."""
+        raise self.error
+
+
+Outcome: TypeAlias = Success | Failure
+"""How one job of many ended: `ok` tells a `Success` from a `Failure`.
+
+Type checkers know after `if outcome.error is None:` that there is a result, and mypy also after
+`if outcome.ok:`. `unwrap()` gives the result or raises the error.
+"""
 
 
 def look(made: answers.Made, fetch: Fetcher, attempts: int) -> Look:

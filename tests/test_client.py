@@ -580,7 +580,7 @@ def test_the_client_shows_its_origin_alone():
 
 def test_every_public_name_is_there():
     """Every name that the package says it has is there, under its own name."""
-    aliases = {"ImageSource", "Money", "OnEvent"}
+    aliases = {"ImageSource", "Money", "OnEvent", "Outcome"}
     for name in {*changeclothes_async.__all__} - aliases:
         assert getattr(changeclothes_async, name).__name__ == name
     assert all(getattr(changeclothes_async, name) for name in aliases)

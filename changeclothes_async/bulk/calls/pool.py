@@ -59,7 +59,7 @@ async def gather(run: Run, jobs: Jobs, limit: int) -> list[results.Outcome]:
         stopper = next((each.error for each in outcomes if _stops(each.error)), None)
         async for job in iterator:
             stopped = errors.BatchStopped(f"Not started: {stopper and stopper.message}")
-            outcomes.append(results.Outcome(len(outcomes), job, error=stopped))
+            outcomes.append(results.Failure(len(outcomes), job, stopped))
     except BaseException as error:
         for untaken in outcomes:
             _report(untaken)
@@ -119,9 +119,9 @@ class _Pool:
 
     async def _one(self, index: int, job: requests.Job) -> None:
         try:
-            outcome = results.Outcome(index, job, result=await self._run(job))
+            outcome: results.Outcome = results.Success(index, job, await self._run(job))
         except errors.ChangeClothesError as error:
-            outcome = results.Outcome(index, job, error=error)
+            outcome = results.Failure(index, job, error)
             if _stops(error):
                 self._stopped = True
         except Exception as defect:  # whoever consumes must not wait for it for ever

@@ -133,7 +133,7 @@ class Grid:
         model, what = self.rows[row], self.columns[column]
         assert model.image is not None  # noqa: S101 - every row has one
         if what.prompt is not None:
-            given = {"seed": what.seed} if what.seed is not None else {}
+            given: dict[str, Any] = {"seed": what.seed} if what.seed is not None else {}
             return requests.ChangeByPrompt(
                 model=model.image, prompt=what.prompt, **given, **self._options
             )

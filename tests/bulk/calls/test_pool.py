@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
@@ -133,6 +135,27 @@ async def test_one_failure_never_loses_the_others() -> None:
     assert [outcome.index for outcome in outcomes] == [0, 1, 2]
     with pytest.raises(errors.HarmfulContent):
         outcomes[1].unwrap()
+
+
+async def test_an_outcome_is_a_success_or_a_failure() -> None:
+    """Its class, `ok`, `result` and `error` say the same; it goes through copies and pickles."""
+    jobs = [job(0), job(1)]
+
+    async def run(made: requests.Job) -> Any:
+        if made is jobs[1]:
+            raise errors.HarmfulContent("no")
+        return "a look"
+
+    good, bad = await pool.gather(run, jobs, 1)
+    assert all(isinstance(outcome, results.Outcome) for outcome in (good, bad))
+    assert isinstance(good, results.Success)
+    assert (good.ok, good.result, good.error, good.unwrap()) == (True, "a look", None, "a look")
+    assert isinstance(bad, results.Failure)
+    assert (bad.ok, bad.result, type(bad.error)) == (False, None, errors.HarmfulContent)
+    assert good == results.Success(0, jobs[0], good.result) != bad
+    assert repr(good) == f"Success(index=0, job={jobs[0]!r}, result='a look')"
+    assert copy.deepcopy(good) == pickle.loads(pickle.dumps(good)) == good  # noqa: S301 - our own
+    assert repr(pickle.loads(pickle.dumps(bad))) == repr(bad)  # noqa: S301 - our own
 
 
 async def test_an_account_error_ends_the_reading() -> None:
