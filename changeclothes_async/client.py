@@ -177,7 +177,7 @@ class AsyncChangeClothes:
         self,
         model: images.ImageSource,
         garment: images.ImageSource,
-        category: requests.Category | str,
+        category: requests.Category | requests.CategoryName,
         garment_desc: str | None = None,
         *,
         extra_fields: Mapping[str, str] | None = None,

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from changeclothes_async import (
     AsyncChangeClothes,
+    Category,
     ChangeByPrompt,
     ChangeClothesError,
     Event,
@@ -68,6 +69,14 @@ async def calls(session: aiohttp.ClientSession, tls: ssl.SSLContext) -> None:
         assert_type(client.with_options(deadline=None), AsyncChangeClothes)
         with open("model.jpg", "rb") as file:
             await client.change_by_prompt(file, "a blue shirt", seed=7)
+
+
+async def covered(client: AsyncChangeClothes, text: str) -> None:
+    await client.try_on("a.jpg", "b.jpg", Category.DRESSES)
+    await client.gather(
+        TryOn(model="a.jpg", garment="b.jpg", category=each) for each in (*Category, Category(text))
+    )
+    Grid("models", "garments", "upper_body")
 
 
 async def many(client: AsyncChangeClothes) -> None:
@@ -129,6 +138,9 @@ async def wrong(client: AsyncChangeClothes, outcome: Outcome) -> None:
     await client.try_on(5, "b.jpg", "dresses")  # type: ignore
     await client.try_on(io.StringIO(), "b.jpg", "dresses")  # type: ignore
     TryOn(model=5, garment="b.jpg", category="dresses")  # type: ignore
+    await client.try_on("a.jpg", "b.jpg", "upper_boddy")  # type: ignore
+    TryOn(model="a.jpg", garment="b.jpg", category="dress")  # type: ignore
+    Grid("models", "garments", "dress")  # type: ignore
     Grid("models", "garments", colour="red")  # type: ignore
     Grid(5, "garments")  # type: ignore
     await client.run_batch("jobs.csv", "out", max_call=5)  # type: ignore

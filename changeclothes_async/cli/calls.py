@@ -14,6 +14,7 @@ from changeclothes_async.cli import INTERRUPTED, printing, running, targets
 
 if TYPE_CHECKING:
     from changeclothes_async.client import AsyncChangeClothes
+    from changeclothes_async.protocol.requests import CategoryName
     from changeclothes_async.results import Look
 
 _one = running.options(
@@ -64,7 +65,7 @@ def _text(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option("--desc", "garment_desc", metavar="TEXT", help="The garment described, in English.")
 @_one
 def try_on(
-    model: str, garment: str, category: str, garment_desc: str | None, **options: Any
+    model: str, garment: str, category: CategoryName, garment_desc: str | None, **options: Any
 ) -> Any:
     """Dress MODEL in GARMENT: two pictures, each a file or a URL.
 

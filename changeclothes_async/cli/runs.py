@@ -14,6 +14,7 @@ from changeclothes_async.cli import INTERRUPTED, printing, running, summing
 if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
     from changeclothes_async.bulk.progress.progress import Event, Snapshot
+    from changeclothes_async.protocol.requests import CategoryName
 
 
 class Place(click.Path):
@@ -132,7 +133,7 @@ _run = running.options(
 def grid(
     models: tuple[str, ...],
     garments: tuple[str, ...],
-    category: str | None,
+    category: CategoryName | None,
     prompts: tuple[str, ...],
     seeds: tuple[int, ...],
     **options: Any,

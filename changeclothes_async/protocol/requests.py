@@ -11,7 +11,7 @@ import struct
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -30,11 +30,18 @@ from changeclothes_async.protocol import images
 
 
 class Category(StrEnum):
-    """Which part of the body a garment covers (API 1, "category")."""
+    """Which part of the body a garment covers (API 1, "category").
+
+    Its names will do as well, such as "dresses". Type checkers take those that a program spells
+    out; a text from elsewhere passes them as `Category(text)`, which raises ValueError.
+    """
 
     UPPER_BODY = "upper_body"
     LOWER_BODY = "lower_body"
     DRESSES = "dresses"
+
+
+CategoryName: TypeAlias = Literal["upper_body", "lower_body", "dresses"]
 
 
 def _picture(source: object, field: ValidationInfo) -> images.Image:
@@ -164,7 +171,7 @@ class TryOn(Job):
     }
 
     garment: Picture
-    category: Annotated[Category | str, BeforeValidator(known_category)]
+    category: Annotated[Category | CategoryName, BeforeValidator(known_category)]
     garment_desc: Text | None = None
 
     def _gist(self) -> str:

@@ -139,7 +139,7 @@ async def looks(request: web.Request) -> web.Response:
     form = await request.post()
     garment = chosen(form.get("garment"))
     look = await request.app[CLIENT].try_on(
-        model=photograph(form).file, garment=garment, category=garment.parent.name
+        model=photograph(form).file, garment=garment, category=Category(garment.parent.name)
     )
     path = await look.save(LOOKS / "single" / secrets.token_urlsafe())
     return web.json_response({"picture": f"pictures/single/{path.name}"})

@@ -137,7 +137,7 @@ async def looks(
     """Dress someone, and tell where the picture is."""
     file = chosen(garment)
     client: AsyncChangeClothes = request.app.state.client
-    call = client.try_on(model=photograph.file, garment=file, category=file.parent.name)
+    call = client.try_on(model=photograph.file, garment=file, category=Category(file.parent.name))
     look = await unless_gone(request, call)
     path = await look.save(LOOKS / "single" / secrets.token_urlsafe())
     return {"picture": f"pictures/single/{path.name}"}

@@ -98,7 +98,7 @@ class Grid:
         self,
         models: Pictures,
         garments: Pictures | None = None,
-        category: requests.Category | str | None = None,
+        category: requests.Category | requests.CategoryName | None = None,
         *,
         prompts: str | Iterable[str] | Mapping[str, str] | None = None,
         seeds: Iterable[int] | None = None,
