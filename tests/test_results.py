@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import io
 import pickle
 from contextlib import AsyncExitStack
@@ -10,7 +11,7 @@ from contextlib import AsyncExitStack
 import pytest
 from PIL import Image
 
-from changeclothes_async import errors
+from changeclothes_async import Failure, Success, TryOn, errors
 from tests import peers
 from tests.samples import JPEG, LOOK, PNG, WEBP
 
@@ -195,6 +196,18 @@ async def test_a_look_pickles(shown):
     assert (other.raw.envelope, other.mask) == (look.raw.envelope, look.mask)
     assert peers.KEY.encode() not in data
     assert await other.bytes() == WEBP
+
+
+async def test_looks_and_outcomes_are_kept_in_sets(shown):
+    """Equal ones are one there; an answer's headers take no part in its hash."""
+    look = await shown()
+    copies = [copy.copy(look), copy.deepcopy(look)]
+    assert {look, *copies} == {look}
+    assert {look.mask, look.raw} == {copies[0].mask, copies[1].raw}
+    job, error = TryOn(**LOOK), errors.Unsure("no answer")
+    outcomes = {Success(0, job, look), Success(0, job, copies[0]), Failure(1, job, error)}
+    assert {outcome.ok for outcome in outcomes} == {True, False}
+    assert len(outcomes) == 2
 
 
 async def test_a_look_is_shown_by_its_address_until_it_is_fetched(shown):

@@ -39,7 +39,7 @@ class Raw:
     """An answer as received, the API key blotted out; header names are in lower case."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False, hash=False)
     body: bytes = field(repr=False)
 
     @property

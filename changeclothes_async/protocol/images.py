@@ -68,7 +68,7 @@ class Stream:
 class Drawn:
     """A PIL image, to be sent as PNG."""
 
-    image: Any = field(repr=False)
+    image: Any = field(repr=False, hash=False)  # Pillow compares images, and cannot hash them
 
 
 Image: TypeAlias = Link | File | Bytes | Stream | Drawn

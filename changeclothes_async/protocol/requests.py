@@ -135,6 +135,11 @@ class Job(BaseModel):
                     next_step="Decode the text anew; nothing was sent.",
                 )
 
+    def __hash__(self) -> int:
+        # Without the extra fields, a mapping; jobs that differ in them alone are still unequal.
+        names = (*self.picture_names, *self.text_names)
+        return hash((self.kind, *(getattr(self, name) for name in names)))
+
     def __str__(self) -> str:
         """Say it in a line, such as `try_on anna.jpg + dress.jpg (dresses)`."""
         shown = " + ".join(images.called(image)[:_NAME] for _, image in self.pictures())

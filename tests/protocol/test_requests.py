@@ -140,6 +140,38 @@ def test_a_job_never_changes():
         job.category = "upper_body"
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: "m.jpg",
+        lambda: "https://p.example/m.jpg",
+        lambda: bytearray(PNG),
+        lambda: Drawing.new("RGB", (2, 2)),
+    ],
+    ids=["path", "url", "bytes", "drawn"],
+)
+def test_equal_jobs_are_one_key(make):
+    """Jobs are keys of dictionaries, with any picture; one that differs in a field is another."""
+    extra = {"upscale": "2"}
+    paths = {
+        requests.TryOn(**{**TRY_ON, "garment": make()}): 1,
+        requests.TryOn(**{**TRY_ON, "garment": make()}, extra_fields=extra): 2,
+        requests.ChangeByPrompt(**{**PROMPT, "model": make()}, seed=7): 3,
+    }
+    assert len(paths) == 3
+    assert paths[requests.TryOn(**{**TRY_ON, "garment": make()})] == 1
+    assert paths[requests.TryOn(**{**TRY_ON, "garment": make()}, extra_fields=extra)] == 2
+    assert paths[requests.ChangeByPrompt(**{**PROMPT, "model": make()}, seed=7)] == 3
+
+
+def test_an_open_file_makes_a_key_by_itself():
+    """Another file is another picture, whatever is in it."""
+    one, other = io.BytesIO(PNG), io.BytesIO(PNG)
+    jobs = [requests.TryOn(**{**TRY_ON, "garment": file}) for file in (one, other, one)]
+    assert {*jobs} == {*jobs[:2]}
+    assert len({*jobs}) == 2
+
+
 def test_pictures_stay_out_of_a_jobs_repr():
     """A job shows sizes, not bytes."""
     job = requests.TryOn(**{**TRY_ON, "model": PNG})
