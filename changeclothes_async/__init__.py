@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from changeclothes_async.protocol.requests import Category, ChangeByPrompt, Job, TryOn
     from changeclothes_async.results import Failure, Look, Outcome, Picture, Success
 
+    __version__: str
+
 # Loaded when first used: pydantic, aiohttp and the rest take longer to import than this package.
 _LATER = {
     "AsyncChangeClothes": "client",
@@ -154,9 +156,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name == "__version__":  # whose engine, too, takes longer than this package
+        value = import_module("importlib.metadata").version("changeclothes-async")
+    elif name in _LATER:
+        value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -23,7 +24,10 @@ HELPING = (
 @pytest.mark.parametrize(
     ("program", "unwanted"),
     [
-        ("import changeclothes_async", ENGINES | EXTRAS | OURS | {"pydantic", "asyncio"}),
+        (
+            "import changeclothes_async",
+            ENGINES | EXTRAS | OURS | {"pydantic", "asyncio", "importlib.metadata"},
+        ),
         (MAKING, ENGINES | EXTRAS | OURS),
         (HELPING, (ENGINES | EXTRAS | OURS | {"pydantic"}) - {"click", "rich"}),
         ("import changeclothes_async.sandbox.pytest_plugin", ENGINES | EXTRAS | {"pydantic"}),
@@ -51,5 +55,6 @@ def test_every_public_name_is_there() -> None:
         assert getattr(changeclothes_async, name)
     assert sorted(changeclothes_async.__all__) == changeclothes_async.__all__
     assert dir(changeclothes_async) == changeclothes_async.__all__
+    assert changeclothes_async.__version__ == version("changeclothes-async")
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         changeclothes_async.Nothing  # noqa: B018 - the access is what is tested

@@ -33,6 +33,7 @@ from changeclothes_async import (
     RunOptions,
     Success,
     TryOn,
+    __version__,
 )
 
 
@@ -51,6 +52,7 @@ class Drawn:
 
 def told(event: Event) -> None:
     assert_type(event.attempt, int)
+    assert_type(__version__, str)
 
 
 drawn, read = Drawn(), Upload()
