@@ -233,6 +233,15 @@ class AsyncChangeClothes:
         made, attempts = await self._caller.make(requests.checked(job), self._options)
         return results.look(made, self._fetcher, attempts)
 
+    def picture(self, url: str) -> results.Picture:
+        """Give the picture at a result's address, as an error, the log or a ledger names it.
+
+        It is fetched when it is saved or asked for its bytes, as a look's are: over https and from
+        public addresses only, else DownloadFailed. No call is made, and nothing is paid.
+        """
+        arguments.expect("url", url, "a result's address", str)
+        return results.Picture(url, self._fetcher)
+
     def as_completed(self, jobs: pool.Jobs) -> AsyncGenerator[results.Outcome]:
         """Make many calls, at most `max_concurrency` at once; give outcomes as they come.
 

@@ -67,6 +67,28 @@ async def test_pictures_are_saved_and_fetched(shown, tmp_path):
     assert (await look.mask.save(tmp_path / "mask")).read_bytes() == PNG
 
 
+async def test_a_picture_is_had_by_its_address_alone(client, tmp_path):
+    """As an error or the log names it: with no call, and equal to a look's own."""
+    async with peers.serve(picture(WEBP)) as store:
+        one = client(store)
+        shown = one.picture(f"{store.url}/1.webp")
+        assert (await shown.save(tmp_path / "look")).read_bytes() == WEBP
+        assert await shown.bytes() == WEBP
+    assert store.heard.startswith(b"GET /1.webp")
+    assert peers.KEY.encode() not in store.heard
+    assert shown == one.with_options(timeout=1).picture(shown.url)
+
+
+async def test_an_address_that_a_look_would_not_fetch_is_no_picture(client, tmp_path):
+    """It is checked as a look's is, and what is no text at once."""
+    one = client("https://api.example")
+    for url in ("http://127.0.0.1/1.webp", "https://169.254.169.254/1", "file:///etc/passwd", ""):
+        with pytest.raises(errors.DownloadFailed):
+            await one.picture(url).save(tmp_path / "look")
+    with pytest.raises(errors.InvalidInput, match="url is of type int"):
+        one.picture(5)
+
+
 async def test_what_was_fetched_is_not_fetched_again(client, tmp_path):
     """One download serves bytes, pil, save and a notebook; the mask's is its own, and one too."""
     async with (

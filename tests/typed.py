@@ -29,6 +29,7 @@ from changeclothes_async import (
     Look,
     Money,
     Outcome,
+    Picture,
     Raw,
     RunOptions,
     Success,
@@ -68,6 +69,7 @@ async def calls(session: aiohttp.ClientSession, tls: ssl.SSLContext) -> None:
         look = await client.try_on("model.jpg", io.BytesIO(), "dresses")
         assert_type(look, Look)
         assert_type(look.seed, int | None)
+        assert_type(client.picture(look.url), Picture)
         assert_type(client.with_options(deadline=None), AsyncChangeClothes)
         with open("model.jpg", "rb") as file:
             await client.change_by_prompt(file, "a blue shirt", seed=7)
