@@ -67,7 +67,7 @@ class LedgerCells:
         if isinstance(problem, errors.LedgerError) and problem.raw:
             outcome = answers.decode(problem.raw)  # paid, and there was no room to write it down
         made = outcome if isinstance(outcome, answers.Made) else None
-        told = [each.money for each in (problem, error) if each]
+        told: list[errors.Money] = [each.money for each in (problem, error) if each]
         path, shadow = (self._own(entry, pictures.get(each)) for each in (name, names.mask(name)))
         state = entry.state if entry else State.OPEN
         if state in {State.PAID, State.SAVED}:
