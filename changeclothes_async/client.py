@@ -168,10 +168,17 @@ class AsyncChangeClothes:
             changes["deadline"] = deadline
         if prepare is not None:
             changes["edge"] = preparing.edge(prepare)
+        return self._with(self._options.changed(retries=retries, **changes))
+
+    def _with(self, options: settings.Settings) -> Self:
         other = object.__new__(type(self))
-        options = self._options.changed(retries=retries, **changes)
         other.__dict__ = {**self.__dict__, "_options": options}
         return other
+
+    @property
+    def _patient(self) -> Self:
+        """The same for many calls: they wait for their turn, and none of them is turned away."""
+        return self._with(self._options.changed(max_waiting=None))
 
     async def try_on(
         self,
@@ -250,7 +257,7 @@ class AsyncChangeClothes:
         ends the reading, since no other job can succeed. Leaving early stops what is not sent.
         """
         checks.jobs(jobs)
-        return pool.as_completed(self.run, jobs, self._options.max_concurrency)
+        return pool.as_completed(self._patient.run, jobs, self._options.max_concurrency)
 
     async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
         """Make many calls and give their outcomes in the order of the jobs.
@@ -260,7 +267,7 @@ class AsyncChangeClothes:
         in the error's notes (`__notes__`) and in the log. With `as_completed` it is in your hands.
         """
         checks.jobs(jobs)
-        return await pool.gather(self.run, jobs, self._options.max_concurrency)
+        return await pool.gather(self._patient.run, jobs, self._options.max_concurrency)
 
     async def plan_grid(
         self,

@@ -402,6 +402,16 @@ async def test_no_more_than_the_limit_are_on_the_wire(client):
 
 
 @swift
+async def test_of_many_jobs_none_is_turned_away(client):
+    """`max_waiting` is for callers who come on their own; slots that shrink make no error of it."""
+    async with peers.serve(peers.answering(peers.http(429), *[peers.MADE] * 8)) as peer:
+        one = client(peer, max_concurrency=4, max_waiting=0)
+        jobs = [requests.TryOn(**LOOK, garment_desc=str(number)) for number in range(8)]
+        outcomes = await one.gather(jobs)
+    assert all(outcome.ok for outcome in outcomes)
+
+
+@swift
 async def test_calls_are_spaced_by_max_per_minute(client):
     """Six a minute: ten seconds from one to the next."""
     async with peers.serve(peers.answering(OK)) as peer:

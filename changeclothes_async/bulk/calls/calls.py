@@ -68,7 +68,8 @@ class Caller:
         """
         with self.listener.call(job.kind) as name:
             limits = (await self.senders.here()).limits
-            limits.admit()
+            if options.max_waiting is not None:
+                limits.admit()
             if self._book is None:
                 return await self._unwritten(job, options, name)
             payments = self._paying or await self._payments(self._book)
