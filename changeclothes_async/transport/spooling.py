@@ -1,6 +1,10 @@
 """Pictures that can be read only once, or must be encoded first: copied so that they can be sent.
 
-An open file is read from where it stands and left open; it is its owner's.
+Rules of this file:
+
+* An open file is read from where it stands and left open; it is its owner's.
+* Calls that ask for one open file at the same time share one reading of it: each would get every
+  other piece, and a torn picture is paid for like a whole one.
 """
 
 from __future__ import annotations
@@ -11,7 +15,9 @@ import inspect
 import io
 import os
 import tempfile
+import threading
 import weakref
+from concurrent.futures import Future
 from typing import Any
 
 from changeclothes_async import errors
@@ -20,6 +26,8 @@ from changeclothes_async.transport import files
 
 _CHUNK = 256 * 2**10
 _PNG_MODES = {"1", "L", "LA", "I;16", "P", "RGB", "RGBA"}
+_under_way: dict[int, Future[multipart.Picture]] = {}  # by the id of a file that is being read
+_lock = threading.Lock()
 
 
 def encoded(image: Any) -> multipart.Picture:
@@ -40,10 +48,37 @@ def encoded(image: Any) -> multipart.Picture:
 
 
 async def spooled(handle: Any, small: int) -> multipart.Picture:
-    """Read an open file to its end: up to `small` bytes into memory, onto the disk beyond that.
+    """Read an open file to its end, once for all who ask meanwhile, from whichever loops.
 
+    Up to `small` bytes stay in memory, more go onto the disk.
     Raises NotAnImage, or InvalidInput where there is no room for the copy.
     """
+    with _lock:
+        others = _under_way.get(id(handle))
+        if others is None:
+            reading = _under_way[id(handle)] = Future()
+            reading.set_running_or_notify_cancel()  # none who waits can cancel it for all
+    if others is not None:
+        return await asyncio.wrap_future(others)
+    try:
+        picture = await _read(handle, small)
+        reading.set_result(picture)
+        return picture
+    except errors.ChangeClothesError as error:
+        reading.set_exception(error)
+        raise
+    finally:
+        del _under_way[id(handle)]
+        if not reading.done():
+            reading.set_exception(
+                errors.NotAnImage(
+                    "The open file was being read for another call, which was given up.",
+                    next_step="Open it again and call again.",
+                )
+            )
+
+
+async def _read(handle: Any, small: int) -> multipart.Picture:
     start = b""
     while len(start) <= small and (chunk := await _next(handle)):
         start += chunk

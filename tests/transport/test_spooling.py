@@ -1,0 +1,88 @@
+"""Open files and PIL images on their way in, and what many calls at once make of one."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+
+import pytest
+
+from changeclothes_async import errors
+from changeclothes_async.transport import reading
+from tests.samples import PNG
+from tests.transport.test_reading import BIG, content, ready
+
+
+class Slow:
+    """An upload that gives nothing until it is let."""
+
+    def __init__(self, data):
+        self._file = io.BytesIO(data)
+        self.asked, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def read(self, size=-1):
+        self.asked.set()
+        await self.gate.wait()
+        return self._file.read(size)
+
+
+@pytest.mark.parametrize("data", [PNG + bytes(10**6), BIG], ids=["small", "big"])
+async def test_calls_at_once_share_one_reading_of_an_open_file(tmp_path, data):
+    """Each gets the whole picture, through whichever reader; none gets every other piece."""
+    path, reader = tmp_path / "model.png", reading.Reader()
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        readers = (reader, reader, reading.Reader())
+        pictures = await asyncio.gather(*(ready(file, each) for each in readers))
+        assert [await content(picture) for picture in pictures] == [data] * 3
+        with pytest.raises(errors.NotAnImage, match="empty"):
+            await ready(file, reader)
+
+
+async def test_threads_share_one_reading_of_an_open_file():
+    """Also where each has a loop of its own."""
+    upload, got = Slow(PNG), []
+    first = asyncio.create_task(ready(upload))
+    await upload.asked.wait()
+    waiting = threading.Event()
+
+    async def other():
+        task = asyncio.create_task(ready(upload))
+        await asyncio.sleep(0)
+        waiting.set()
+        got.append(await content(await task))
+
+    thread = threading.Thread(target=lambda: asyncio.run(other()))
+    thread.start()
+    await asyncio.to_thread(waiting.wait)
+    upload.gate.set()
+    assert await content(await first) == PNG
+    await asyncio.to_thread(thread.join)
+    assert got == [PNG]
+
+
+async def test_who_shares_a_reading_shares_its_failure():
+    """An open file that holds no picture is none for all who asked; none waits for ever."""
+    results = await asyncio.gather(
+        *(ready(file) for file in [io.BytesIO(b"hello, I am a text")] * 3), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [errors.NotAnImage] * 3
+    assert all("not a picture" in str(result) for result in results)
+
+
+async def test_who_shares_a_reading_that_is_given_up_is_told_so():
+    """What is left of the file is no picture, so the others have none; it may be opened anew."""
+    upload = Slow(PNG)
+    first = asyncio.create_task(ready(upload))
+    await upload.asked.wait()
+    second, third = (asyncio.create_task(ready(upload)) for _ in range(2))
+    await asyncio.sleep(0)
+    second.cancel()  # one who only waits takes nothing along
+    await asyncio.sleep(0)
+    assert not third.done()
+    first.cancel()
+    with pytest.raises(errors.NotAnImage, match="given up"):
+        await third
+    upload.gate.set()
+    assert await content(await ready(upload)) == PNG
