@@ -28,14 +28,17 @@ _CHUNK = 256 * 2**10
 _PNG_MODES = {"1", "L", "LA", "I;16", "P", "RGB", "RGBA"}
 _under_way: dict[int, Future[multipart.Picture]] = {}  # by the id of a file that is being read
 _lock = threading.Lock()
+_loading = threading.Lock()
 
 
 def encoded(image: Any) -> multipart.Picture:
     """Encode a PIL image as PNG. Raises NotAnImage."""
     file = io.BytesIO()
     try:
-        # PNG has modes for all that PIL can hold but CMYK and the like.
-        (image if image.mode in _PNG_MODES else image.convert("RGB")).save(file, "PNG")
+        with _loading:  # an image loads itself at its first use, and in one thread only
+            # PNG has modes for all that PIL can hold but CMYK and the like.
+            own = image.copy() if image.mode in _PNG_MODES else image.convert("RGB")
+        own.save(file, "PNG")  # a copy, since Pillow notes in an image how it is being saved
     except Exception as error:  # Pillow's codecs raise whatever they like
         broken = errors.NotAnImage(
             f"The PIL image cannot be encoded ({error}).", next_step="Load it whole first."

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from PIL import Image
 
 from changeclothes_async import errors
-from changeclothes_async.transport import reading
+from changeclothes_async.transport import reading, spooling
 from tests.samples import PNG
 from tests.transport.test_reading import BIG, content, ready
 
@@ -86,3 +88,16 @@ async def test_who_shares_a_reading_that_is_given_up_is_told_so():
         await third
     upload.gate.set()
     assert await content(await ready(upload)) == PNG
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_threads_that_encode_one_unloaded_image_get_its_pixels(form):
+    """An image that is only opened is loaded once, not piece by piece in each thread."""
+    file = io.BytesIO()
+    Image.effect_noise((600, 400), 50).save(file, form)
+    pixels = Image.open(file).tobytes()
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(10):
+            pictures = threads.map(spooling.encoded, [Image.open(file)] * 4)
+            for picture in pictures:
+                assert Image.open(io.BytesIO(picture.frame)).tobytes() == pixels
