@@ -138,5 +138,5 @@ def stamp_of(path: str) -> Stamp | None:
 
 
 def stamp(seen: os.stat_result) -> Stamp:
-    """Give what changes when a file is replaced or written to."""
-    return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+    """Give what changes when a file is replaced or written to, also by who sets its time back."""
+    return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)

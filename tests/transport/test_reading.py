@@ -269,6 +269,19 @@ async def test_a_small_file_is_read_once(tmp_path):
         await ready(path, reader)
 
 
+async def test_a_file_rewritten_under_its_old_time_is_read_again(tmp_path):
+    """As by tools that preserve times: the same size and time do not make it the same picture."""
+    reader, path = reading.Reader(), tmp_path / "model.png"
+    path.write_bytes(PNG)
+    before = path.stat()
+    assert await content(await ready(path, reader)) == PNG
+    path.write_bytes(other := PNG[:-1] + b"?")
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of some disks is coarse
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert await content(await ready(path, reader)) == other
+
+
 async def test_many_who_ask_at_once_get_one_reading(tmp_path):
     """A hundred calls with the same new photograph read and prepare it once."""
     reader, path = reading.Reader(edge=64), tmp_path / "model.png"
