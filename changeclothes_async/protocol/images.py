@@ -40,6 +40,8 @@ class File:
     """A picture on this machine's disk, by absolute path."""
 
     path: str
+    keep: object = field(default=None, repr=False, compare=False)
+    """What must live as long as the file is needed, such as a temporary file's owner."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,6 @@ class Reader:
         self._edge = edge
         self._pictures: OrderedDict[str, tuple[files.Stamp, multipart.Picture]] = OrderedDict()
         self._digests: dict[str, tuple[files.Stamp, bytes, int]] = {}
-        self._copies: list[object] = []
         self._kept = 0
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[multipart.Picture]] = {}
@@ -55,7 +54,7 @@ class Reader:
         if isinstance(image, images.Link):
             return image
         if isinstance(image, images.File):
-            return self._known(image.path) or await self._found(image.path)
+            return self._known(image.path) or await self._found(image)
         picture = await self._taken(image)
         if not self._edge:
             return picture
@@ -73,13 +72,13 @@ class Reader:
             going = self._threads.submit(work, *what)
         return await asyncio.wrap_future(going)
 
-    async def _found(self, path: str) -> multipart.Picture:
+    async def _found(self, image: images.File) -> multipart.Picture:
         """Read a file, once for all who ask meanwhile, from whichever loops."""
         with self._lock:
-            reading = self._under_way.get(path)
+            reading = self._under_way.get(image.path)
             if reading is None:
-                reading = self._under_way[path] = self._threads.submit(self._open, path)
-                reading.add_done_callback(lambda _: self._under_way.pop(path, None))
+                reading = self._under_way[image.path] = self._threads.submit(self._open, image)
+                reading.add_done_callback(lambda _: self._under_way.pop(image.path, None))
         return await asyncio.shield(asyncio.wrap_future(reading))
 
     def _prepared(self, picture: multipart.Picture) -> multipart.Picture:
@@ -99,18 +98,19 @@ class Reader:
 
     async def settled(self, image: images.Image) -> images.Image:
         """Check and digest a picture for many jobs, and make it one that can be read again."""
-        if isinstance(image, images.Link | images.File):
-            await self._digest_of(image)
-            return image
+        again = image if isinstance(image, images.Link | images.File) else await self._copied(image)
+        await self._digest_of(again)
+        return again
+
+    async def _copied(self, image: images.Image) -> images.File | images.Bytes:
         picture = await self.ready(image)
         assert isinstance(picture, multipart.Picture)  # noqa: S101 - only links stay links
-        if isinstance(picture.content, images.Bytes):
-            await self.digest(picture)
-            return picture.content
-        self._copies.append(picture.content.keep)
-        return images.File(picture.content.path)
+        content = picture.content
+        if isinstance(content, images.Bytes):
+            return content
+        return images.File(content.path, content.keep)
 
-    async def _digest_of(self, image: images.Link | images.File) -> bytes:
+    async def _digest_of(self, image: images.Link | images.File | images.Bytes) -> bytes:
         if isinstance(image, images.File):
             known = self._digests.get(image.path)
             stamp = files.stamp_of(image.path)
@@ -144,7 +144,8 @@ class Reader:
             return None
         return kept[1] if files.stamp_of(path) == kept[0] else None
 
-    def _open(self, path: str) -> multipart.Picture:
+    def _open(self, image: images.File) -> multipart.Picture:
+        path = image.path
         with files.read(path) as file:
             seen = os.fstat(file.fileno())
             small = seen.st_size <= SMALL
@@ -154,7 +155,7 @@ class Reader:
             picture = multipart.Picture(images.Bytes(data), kind)
         else:
             picture = multipart.Picture(
-                multipart.Stored(path, seen.st_size, files.stamp(seen)), kind
+                multipart.Stored(path, seen.st_size, files.stamp(seen), image.keep), kind
             )
         picture = self._prepared(picture)
         if isinstance(picture.content, images.Bytes):

@@ -402,6 +402,26 @@ async def test_a_digest_is_the_contents(tmp_path, data):
     assert digests == {hashlib.sha256(data).digest()}
 
 
+@pytest.mark.parametrize("edge", [None, 4096])
+@pytest.mark.parametrize("data", [PNG, BIG], ids=["small", "big"])
+async def test_a_settled_open_file_serves_many_jobs_and_readers(monkeypatch, tmp_path, data, edge):
+    """It is known by digest and size, and its copy lives as long as what it was settled to."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    reader = reading.Reader(edge)
+    image = await reader.settled(images.of(io.BytesIO(data)))
+    assert reader.known_digest(image) == hashlib.sha256(data).digest()
+    assert reader.size_of(image) == len(data)
+    del reader
+    gc.collect()
+    picture = await ready(image)
+    del image
+    gc.collect()
+    assert await content(picture) == data
+    del picture
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_a_links_digest_is_its_addresses():
     """Two links differ, and a link differs from a picture that holds the same bytes."""
     reader = reading.Reader()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +181,16 @@ async def test_a_plan_tells_the_bytes_that_will_be_uploaded(
     work = Grid([tmp_path / "model.png", samples.png(500)], [G0, samples.png(200)], "dresses")
     plan = await quick().plan_grid(work, out)
     assert plan.upload_bytes == 2 * 1000 + 2 * 500 + 2 * 200
+
+
+async def test_what_is_planned_of_an_open_file_can_be_run(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """However big it is, and by any client: the work keeps its copy."""
+    work = Grid(io.BytesIO(samples.png(3 * 2**20)), [G0], "dresses")
+    assert (await quick().plan_grid(work, out)).upload_bytes == 3 * 2**20
+    assert (await quick().run_grid(work, out)).ok
+    assert len(service.charges) == 1
 
 
 async def test_a_plan_sends_equal_cells_once(service: Service, quick: Quick, out: Path) -> None:
