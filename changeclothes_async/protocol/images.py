@@ -21,6 +21,7 @@ from changeclothes_async import errors
 
 ACCEPTED = "a path, an http(s) URL, a data: URI, bytes, an open binary file or a PIL image"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,12 @@ def called(image: Image) -> str:
     return "a PIL image"
 
 
+def shown(path: str) -> str:
+    """Give a path as errors repeat it: its two ends where it is long, or no path at all."""
+    half = _SHOWN // 2
+    return path if len(path) <= _SHOWN else f"{path[:half]}…{path[-half:]}"
+
+
 def _on_a_line(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
@@ -215,7 +222,20 @@ def _of_text(text: str) -> Image:
         raise errors.NotAnImage(
             f"The API takes no {scheme[1]}:// addresses.", next_step=f"Give {ACCEPTED}."
         )
+    if len(text) > _SHOWN and (found := _bare(text)):
+        raise errors.NotAnImage(
+            f"The text of {len(text):,} letters is no path, but a picture in Base64.",
+            next_step=f"Put data:{found.mime};base64, before it, or hand over the bytes.",
+        )
     return _file(text)
+
+
+def _bare(text: str) -> Kind | None:
+    """Tell the picture that a text begins with, in Base64 without a data URI's head."""
+    try:
+        return kind(base64.b64decode(text.lstrip()[:24], validate=True))
+    except ValueError:
+        return None
 
 
 def _of_handle(handle: Any) -> Stream:

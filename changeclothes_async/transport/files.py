@@ -14,7 +14,7 @@ import stat
 from collections.abc import AsyncGenerator, Iterator
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import multipart
+from changeclothes_async.protocol import images, multipart
 
 _CACHED = 128 * 2**10
 _FROM_DISK = 256 * 2**10
@@ -103,7 +103,8 @@ def opened(path: str) -> io.FileIO:
 
 def _unusable(path: str, problem: str) -> errors.NotAnImage:
     return errors.NotAnImage(
-        f"{path} {problem}.", next_step="Give the path of a picture file, or a whole http(s) URL."
+        f"{images.shown(path)} {problem}.",
+        next_step="Give the path of a picture file, or a whole http(s) URL.",
     )
 
 
@@ -124,7 +125,7 @@ def _check_unchanged(file: io.FileIO, content: multipart.Stored) -> None:
 
 def _changed(path: str) -> errors.NotAnImage:
     return errors.NotAnImage(
-        f"{path} changed while it was being sent.",
+        f"{images.shown(path)} changed while it was being sent.",
         next_step="Leave the file alone until the call is done, and call again.",
     )
 

@@ -150,7 +150,7 @@ class Reader:
             seen = os.fstat(file.fileno())
             small = seen.st_size <= SMALL
             data = file.read(seen.st_size if small else images.HEAD)
-        kind = images.checked(data, path)
+        kind = images.checked(data, images.shown(path))
         if small:
             picture = multipart.Picture(images.Bytes(data), kind)
         else:

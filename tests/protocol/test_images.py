@@ -18,6 +18,7 @@ from changeclothes_async.protocol import images
 from tests.samples import DATA_URI, JPEG, PNG, WEBP
 
 BASE64 = base64.b64encode(PNG).decode()
+BASE64_LONG = base64.b64encode(PNG + bytes(200_000)).decode()
 DRAWN = Image.new("RGB", (1, 1))
 OPEN = io.BytesIO(PNG)
 
@@ -35,6 +36,7 @@ FORMS = {
     "bytes": (PNG, images.Bytes(PNG)),
     "bytearray": (bytearray(PNG), images.Bytes(PNG)),
     "memoryview": (memoryview(PNG), images.Bytes(PNG)),
+    "short Base64, which may be a path": ("/9j/4AAQ", images.File("/9j/4AAQ")),
     "text path": ("/photos/a.jpg", images.File("/photos/a.jpg")),
     "path": (Path("/photos/a.jpg"), images.File("/photos/a.jpg")),
     "open file": (OPEN, images.Stream(OPEN)),
@@ -87,6 +89,12 @@ REFUSED = {
     "a URL with a line end": ("https://shop.example/\r\nX: y", "usable URL"),
     "half an IPv6": ("http://[::1", "usable URL"),
     "empty": ("", "not a path"),
+    "a long NUL": ("a\0.jpg" * 99, "not a path"),
+    "bare Base64": (BASE64_LONG, "no path, but a picture in Base64. Put data:image/png;base64,"),
+    "bare Base64, in lines": (
+        "\n" + base64.encodebytes(JPEG + bytes(300)).decode(),
+        "Put data:image/jpeg;base64, before it, or hand over the bytes.",
+    ),
     "a NUL": ("a\0.jpg", "not a path"),
     "data URI without Base64": ("data:image/png,abc", "not in Base64"),
     "data URI without a comma": ("data:image/png;base64", "not in Base64"),
@@ -105,6 +113,7 @@ def test_what_no_picture_can_come_from_is_refused_in_words(source, words):
     assert words in str(caught.value)
     assert str(caught.value).endswith(".")
     assert caught.value.__context__ is None
+    assert len(str(caught.value)) < 500
 
 
 @given(st.text() | st.binary())

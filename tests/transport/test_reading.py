@@ -156,6 +156,17 @@ async def test_what_cannot_be_sent_is_refused_with_its_absolute_path(tmp_path, w
     assert caught.value.money == "not spent"
 
 
+@pytest.mark.parametrize("length", [300, 200_000])
+async def test_an_error_repeats_a_long_path_in_part(length):
+    """What is no path may be a photograph as text: its beginning and end will do."""
+    path = "/gone" + "/x" * (length // 2) + "/model.png"
+    with pytest.raises(
+        errors.NotAnImage, match=r"^/gone/x.*….*x/model\.png (cannot|does)"
+    ) as caught:
+        await ready(path)
+    assert len(str(caught.value)) < 350
+
+
 async def test_a_device_without_end_is_refused():
     """/dev/zero is not read."""
     with pytest.raises(errors.NotAnImage, match="not a regular file"):

@@ -43,7 +43,7 @@ def expanded(given: str | os.PathLike[str], what: str) -> list[images.Image]:
     if glob.has_magic(image.path):
         return [images.of(match) for match in _matching(image.path, what)]
     raise errors.NotAnImage(
-        f"{what}: {path} does not exist.",
+        f"{what}: {images.shown(image.path)} does not exist.",
         next_step="Give a folder, a glob, a picture's path, or a whole http(s) URL.",
     )
 
@@ -59,7 +59,7 @@ def _matching(pattern: str, what: str) -> list[str]:
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - takes absolute patterns
     if not found:
         raise errors.NotAnImage(
-            f"{what}: nothing matches {pattern}.",
+            f"{what}: nothing matches {images.shown(pattern)}.",
             next_step="Mend the pattern; ** stands for folders at any depth.",
         )
     return found

@@ -166,6 +166,10 @@ def test_a_missing_path_is_named_before_any_category(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
     with pytest.raises(NotAnImage, match=r"models: .*nowhere does not exist. Give a folder, a glo"):
         Grid(nowhere, URL, "dresses")
+    for long in ("x/" * 9999, "x*" * 9999):
+        with pytest.raises(NotAnImage) as caught:
+            Grid(long, URL, "dresses")
+        assert len(str(caught.value)) < 400
     with pytest.raises(NotAnImage, match=r"garments: .*nowhere does not exist"):
         Grid([URL], [URL, nowhere])
 
