@@ -301,6 +301,8 @@ async def test_many_who_ask_at_once_get_one_reading(tmp_path):
     assert all(other is first for other in others)
     with pytest.raises(errors.NotAnImage):
         await asyncio.gather(*(ready(tmp_path / "gone.png", reader) for _ in range(10)))
+    late = await reader._found(images.File(str(path)))  # looked before it was read, asks after
+    assert late is first
 
 
 async def test_reading_waits_for_none_of_asyncios_threads(tmp_path):
