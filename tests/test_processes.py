@@ -140,6 +140,35 @@ async def test_a_run_that_ends_in_a_call_leaves_nothing_unclosed():
     assert len(peer.charges) == 1
 
 
+async def test_a_forked_childs_end_takes_no_answer_along():
+    """A child that ends by sys.exit() leaves the connections of its parent's calls alone."""
+    code = """
+        import os, socket, threading, urllib.parse, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+        sent = threading.Event()
+        client = AsyncChangeClothes(
+            "a-key", sys.argv[1], on_event=lambda event: event.kind == "sent" and sent.set()
+        )
+        caller = threading.Thread(target=lambda: print(asyncio.run(call()).url))
+        caller.start()
+        sent.wait()
+        if not os.fork():
+            sys.exit()
+        os.wait()
+        address = urllib.parse.urlsplit(sys.argv[1])
+        socket.create_connection((address.hostname, address.port)).close()
+        caller.join()
+    """
+    gate = asyncio.Event()
+
+    async def opening(line):
+        gate.set()
+
+    async with peers.serve(peers.waiting(gate, peers.MADE), opening) as peer, asyncio.timeout(30):
+        ended = await run(code, peer.url)
+    assert ended == (0, f"{peers.RESULT}\n", "")
+
+
 UPLOAD = """
     import resource
     kilobytes = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

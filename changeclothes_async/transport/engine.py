@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import urllib.request
 import weakref
 from collections.abc import Iterable
@@ -37,16 +38,24 @@ def opened(
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=list(trace_configs),
     )
-    weakref.finalize(owner, _dropped, http)
+    weakref.finalize(owner, _dropped, http, os.getpid())
     return http
 
 
-def _dropped(http: aiohttp.ClientSession) -> None:
-    """Let go of a session that nobody closed and whose loop is over: aiohttp would complain."""
+def _dropped(http: aiohttp.ClientSession, process: int) -> None:
+    """Let go of a session that nobody closed and whose loop is over: aiohttp would complain.
+
+    A forked child leaves the connections as they are: to close one takes it out of the epoll that
+    the child shares with its parent, who then waits in vain for an answer.
+    """
     connector = http.connector
     http.detach()
-    if connector is not None:
+    if connector is None:
+        return
+    if os.getpid() == process:
         connector._close()  # noqa: SLF001 - its close() wants a loop that goes on
+    else:
+        connector._closed = True  # noqa: SLF001 - or it would close itself when it is collected
 
 
 async def proxy(url: str, options: settings.Settings | settings.Fetching) -> str | None:

@@ -103,11 +103,13 @@ class _Copy:
 
     def __init__(self) -> None:
         descriptor, self.path = tempfile.mkstemp(prefix="changeclothes-")
-        self._gone = weakref.finalize(self, _remove, self.path)
+        self._gone = weakref.finalize(self, _remove, self.path, os.getpid())
         os.close(descriptor)
 
 
-def _remove(path: str) -> None:
+def _remove(path: str, process: int) -> None:
+    if os.getpid() != process:
+        return  # a forked child's end is not the end of its parent's upload
     with contextlib.suppress(OSError):
         os.unlink(path)  # noqa: PTH108 - runs at exit too, where less is more
 

@@ -255,6 +255,21 @@ async def test_a_streams_copy_lives_as_long_as_its_picture(monkeypatch, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forking is POSIX")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # it is what is tested
+async def test_a_forked_childs_end_leaves_a_streams_copy(monkeypatch, tmp_path):
+    """A child lets go of the picture when it ends, and its parent still has to send it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    picture = await ready(io.BytesIO(BIG))
+    child = os.fork()
+    if not child:
+        del picture
+        gc.collect()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert await content(picture) == BIG
+
+
 @pytest.mark.parametrize("missing", [1, 1000, 300_000, 2**20])
 async def test_a_copy_that_was_cut_short_is_not_sent(missing):
     """A disk that takes all but the end of a big stream makes an error, not half a picture."""
