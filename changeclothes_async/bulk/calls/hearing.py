@@ -37,7 +37,9 @@ class Listener:
         if self._on_event:
             try:
                 self._on_event(event)
-            except Exception:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # as of a cancelled future's result(), which cancels nothing here
                 _log.exception("on_event failed, and the call goes on; mend the function.")
 
     @contextmanager

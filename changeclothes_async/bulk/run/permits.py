@@ -96,7 +96,9 @@ class Permits:
         if self._on_event:
             try:
                 self._on_event(progress.Event(kind, cell, size, error, attempt=attempt))
-            except Exception as failure:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as failure:  # a CancelledError of its own cancels no cell
                 self.breaks(failure)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from changeclothes_async import errors
 from tests import peers
-from tests.bulk.service import grid
+from tests.bulk.service import grid, states
 from tests.samples import LOOK
 
 swift = pytest.mark.swift
@@ -88,15 +88,19 @@ async def test_a_payment_is_told_though_the_caller_has_gone(client):
     assert events[-1].kind == "paid"
 
 
+FAILURES = [ValueError, asyncio.CancelledError, GeneratorExit]
+
+
 @swift
+@pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("has_ledger", [False, True])
 async def test_a_listener_that_fails_is_logged_and_in_nobody_s_way(
-    client, tmp_path, caplog, has_ledger
+    client, tmp_path, caplog, has_ledger, failure
 ):
     """The call is paid once, written down and handed over all the same."""
 
     def broken(event):
-        raise ValueError(event.kind)
+        raise failure(event.kind)
 
     ledger = tmp_path / "ledger.db" if has_ledger else None
     async with peers.serve(peers.answering(peers.MADE)) as peer:
@@ -105,6 +109,20 @@ async def test_a_listener_that_fails_is_logged_and_in_nobody_s_way(
         assert (await one.try_on(**LOOK)).url == peers.RESULT
     assert len(peer.charges) == (1 if has_ledger else 2)
     assert "on_event failed" in caplog.text
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("kind", ["claimed", "sent", "answered", "paid", "saved"])
+async def test_a_grids_listener_that_fails_stops_it_and_loses_nothing(quick, out, kind, failure):
+    """What it raised is raised when all that was under way is written down."""
+
+    def broken(event):
+        if event.kind == kind:
+            raise failure(kind)
+
+    with pytest.raises(failure, match=kind):
+        await quick().run_grid(grid(1, 1), out, on_event=broken)
+    assert await states(out) == {"saved": 1}
 
 
 async def test_a_grid_is_told_to_both_listeners(quick, out):
