@@ -89,6 +89,7 @@ class Session:
                 return errors.NotSent(f"The request was not sent whole. {outcome.message}")
             return outcome
         except Exception as error:  # whatever it is, the phase tells what it costs
+            upload.abort()
             if isinstance(error, _BROKEN) and not isinstance(error, aiohttp.ClientConnectorError):
                 self._trust_no_idle_connection()
             return upload.failure or self._failure(error, upload.sent_whole)

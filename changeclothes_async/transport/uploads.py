@@ -6,6 +6,7 @@ a whole request, so nothing can have been paid.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
@@ -32,6 +33,7 @@ class Upload(payload.Payload):
         self.begun = False
         self.sent_whole = False
         self.failure: errors.NotAnImage | None = None
+        self._transport: asyncio.WriteTransport | None = None
 
     async def write_with_length(
         self, writer: abc.AbstractStreamWriter, content_length: int | None
@@ -40,6 +42,7 @@ class Upload(payload.Payload):
         del content_length  # our own, which `size` has announced
         body: multipart.Body = self._value
         self.begun = True
+        self._transport = getattr(writer, "transport", None)
         try:
             for piece in _pieces(body.frames):
                 if isinstance(piece, multipart.Stored):
@@ -49,11 +52,22 @@ class Upload(payload.Payload):
                             await self._hand_over(writer, chunk)
                 else:
                     await self._hand_over(writer, piece)
-        except errors.NotAnImage as failure:
-            self.failure = failure
+            self.sent_whole = True
+            await self._hand_over(writer, body.tail)
+        except BaseException as failure:
+            self.abort()
+            if isinstance(failure, errors.NotAnImage):
+                self.failure = failure
             raise
-        self.sent_whole = True
-        await self._hand_over(writer, body.tail)
+
+    def abort(self) -> None:
+        """Drop the connection that it did not go through, with what is not sent yet.
+
+        Only closed, it would keep its socket until a peer that does not read has taken everything.
+        One that is open after a whole request may be another's already.
+        """
+        if self._transport and (not self.sent_whole or self._transport.is_closing()):
+            self._transport.abort()
 
     async def _hand_over(self, writer: abc.AbstractStreamWriter, chunk: bytes | memoryview) -> None:
         await writer.write(chunk)

@@ -224,6 +224,38 @@ async def test_not_spent_is_never_said_of_a_request_that_the_peer_has_whole(clie
     assert min(told["not spent"], told["maybe spent"]) > 5
 
 
+async def early_and_deaf(line):
+    """Refuse as soon as the first bytes come, and read nothing more."""
+    await line.read(2**10)
+    await line.send(peers.http(413))
+    await line.ignore()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [peers.deaf, early_and_deaf, peers.stalling(280_000)],
+    ids=["deaf", "early answer", "all but the last is taken"],
+)
+async def test_a_peer_that_does_not_read_keeps_no_socket(client, script):
+    """What it has not taken is dropped with the call, and not held ready for it."""
+    sockets = []
+
+    def noted(address):
+        sockets.append(_small_sockets(address))
+        return sockets[-1]
+
+    connector = aiohttp.TCPConnector(socket_factory=noted, limit=0)
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        peers.serve(script, buffer=4096) as peer,
+    ):
+        one = client(peer, session=session, retries=0, timeout=30)
+        with pytest.raises(errors.ChangeClothesError):
+            await one.try_on(**{**LOOK, "model": png(300_000)})
+        await asyncio.sleep(1)
+        assert [sock.fileno() for sock in sockets] == [-1]
+
+
 SECONDS = [
     (peers.answering_once(peers.http(503, headers={"Connection": "close"})), "maybe spent"),
     (peers.answering_once(peers.envelope(10005)), "maybe spent"),
