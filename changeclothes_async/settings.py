@@ -171,7 +171,7 @@ def _colab_secret() -> str | None:
 
 
 def _origin(url: str) -> str:
-    # Neither of these two is repeated: what is in the wrong place may be the key.
+    # It is not repeated: what is in the wrong place may be the key.
     if "@" in url:
         raise errors.InvalidInput(
             "base_url holds a user name or password.", next_step="Leave them out; pass api_key=…."
@@ -184,11 +184,11 @@ def _origin(url: str) -> str:
     parts = _split(url.rstrip("/"))
     if parts is None or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
         raise errors.InvalidInput(
-            f"base_url={url[:200]!r} is not an origin.", next_step=f"Write it like {ORIGIN}."
+            "base_url is not an origin.", next_step=f"Write it like {ORIGIN}."
         )
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise errors.InvalidInput(
-            f"base_url={url[:200]!r} would send the key unencrypted.",
+            "base_url with http:// would send the key unencrypted.",
             next_step="Use https:// (plain http is for this machine's own addresses).",
         )
     return url.rstrip("/")
@@ -207,13 +207,13 @@ def _check_numbers(settings: Settings) -> None:
     for name, value in given.items():
         if value is None and name in _MAY_BE_NONE:
             continue
-        kinds = (int,) if name in _WHOLE else (int, float)
         least = _LEAST.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= _MOST:
-            what = "a whole number" if name in _WHOLE else "a number"
+        what = "a whole number" if name in _WHOLE else "a number"
+        give = f"{what} from {least:g} to {_MOST:,.0f}"
+        arguments.expect(name, value, give, int, *(() if name in _WHOLE else (float,)))
+        if isinstance(value, bool) or not least <= value <= _MOST:
             raise errors.InvalidInput(
-                f"{name}={value!r} is not accepted.",
-                next_step=f"Give {what} from {least:g} to {_MOST:,.0f}.",
+                f"{name}={value!r} is not accepted.", next_step=f"Give {give}."
             )
 
 

@@ -180,6 +180,27 @@ def test_the_error_of_a_number_names_both_bounds(seconds):
     assert settle(timeout=1e12).timeout == 1e12
 
 
+CANARY = "sk-canary-0123456789"
+
+
+@pytest.mark.parametrize("name", ["timeout", "retries", "max_concurrency"])
+def test_a_text_where_a_number_belongs_is_not_repeated(name):
+    """It may be the key, in the wrong place."""
+    with pytest.raises(errors.InvalidInput, match=f"{name} is of type str") as caught:
+        client.AsyncChangeClothes("a-key", **{name: CANARY})
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "ftp://{}", "http://{}", "https://{}?a=b", "{}@api.example"]
+)
+def test_an_origin_that_is_refused_is_not_repeated(form):
+    """Nor is what stands where the address belongs."""
+    with pytest.raises(errors.InvalidInput, match="base_url") as caught:
+        settle(origin=form.format(CANARY))
+    assert CANARY not in str(caught.value)
+
+
 @pytest.mark.parametrize("retries", [-1, 1.5, None, "2"])
 def test_a_wrong_number_of_retries_is_refused(retries):
     """Retries is a whole number from 0 on."""

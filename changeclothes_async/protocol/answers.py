@@ -25,6 +25,7 @@ LARGEST = 8 * 2**20
 """The most bytes of an answer that are read or unpacked."""
 
 _SHORTEST_SECRET = 8  # fewer letters are no secret, and would blot out parts of words
+_PIECE = 12  # letters of a longer one that was cut off; fewer may be anybody's
 _BLOT = "***"
 
 _LATER = {408, 425, 429, 503, 521, 523}
@@ -85,18 +86,33 @@ def received(status: int, headers: Mapping[str, str], body: bytes, secret: str =
 
 
 def blotted(text: str, secret: str) -> str:
-    """Blot a secret out of a text."""
-    return text.replace(secret, _BLOT) if len(secret) >= _SHORTEST_SECRET else text
+    """Blot a secret out of a text, and any long beginning of it, since others cut their texts."""
+    if len(secret) < _SHORTEST_SECRET:
+        return text
+    for size in range(len(secret), min(_PIECE, len(secret)) - 1, -1):
+        text = text.replace(secret[:size], _BLOT)
+    return text
 
 
 def _without(raw: Raw, secret: str) -> Raw:
-    headers = {name: value.replace(secret, _BLOT) for name, value in raw.headers.items()}
-    body = raw.body.replace(secret.encode(), _BLOT.encode())
-    if b"\\" in body:  # JSON can spell the same letters otherwise
+    low = secret.lower()
+    headers = {
+        name.replace(low, _BLOT): value.replace(secret, _BLOT)
+        for name, value in raw.headers.items()
+    }
+    body = _ended(raw.body.replace(secret.encode(), _BLOT.encode()), secret.encode())
+    if b"\\" in body:  # JSON can spell the same letters otherwise, and has to spell some
         text = json.dumps(Raw(raw.status, headers, body).envelope, ensure_ascii=False)
-        if secret in text:
-            body = text.replace(secret, _BLOT).encode("utf-8", "replace")
+        spelled = json.dumps(secret)[1:-1]
+        if spelled in text:
+            body = text.replace(spelled, _BLOT).encode("utf-8", "replace")
     return Raw(raw.status, headers, body)
+
+
+def _ended(body: bytes, secret: bytes) -> bytes:
+    """Blot out the beginning of a secret in which a body was cut off."""
+    at = body.rfind(secret[:_PIECE], -len(secret))
+    return body[:at] + _BLOT.encode() if at >= 0 and secret.startswith(body[at:]) else body
 
 
 def decode(raw: Raw, *, whole: bool = True) -> Outcome:

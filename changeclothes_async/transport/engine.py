@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from changeclothes_async import settings
+from changeclothes_async.protocol import answers
 
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again; the least patient servers wait for 2 s.
@@ -78,10 +79,10 @@ def agent() -> str:
     return f"changeclothes-async/{metadata.version('changeclothes-async')}"
 
 
-def words(error: Exception) -> str:
-    """Say what aiohttp met, on one line."""
+def words(error: Exception, secret: str = "") -> str:
+    """Say what aiohttp met, on one line, without a `secret` that may have been echoed."""
     said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
-    said = " ".join(said.split())[:300]
+    said = answers.blotted(" ".join(said.split()), secret)[:300]  # cut first, a piece would stay
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 

@@ -130,7 +130,7 @@ class Session:
         return errors.NotSent(f"The request was not sent ({self._words(error)}).")
 
     def _words(self, error: Exception) -> str:
-        return answers.blotted(engine.words(error), self._key.get_secret_value())
+        return engine.words(error, self._key.get_secret_value())
 
 
 def _is_narrow(given: aiohttp.ClientSession | None, calls: int) -> bool:

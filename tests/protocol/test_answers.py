@@ -321,6 +321,29 @@ def test_a_secret_is_blotted_out_however_it_is_written(echo):
     assert type(error) is errors.InvalidParam
 
 
+@pytest.mark.parametrize("secret", ['sk-"quoted"-1234567890', "sk-back\\slash-1234567890"])
+def test_a_secret_that_json_has_to_escape_is_blotted_out(secret):
+    """A service that repeats it in JSON writes it otherwise, and msg has it as it was."""
+    body = json.dumps({"code": 10004, "msg": f"bad {secret}"}).encode()
+    error = answers.decode(answers.received(400, {}, body, secret))
+    assert error.msg == "bad ***"
+    assert "1234567890" not in repr((error.raw.body, error.raw.envelope))
+
+
+def test_a_secret_is_blotted_out_of_a_headers_name():
+    """Names come in lower case, whatever they were."""
+    raw = answers.received(400, {"sk/live-abcdef": "1"}, b"", "sk/live-ABCDEF")
+    assert dict(raw.headers) == {"***": "1"}
+
+
+@pytest.mark.parametrize("size", [12, len(SECRET) - 1, len(SECRET)])
+def test_the_beginning_of_a_secret_in_which_a_body_ends_is_blotted_out(size):
+    """Where a connection or a cap cut it; inside a body the same letters may be an address's."""
+    body = b"https://" + SECRET[:12].encode() + b".example/ " + SECRET[:size].encode()
+    raw = answers.received(200, {}, body, SECRET)
+    assert raw.body == b"https://" + SECRET[:12].encode() + b".example/ ***"
+
+
 def test_bytes_stay_out_of_repr():
     """An answer as received shows its status alone."""
     raw = answers.received(200, {"x": "canary"}, b"canary")

@@ -442,6 +442,28 @@ async def test_an_echoed_key_is_blotted_out(client, caplog, answer):
     assert KEY not in caplog.text
 
 
+LONG = "sk-live-" + "0123456789" * 5
+CUT = {
+    "ours": b"Q" * 235 + LONG.encode() + b"\r\n\r\n",
+    "aiohttp's": b"HTTP/1.1 200 OK\r\nX: " + LONG.encode() * 2000 + b"\r\n\r\n",
+    "the connection's": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + LONG[:-9].encode(),
+}
+
+
+@pytest.mark.parametrize("answer", CUT.values(), ids=CUT)
+async def test_no_piece_of_an_echoed_key_is_left_where_a_text_is_cut(answer):
+    """Whoever cuts it: this library, aiohttp, or a connection that ends."""
+    async with (
+        peers.serve(peers.answering_once(answer)) as peer,
+        clients.AsyncChangeClothes(LONG, peer.url) as one,
+    ):
+        with pytest.raises(errors.ChangeClothesError) as caught:
+            await one.try_on(**LOOK)
+    error = caught.value
+    assert "***" in str(error) + repr(error.raw and error.raw.body)
+    assert "sk-live-0123" not in str(error) + repr(error) + repr(error.raw and holds(error.raw))
+
+
 def holds(raw):
     """All that an answer as received holds."""
     return raw.status, dict(raw.headers), raw.body, raw.envelope
