@@ -272,7 +272,7 @@ async def test_a_lost_answer_after_the_caller_went_is_logged(client, caplog):
         call.cancel()
         await one.aclose()
     assert len(peer.charges) == 1
-    assert "sent whole" in caplog.text
+    assert "try_on-1: ended after its caller had gone: Unsure, maybe spent" in caplog.text
 
 
 # Closing

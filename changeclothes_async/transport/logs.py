@@ -7,6 +7,7 @@ for the result of a call that nobody waits for any more, which would be lost.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 
@@ -46,7 +47,7 @@ def attempt_begins(call: str, number: int, size: int) -> None:
 def attempt_ended(call: str, number: int, seconds: float, outcome: answers.Outcome) -> None:
     """Log how an attempt ended, and what it cost."""
     if _log.isEnabledFor(logging.DEBUG):
-        _log.debug("%s: attempt %d ended after %.2f s, %s", call, number, seconds, _words(outcome))
+        _log.debug("%s: attempt %d ended after %.2f s, %s", call, number, seconds, words(outcome))
 
 
 def broken_off(call: str, outcome: errors.ChangeClothesError) -> None:
@@ -65,27 +66,30 @@ def call_ended(
     # What a ledger has already needs no call; asking it is not one.
     level = logging.DEBUG if isinstance(outcome, errors.LedgerBusy) else logging.INFO
     if _log.isEnabledFor(level):
-        words = _words(outcome)
-        _log.log(level, "%s: %s; attempts %d, %.2f s", call, words, attempts, seconds)
+        _log.log(level, "%s: %s; attempts %d, %.2f s", call, words(outcome), attempts, seconds)
 
 
 def left(call: str, flight: asyncio.Task[tuple[answers.Made, int]]) -> None:
     """Log that a call was left on the wire, and how it ends: a paid result must not be lost."""
     _log.info("%s: left by its caller; what is on the wire arrives", call)
-    flight.add_done_callback(_left_alone_ended)
+    flight.add_done_callback(functools.partial(_left_alone_ended, call))
 
 
-def _left_alone_ended(flight: asyncio.Task[tuple[answers.Made, int]]) -> None:
+def _left_alone_ended(call: str, flight: asyncio.Task[tuple[answers.Made, int]]) -> None:
     if flight.cancelled():
         return
     if error := flight.exception():
-        _log.warning("A call whose caller had gone ended: %s", error)
+        how = type(error).__name__
+        if isinstance(error, errors.ChangeClothesError):
+            how = words(error)
+        _log.warning("%s: ended after its caller had gone: %s", call, how)
     else:
         made, _ = flight.result()
-        _log.warning("A call whose caller had gone was paid; its result: %s", made.result_img_url)
+        _log.warning("%s: paid after its caller had gone; result: %s", call, made.result_img_url)
 
 
-def _words(outcome: answers.Outcome | None) -> str:
+def words(outcome: answers.Outcome | None) -> str:
+    """Say how an attempt or a call ended, and what it cost."""
     if outcome is None:
         return "given up, since its caller has gone"
     if isinstance(outcome, answers.Made):

@@ -24,6 +24,7 @@ from typing import TypeAlias
 
 from changeclothes_async import errors, results
 from changeclothes_async.protocol import requests
+from changeclothes_async.transport import logs
 
 _log = logging.getLogger("changeclothes_async")
 
@@ -135,7 +136,8 @@ def _report(outcome: results.Outcome) -> None:
     if outcome.result is not None:
         _log.warning("Job %s was paid, and nobody took it: %s", outcome.index, outcome.result)
     elif outcome.error is not None and outcome.error.money != "not spent":
-        _log.warning("Job %s ended, and nobody looked: %s", outcome.index, outcome.error)
+        words = logs.words(outcome.error)
+        _log.warning("Job %s ended, and nobody looked: %s", outcome.index, words)
 
 
 def _stops(error: BaseException | None) -> bool:

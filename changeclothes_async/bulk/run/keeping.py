@@ -63,7 +63,8 @@ class Keeper:
         try:
             saved = await self._obtained(url, name, planned)
         except errors.ChangeClothesError as error:
-            _log.info("The mask of %s was not saved: %s", planned.name, error)
+            words = type(error).__name__
+            _log.info("The mask of %s was not saved: %s", planned.name, words)
         else:
             await self._book.save(name, planned.identity, saved)
 

@@ -254,6 +254,24 @@ async def test_leaving_early_leaves_no_task() -> None:
     assert calls.ends[1].cancelled()
 
 
+async def test_an_end_that_nobody_took_is_logged_in_words_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It may have cost; what the service said may be the prompt."""
+    calls = Calls()
+    outcomes = pool.as_completed(calls.run, calls.jobs(2), 2)
+    coming = asyncio.ensure_future(anext(outcomes))
+    await settle()
+    calls.end(0)
+    await coming
+    calls.end(1, errors.TryOnException("the prompt", code=20001))
+    await settle()
+    await outcomes.aclose()
+    assert caplog.messages == [
+        "Job 1 ended, and nobody looked: TryOnException (code 20001), maybe spent"
+    ]
+
+
 async def test_no_jobs_are_no_outcomes() -> None:
     """An empty list is done at once."""
     assert [each async for each in pool.as_completed(at_once, [], 4)] == []

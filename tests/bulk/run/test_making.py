@@ -173,14 +173,17 @@ async def test_a_full_disk_stops_the_run_with_all_paid_kept(
 
 
 async def test_one_missing_mask_is_no_reason_to_stop(
-    service: Service, quick: Quick, out: Path
+    service: Service, quick: Quick, out: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A mask is an extra: its cell is saved without it."""
+    """A mask is an extra: its cell is saved without it, and the log has no address of it."""
+    caplog.set_level("INFO", "changeclothes_async")
     service.masks = True
     service.picture = lambda path: GONE if "mask" in path else services.picture(path)
     lookbook = await quick().run_grid(grid(1, 2), out)
     assert lookbook.ok
     assert [cell.mask for cell in lookbook] == [None, None]
+    assert "The mask of m0__g0 was not saved: DownloadFailed" in caplog.messages
+    assert service.url not in caplog.text
 
 
 async def test_masks_lie_beside_the_pictures(service: Service, quick: Quick, out: Path) -> None:
