@@ -82,7 +82,8 @@ class Run:
         self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
         self._tasks: set[asyncio.Task[None]] = set()
         self._patience = patience.Patience()
-        self._trust = trust.Trust(options.max_concurrency)
+        self._trust = trust.in_answers(options.max_concurrency)
+        self._results = trust.in_results(options.max_concurrency)
         self._tally = reporting.Tally(len(work.rows) * len(work.columns), known)
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._aborting = False
@@ -262,7 +263,11 @@ class Run:
             self._permits.tell("failed", planned.name, error=error)
             if not isinstance(error, errors.DownloadFailed):
                 self._permits.stop(error)
+            # What was paid long ago may be gone for good, and is no reason to buy nothing new.
+            elif planned.step is planning.Step.SEND and (reason := self._results.lost(error)):
+                self._permits.stop(reason)
             return
+        self._results.heard()
         self._tally.moves(State.PAID, State.SAVED)
         self._permits.tell("saved", planned.name)
 

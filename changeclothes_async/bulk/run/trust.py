@@ -1,6 +1,8 @@
-"""Whether it is the API that answers a run: a wrong address and a gateway answer everything too."""
+"""Whether a run's calls lead anywhere: a wrong address and a gateway answer everything too."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from changeclothes_async import errors
 
@@ -9,39 +11,61 @@ _SPARE = 16
 
 
 class Trust:
-    """A run's trust in what answers, shared by its cells, of which `at_once` are in flight.
+    """A run's trust in who is called, shared by its cells, of which `at_once` are in flight.
 
-    It is lost after a few calls that ended in no answer of the API's, and after many once the API
-    was heard: a network that goes away takes all calls in flight with it, and may come back.
+    It is lost after a few calls that ended in vain, and after many once one had not: a network
+    that goes away takes all calls in flight with it, and may come back.
     """
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(
+        self,
+        at_once: int,
+        in_vain: Callable[[errors.ChangeClothesError], bool],
+        words: str,
+        next_step: str,
+    ) -> None:
         self._at_once = at_once
+        self._in_vain = in_vain
+        self._words, self._next_step = words, next_step
         self._most = _BEFORE_IT_WAS_HEARD
         self._in_a_row = 0
 
     def heard(self) -> None:
-        """Take note of an answer of the API's."""
+        """Take note of a call that was not in vain."""
         self._most = 2 * self._at_once + _SPARE
         self._in_a_row = 0
 
     def lost(self, error: errors.ChangeClothesError) -> errors.ChangeClothesError | None:
-        """Take a call's end in; give the reason to stop where too many in a row were no answers."""
+        """Take a call's end in; give the reason to stop where too many in a row were in vain."""
         if error.code is not None:
             self.heard()
-        if error.code is not None or not _is_strange(error):
+        if error.code is not None or not self._in_vain(error):
             return None
         self._in_a_row += 1
         if self._in_a_row < self._most:
             return None
-        return type(error)(
-            f"The last {self._in_a_row} calls ended in no answer of the API. {error.message}",
-            money=error.money,
-            http_status=error.http_status,
-            raw=error.raw,
-            next_step="See that base_url is the API's address, and what stands in between; then "
-            "run it again.",
-        )
+        message = f"The last {self._in_a_row} {self._words}. {error.message}"
+        return type(error)(message, **{**vars(error), "next_step": self._next_step})
+
+
+def in_answers(at_once: int) -> Trust:
+    """Trust that it is the API that answers; whoever speaks of codes is."""
+    return Trust(
+        at_once,
+        _is_strange,
+        "calls ended in no answer of the API",
+        "See that base_url is the API's address, and what stands in between; then run it again.",
+    )
+
+
+def in_results(at_once: int) -> Trust:
+    """Trust that results can be fetched; pictures that nobody can get are not worth their price."""
+    return Trust(
+        at_once,
+        lambda error: error.final,
+        "results could not be fetched",
+        "What was paid is kept: see why it cannot be fetched, then run it again for all the rest.",
+    )
 
 
 def _is_strange(error: errors.ChangeClothesError) -> bool:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from changeclothes_async import AsyncChangeClothes, errors
-from changeclothes_async.bulk.run.trust import Trust
-from tests import peers
-from tests.bulk.service import Service, cut, grid
+from changeclothes_async.bulk.run import trust as trusts
+from tests import peers, samples
+from tests.bulk import service as services
+from tests.bulk.service import GONE, Service, cut, grid, states
 
 Quick = Callable[..., AsyncChangeClothes]
 
@@ -45,9 +46,52 @@ async def test_a_wrong_origin_does_not_use_up_a_grid(
     assert 3 <= len(service.calls) <= 8
 
 
+@pytest.mark.parametrize(
+    "picture",
+    [GONE, peers.http(200, samples.png(10_000), kind="image/png")],
+    ids=["gone", "too large"],
+)
+async def test_results_that_cannot_be_fetched_do_not_use_up_a_grid(
+    service: Service, quick: Quick, out: Path, picture: bytes
+) -> None:
+    """The run stops in words, and the next one fetches what was paid, and goes on."""
+    service.picture = lambda _: picture
+    one = quick(max_concurrency=2, max_result_bytes=9_000)
+    stopped = (await one.run_grid(grid(10, 10), out, gallery=False)).stopped
+    assert isinstance(stopped, errors.DownloadFailed)
+    assert "The last 3 results could not be fetched. The result at http" in str(stopped)
+    assert "What was paid is kept" in str(stopped)
+    assert 3 <= len(service.charges) <= 12
+    assert await states(out) == {"paid": len(service.charges)}
+    service.picture = services.picture
+    assert (await quick().run_grid(grid(10, 10), out, gallery=False)).ok
+    assert len(service.charges) == 100
+
+
+async def test_old_results_that_are_gone_keep_no_run_from_going_on(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """Those paid in an earlier run are asked for again, and count for nothing."""
+    old = {"m0__g0", "m0__g1", "m0__g2", "m0__g3"}
+    service.picture = lambda path: GONE if Path(path).stem in old else services.picture(path)
+    await quick().run_grid(grid(1, 4), out, gallery=False)
+    lookbook = await quick(max_concurrency=1).run_grid(grid(4, 4), out, gallery=False)
+    assert lookbook.stopped is None
+    assert len(lookbook.saved) == 12
+
+
+def test_some_results_that_are_gone_are_no_reason_to_stop() -> None:
+    """A picture that was fetched begins a new and longer row; what may pass does not count."""
+    trust = trusts.in_results(at_once=2)
+    gone, away = errors.DownloadFailed("410", final=True), errors.DownloadFailed("503")
+    assert not any(trust.lost(error) for error in (gone, gone, *[away] * 100))
+    trust.heard()
+    assert not any(trust.lost(gone) for _ in range(10))
+
+
 def test_what_was_heard_before_is_trusted_longer() -> None:
     """A network that goes away takes all calls in flight with it, and is no wrong address."""
-    trust = Trust(at_once=32)
+    trust = trusts.in_answers(at_once=32)
     trust.heard()
     assert not any(trust.lost(errors.Unsure("lost")) for _ in range(32))
     trust.heard()
@@ -69,13 +113,13 @@ def test_what_was_heard_before_is_trusted_longer() -> None:
 )
 def test_what_tells_nothing_of_the_address(error: errors.ChangeClothesError) -> None:
     """The API's own answers, and what never reached anybody, cost no trust."""
-    trust = Trust(at_once=2)
+    trust = trusts.in_answers(at_once=2)
     assert not any(trust.lost(error) for _ in range(100))
 
 
 def test_an_answer_of_the_api_ends_a_row() -> None:
     """Also one that is an error: whoever speaks of codes is the API."""
-    trust = Trust(at_once=1)
+    trust = trusts.in_answers(at_once=1)
     for _ in range(50):
         assert trust.lost(errors.Damaged("a page")) is None
         assert trust.lost(errors.HarmfulContent("no", code=10005)) is None
