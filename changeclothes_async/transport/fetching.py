@@ -52,7 +52,7 @@ async def _once(
         _check_address(url, options)
         async with web.get(url) as (status, headers, chunks):
             if status not in {301, 302, 303, 307, 308}:
-                _check_answer(url, status, headers)
+                _check_answer(url, status, headers, options.max_result_bytes)
                 kind = headers.get("content-type", "").lower()
                 picture = _pictured(url, chunks, kind)
                 return await consume(_capped(url, picture, options.max_result_bytes))
@@ -61,6 +61,8 @@ async def _once(
 
 
 def _joined(url: str, location: str) -> str:
+    if not location:
+        raise _failed(url, "it is redirected, and not said where to", final=True)
     try:
         return urljoin(url, location)
     except ValueError:
@@ -90,11 +92,14 @@ def _is_private(host: str) -> bool:
     return not addresses.is_public(host)
 
 
-def _check_answer(url: str, status: int, headers: Mapping[str, str]) -> None:
+def _check_answer(url: str, status: int, headers: Mapping[str, str], most: int) -> None:
     if status != 200:
         raise _failed(url, f"HTTP {status}", final=400 <= status < 500 and status not in _FOR_NOW)
     if headers.get("content-encoding", "identity").lower() not in {"identity", ""}:
         raise _failed(url, "it is packed, which nobody asked for", final=True)
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        raise _too_large(url, most)
 
 
 async def _pictured(url: str, chunks: AsyncIterator[bytes], kind: str) -> AsyncIterator[bytes]:
@@ -125,8 +130,12 @@ async def _capped(url: str, chunks: AsyncIterator[bytes], most: int) -> AsyncIte
     async for chunk in chunks:
         size += len(chunk)
         if size > most:
-            raise _failed(url, f"it is larger than {most} bytes", final=True)
+            raise _too_large(url, most)
         yield chunk
+
+
+def _too_large(url: str, most: int) -> errors.DownloadFailed:
+    return _failed(url, f"it is larger than {most} bytes", final=True)
 
 
 def _failed(url: str, why: str, *, final: bool = False) -> errors.DownloadFailed:
