@@ -92,7 +92,8 @@ def test_a_table_s_columns_stay_as_they_are(shell: Shell, folder: Path) -> None:
     table = "model,garment,category\nmodels/ana.png,models/ana.png,hats\n"
     (folder / "jobs.csv").write_text(table)
     said = shell("batch", "jobs.csv", "--out", "looks").stderr
-    assert "has 1 bad row:\nline 2: category='hats' is not accepted.\nMend them" in said
+    row = "line 2: category='hats' is not accepted. Use upper_body, lower_body, dresses."
+    assert f"has 1 bad row:\n{row}\nFix them" in said
     assert "/nope.csv does not exist. Give a" in shell("batch", "nope.csv", "--out", "x").stderr
 
 

@@ -1,18 +1,21 @@
 """A list of jobs as work for a run: from an iterable, a CSV file or a JSONL file.
 
 A file's columns are the jobs' arguments (`model`, `garment`, `category`, … or `model`, `prompt`, …)
-and, if wished, `name`; relative paths are relative to the file. Every bad row is named with its
-line number before anything is sent.
+and, if wished, `name`; relative paths are relative to the file. A CSV's separator is the one that
+its header is written with. A bad header is named once, and every bad row with its line number,
+before anything is sent.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import names, placing
@@ -20,6 +23,12 @@ from changeclothes_async.bulk.work import grid
 from changeclothes_async.protocol import images, requests
 
 _SHOWN = 10
+_NEEDED = ("model", "garment", "category", "prompt")
+_COLUMNS = [
+    name
+    for name in ("name", *requests.TryOn.model_fields | requests.ChangeByPrompt.model_fields)
+    if name != "extra_fields"  # no text in a cell is a mapping
+]
 
 
 class Batch:
@@ -64,7 +73,7 @@ def batch(jobs: str | os.PathLike[str] | Iterable[requests.Job]) -> Batch:
         return Batch(_of_file(placing.named(jobs)))
     if not isinstance(jobs, Iterable):
         raise errors.InvalidInput(
-            f"{type(jobs).__name__} is no batch.", next_step="Give a .csv, a .jsonl or jobs."
+            f"{type(jobs).__name__} is not a batch.", next_step="Give a .csv, a .jsonl or jobs."
         )
     return Batch((f"{number:04}", requests.checked(job)) for number, job in enumerate(jobs, 1))
 
@@ -81,7 +90,9 @@ def _of_file(path: Path) -> list[tuple[str, requests.Job]]:
         try:
             jobs.append(_job(row, line, path.parent))
         except errors.InvalidInput as error:
-            bad.append(f"line {line}: {error.message}")
+            bad.append(f"line {line}: {error.message}{_accepted(error)}")
+    if not jobs and not bad:
+        raise errors.InvalidInput(f"{path} holds no jobs.", next_step="Write a job on each line.")
     if bad:
         more = f"\n… and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise errors.InvalidInput(
@@ -89,9 +100,15 @@ def _of_file(path: Path) -> list[tuple[str, requests.Job]]:
             + "\n".join(bad[:_SHOWN])
             + more
             + "\n",
-            next_step="Mend them and run it again; nothing was sent.",
+            next_step="Fix them and run it again; nothing was sent.",
         )
     return jobs
+
+
+def _accepted(error: errors.InvalidInput) -> str:
+    """Say what would be accepted, where it was said for this one and not in Python's terms."""
+    step = str(vars(error).get("next_step", ""))
+    return "" if not step or "=…" in step else f" {step.replace('; nothing was sent', '')}"
 
 
 def _rows(path: Path, read: Any) -> Iterator[tuple[int, Any]]:
@@ -111,10 +128,38 @@ def _rows(path: Path, read: Any) -> Iterator[tuple[int, Any]]:
     raise failure
 
 
-def _csv_rows(file: Iterable[str]) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(file, skipinitialspace=True)
+def _csv_rows(file: TextIO) -> Iterator[tuple[int, Any]]:
+    head = file.readline()
+    if not head:
+        return
+    # Looked at rather than sniffed: texts and paths may hold any separator, the header holds one.
+    separator = max(",;\t", key=head.count)
+    reader = csv.DictReader(chain([head], file), delimiter=separator, skipinitialspace=True)
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+    _check_header(file.name, reader.fieldnames)
     for row in reader:
         yield reader.line_num, {key: value for key, value in row.items() if value}
+
+
+def _check_header(path: str, found: Sequence[str]) -> None:
+    unknown = [name for name in found if name and name not in _COLUMNS]
+    is_whole = "model" in found and ({"garment", "category"} <= {*found} or "prompt" in found)
+    if is_whole and not unknown:
+        return
+    near = [(name, difflib.get_close_matches(name, _COLUMNS, 1, 0.7)) for name in unknown[:_SHOWN]]
+    raise errors.InvalidInput(
+        f"{path} has a header that cannot be used.\n"
+        f"found: {_listed(found)}\n"
+        "needed: model, garment, category; or model, prompt\n"
+        f"also known: {', '.join(name for name in _COLUMNS if name not in _NEEDED)}\n"
+        + "".join(f"did you mean {one!r} by {name!r}?\n" for name, ones in near for one in ones),
+        next_step="Let the first line name the columns; nothing was sent.",
+    )
+
+
+def _listed(found: Sequence[str]) -> str:
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(repr(name[:40]) for name in found[:_SHOWN]) + more
 
 
 def _json_rows(file: Iterable[str]) -> Iterator[tuple[int, Any]]:
@@ -130,7 +175,7 @@ def _job(row: Any, line: int, folder: Path) -> tuple[str, requests.Job]:
     if not isinstance(row, dict):
         raise errors.InvalidInput(f"it is not a JSON object ({str(row)[:80]})")
     if None in row:
-        raise errors.InvalidInput("it has more values than the head has columns")
+        raise errors.InvalidInput("it has more values than the header has columns")
     fields = {str(key).strip(): value for key, value in row.items() if value is not None}
     name = str(fields.pop("name", "")) or f"line-{line:04}"
     for picture in ("model", "garment"):
@@ -144,7 +189,9 @@ def _beside(image: images.Image, text: str, folder: Path) -> images.Image:
     """Read a relative path against the file's folder; and find out now whether it is there."""
     if not isinstance(image, images.File):
         return image
-    found = folder / os.path.expanduser(text.strip())  # noqa: PTH111 - Path fails for unknown homes
+    path = os.path.expanduser(text.strip())  # noqa: PTH111 - Path fails for unknown homes
+    found = folder / path
     if not found.is_file():
-        raise errors.NotAnImage(f"{found} is no file.")
+        hint = "" if found == Path(path) else " (relative paths are relative to this file)"
+        raise errors.NotAnImage(f"{found} is not a file{hint}.")
     return images.File(os.path.normpath(found))

@@ -65,13 +65,24 @@ def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.csv", f"model,category\n{URL},dresses\n", "line 2: TryOn needs garment"),
-        ("a.csv", f"model,garment,category\n{URL},none.jpg,dresses\n", r"none\.jpg is no file"),
-        ("a.csv", f"model,garment,category\n{URL},{URL},hats\n", "line 2: category='hats'"),
-        ("a.csv", f"model,garment\n{URL},{URL},{URL}\n", "more values than the head"),
-        ("a.csv", f"model,garment,category,size\n{URL},{URL},dresses,4\n", "no argument 'size'"),
+        ("a.csv", f"model,garment,category\n{URL},,dresses\n", "line 2: TryOn needs garment.\n"),
+        (
+            "a.csv",
+            f"model,garment,category\n{URL},none.jpg,dresses\n",
+            r"none\.jpg is not a file \(relative paths are relative to this file\)\.",
+        ),
+        ("a.csv", "model,prompt\n/none.jpg,x\n", r"line 2: /none\.jpg is not a file\.\n"),
+        ("a.csv", f"model,garment,category\n{URL},{URL},hats\n", "'hats' .* Use upper_body, lower"),
+        ("a.csv", f"model,prompt\n{URL},x,{URL}\n", "more values than the header"),
+        ("a.csv", f"model,prompt,seed\n{URL},x,seven\n", "seed='seven' .* a valid integer"),
         ("a.csv", f"model,prompt,seed\n{URL},x,-1\n", "line 2: seed='-1'"),
-        ("a.csv", "", "no jobs"),
+        ("a.csv", "", r"/.*a\.csv holds no jobs"),
+        ("a.csv", "model,prompt\n", r"/.*a\.csv holds no jobs"),
+        (
+            "a.jsonl",
+            '{"model": "model.png", "garment": "model.png", "category": "dresses", "size": 4}',
+            "has no argument 'size'. Use model, ",
+        ),
         ("a.csv", b"model\n\xff\xfe\n", "cannot be read"),
         ("a.jsonl", "{not json}\n", "line 1: it is not a JSON object"),
         ("a.jsonl", "\n[1]\n", "line 2: it is not a JSON object"),
@@ -88,6 +99,39 @@ def test_a_bad_row_is_named_with_its_line(write: Any, name: str, text: str, word
         batches.batch(write(name, text))
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("header", ["model|garment|category", "Model| GARMENT |Category|"])
+def test_a_table_is_read_as_its_header_is_written(write: Any, separator: str, header: str) -> None:
+    """Separated by comma, semicolon or tab, in any capitals, with columns left empty at the end."""
+    rows = f"{header}\n{URL}|{URL}|dresses\n{URL}|{URL}|dresses\n".replace("|", separator)
+    work = batches.batch(write("jobs.csv", rows))
+    assert [job.category for job in (work.job(0, 0), work.job(1, 0))] == ["dresses"] * 2
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("person,dress", "found: 'person', 'dress'\n"),
+        ("model;garment,x;category", "found: 'model', 'garment,x', 'category'\n"),
+        ("model,garment,catagory", "did you mean 'category' by 'catagory'?\n"),
+        ("photos/ana.png,photos/tee.png,dresses", "found: 'photos/ana.png', "),
+        ("model,garment", "needed: model, garment, category; or model, prompt\n"),
+        ("model,prompt,size", "also known: name, garment_desc, seed, randomize_seed, "),
+        (",".join("abcdefghijkl"), "'j' and 2 more\n"),
+        ("", "found: \n"),
+    ],
+)
+def test_a_bad_header_is_named_once(write: Any, header: str, words: str) -> None:
+    """With the columns that were found, those that are known, and what a near miss may mean."""
+    with pytest.raises(InvalidInput) as caught:
+        batches.batch(write("jobs.csv", header + "\nx,y,z\n" * 3))
+    text = str(caught.value)
+    assert "jobs.csv has a header that cannot be used.\n" in text
+    assert words in text
+    assert "line 2" not in text
+    assert len(text.splitlines()) <= 6
+
+
 def test_every_bad_row_is_named(write: Any) -> None:
     """Ten are shown, the others counted; nothing is sent while one is bad."""
     rows = "".join(f"{URL},{URL},hats\n" for _ in range(25))
@@ -97,7 +141,7 @@ def test_every_bad_row_is_named(write: Any) -> None:
     assert "25 bad rows" in text
     assert "line 2:" in text
     assert "line 11:" in text
-    assert "and 15 more\nMend them" in text
+    assert "and 15 more\nFix them" in text
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
