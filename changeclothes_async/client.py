@@ -59,11 +59,12 @@ class AsyncChangeClothes:
     and pauses. `retries` is the number of further attempts where one more is safe. With `ledger`
     (a path) each call is written down before it is sent, and equal calls are paid once.
     `session` is an `aiohttp.ClientSession` of your own; `headers`, `proxy`, `ssl` (a context) and
-    `trust_env` are for those who need no own session. `on_event` is called with each `Event`, and
-    may do nothing that takes long; `trace_configs` are aiohttp's, for the calls' own session: they
+    `trust_env` are for those who need no session of their own. `on_event` is called with each
+    `Event`, and must not block; `trace_configs` are aiohttp's, for the calls' own session: they
     see the key and the photographs. CHANGECLOTHES_LOG=info or debug logs to stderr.
-    With `prepare=True` pictures are sent upright and with no edge over 2048 pixels, with a number
-    over that many; what is so already, and every URL, is sent as it is.
+    With `prepare=True` pictures are turned upright and scaled down until no edge is longer than
+    2048 pixels; a number is another limit. A picture that needs neither, and every URL, is sent
+    as it is.
 
     Raises MissingKey or InvalidInput, naming the argument, and MissingExtra.
     """
@@ -121,6 +122,13 @@ class AsyncChangeClothes:
         if "_options" not in self.__dict__:  # reports of errors show half-built ones too
             return "AsyncChangeClothes()"
         return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
+
+    if not TYPE_CHECKING:  # checkers know better than to allow it
+
+        def __enter__(self):
+            raise TypeError("Use `async with AsyncChangeClothes(…)` instead of `with`.")
+
+        def __exit__(self, *error): ...  # looked up first
 
     async def __aenter__(self) -> Self:
         # What takes long to import is imported now, not in a request.

@@ -142,9 +142,16 @@ def is_loopback(host: str) -> bool:
 def _key(given: str | SecretStr | None) -> SecretStr:
     text = given.get_secret_value() if isinstance(given, SecretStr) else given
     arguments.expect("api_key", text, "the key as a text", str, NoneType)
+    if text is not None and not text.strip():  # the environment's may be another account's
+        raise errors.MissingKey("api_key is empty.")
     text = (text or os.environ.get(KEY_VARIABLE) or _colab_secret() or "").strip()
     if not text:
         raise errors.MissingKey(f"No API key: api_key was not given, {KEY_VARIABLE} is not set.")
+    if text.lower().startswith("bearer "):
+        raise errors.InvalidInput(
+            "The API key begins with the word Bearer.",
+            next_step="Give the key without the word Bearer, which the client adds.",
+        )
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         raise errors.InvalidInput(
             "The API key holds spaces, line ends or letters no header can carry.",
@@ -190,6 +197,12 @@ def _origin(url: str) -> str:
         raise errors.InvalidInput(
             "base_url with http:// would send the key unencrypted.",
             next_step="Use https:// (plain http is for this machine's own addresses).",
+        )
+    origin, api, _ = url.partition("/api/openapi")
+    if api:
+        raise errors.InvalidInput(
+            f"base_url={url[:200]!r} is an endpoint's address.",
+            next_step=f"Leave the path of the endpoint out: {origin[:200]}.",
         )
     return url.rstrip("/")
 

@@ -117,7 +117,7 @@ MANY = {
     "one job": (lambda one, _: one.gather(requests.TryOn(**LOOK)), "TryOn is no list"),
     "a file of jobs": (lambda one, _: one.gather("jobs.csv"), "str is no list"),
     "no job": (lambda one, _: one.run("x"), "no job"),
-    "a number as batch": (lambda one, out: one.run_batch(5, out), "no batch"),
+    "a number as batch": (lambda one, out: one.run_batch(5, out), "not a batch"),
 }
 GRID = Grid([PNG], [PNG], "dresses")
 
@@ -276,6 +276,12 @@ async def test_a_lost_answer_after_the_caller_went_is_logged(client, caplog):
 
 
 # Closing
+
+
+def test_a_plain_with_is_answered_with_what_to_write():
+    """And not with what Python lacks."""
+    with pytest.raises(TypeError, match="Use `async with"), clients.AsyncChangeClothes("a-key"):
+        pass
 
 
 @swift

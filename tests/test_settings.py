@@ -38,6 +38,14 @@ def test_key_and_origin_come_from_the_environment(monkeypatch):
     assert options.base_url == "https://api.example"
 
 
+@pytest.mark.parametrize("key", ["", " \n", SecretStr("")])
+def test_an_empty_key_is_not_filled_in(key, monkeypatch):
+    """It was read from an unset variable; the environment's key may be another account's."""
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", "from-outside")
+    with pytest.raises(errors.MissingKey, match="api_key is empty"):
+        settle(key)
+
+
 class _Secrets(types.ModuleType):
     """Colab's `userdata`, as far as it is used."""
 
@@ -107,6 +115,20 @@ def test_a_key_that_no_header_carries_is_refused_unseen(key):
     with pytest.raises(errors.InvalidInput) as caught:
         settle(key)
     assert key not in str(caught.value)
+
+
+def test_a_whole_header_is_not_a_key():
+    """What to leave out is said, and the key is not."""
+    with pytest.raises(errors.InvalidInput, match="without the word Bearer") as caught:
+        settle("Bearer sk-live")
+    assert "sk-live" not in str(caught.value)
+
+
+def test_an_endpoint_is_not_an_origin():
+    """Its path would be there twice; what to give is named."""
+    for path in ("/api/openapi", "/api/openapi/change-clothes-ai", "/api/openapi/x/"):
+        with pytest.raises(errors.InvalidInput, match=r"out: https://api\.example/prefix\.$"):
+            settle(origin=f"https://api.example/prefix{path}")
 
 
 @pytest.mark.parametrize(

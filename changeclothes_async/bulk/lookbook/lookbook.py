@@ -50,10 +50,10 @@ class Lookbook:
 
     def __getitem__(self, key: tuple[Key, Key] | Key) -> Cell:
         row, column = key if isinstance(key, tuple) else (key, self._only_column())
-        return self._cells.at(
-            _number(self._row_numbers, row, "model"),
-            _number(self._column_numbers, column, "garment"),
-        )
+        models, garments = self._row_numbers, self._column_numbers
+        if row not in models and row in garments and column in models:
+            raise KeyError(f"The order is (model, garment): write lookbook[{column!r}, {row!r}].")
+        return self._cells.at(_number(models, row, "model"), _number(garments, column, "garment"))
 
     def __repr__(self) -> str:
         stopped = f"; stopped: {self.stopped.message}" if self.stopped else ""

@@ -51,6 +51,10 @@ def test_a_wrong_name_brings_close_ones(tmp_path: Path) -> None:
         book["model-1", "garmet-1"]
     with pytest.raises(KeyError, match="no model 'x'; did you mean 'model-0' or 'model-1'"):
         book["x", "garment-1"]
+    with pytest.raises(
+        KeyError, match=r"model, garment\): write lookbook\['model-1', 'garment-1'\]"
+    ):
+        book["garment-1", "model-1"]
 
 
 def test_a_number_outside_the_grid_is_an_index_error(tmp_path: Path) -> None:
