@@ -63,7 +63,7 @@ def _check(path: Path) -> None:
     except OSError:
         return  # the ledger says it in its own words
     raise errors.InvalidInput(
-        f"{path} is no ledger: it does not begin as one.",
+        f"{path} is not a ledger: it does not begin as one.",
         next_step="Give a run's ledger.db, or its folder. If it was one, keep it: it knew what "
         "was paid.",
     )
@@ -94,7 +94,7 @@ def _words(counts: dict[str, int], troubled: list[Entry]) -> Iterator[str]:
         entries = [entry for entry in troubled if entry.state == state]
         if entries:
             yield ""
-            yield click.style(state.capitalize(), fg="red")
+            yield printing.red(state.capitalize())
             yield from (_line(entry) for entry in entries)
     if counts["damaged"]:
         yield ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -22,15 +23,15 @@ _one = running.options(
         "-o",
         "--output",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Where the picture goes, in the place of what is there; without a suffix it gets the "
-        "right one, and a name that is free.  [default: look]",
+        help="File to write (overwritten if it exists). Without a suffix one is added, and no file "
+        "is overwritten.  [default: look]",
     ),
     click.option(
         "--ledger",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Write the call down there before it is sent; a line that is run again is then not "
-        "paid again.",
+        help="Record the call there before it is sent, so that running the same line again does "
+        "not pay again.",
     ),
     running.prepare,
     running.patience,
@@ -40,7 +41,7 @@ _one = running.options(
 
 def _text(_: click.Context, __: click.Parameter, value: str) -> str:
     if not value.strip():
-        raise click.BadParameter("it is empty. Say how the clothes shall be.")
+        raise click.BadParameter("it is empty. Describe the clothes.")
     return value
 
 
@@ -82,6 +83,7 @@ def try_on(
     short_help="Change a model's clothes by a text.",
     cls=running.Command,
     examples=('changeclothes prompt model.jpg "a blue striped shirt" --seed 7 -o look.webp',),
+    unquoted="Put the text in quotes.",
 )
 @click.argument("model", type=running.PICTURE)
 @click.argument("prompt", metavar="TEXT", callback=_text)
@@ -109,6 +111,9 @@ def prompt(
 
     Prints where the result was saved. One call is paid for.
     """
+    is_file = os.path.isfile  # Path's fails for a text too long to be a name
+    if is_file(prompt) and not is_file(model) and ":" not in model:
+        raise click.UsageError("The model's picture comes first, then the text.")
     return _call(
         f"Changing the clothes of {_short(model)}",
         lambda client: client.change_by_prompt(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from changeclothes_async.cli import books, calls, demo, running, runs, serving
+from changeclothes_async.cli import books, calls, demo, printing, running, runs, serving
 
 _EXIT_CODES = (
     "0    all went well",
@@ -27,6 +27,12 @@ _COMPLETION = (
 
 
 class _Group(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            printing.result(ctx.get_help())  # click's would go to stderr, past a pager
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         running.lines(formatter, "Examples", _EXAMPLES)
         running.lines(formatter, "Exit codes", _EXIT_CODES)

@@ -53,7 +53,7 @@ Next   the same with your own pictures and key:
     type=click.Path(path_type=Path),
     default="demo",
     show_default=True,
-    help="The folder to make; where it is there already, the next of its name is.",
+    help="The folder to make; if it exists, demo-2, demo-3 and so on.",
 )
 @click.option("--open", "open_", is_flag=True, help="Open the gallery in the browser at the end.")
 async def demo(out: Path, open_: bool) -> int:

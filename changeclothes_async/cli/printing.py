@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shutil
 import sys
@@ -71,9 +72,14 @@ def shown(words: Iterable[str], facts: dict[str, Any], *, as_json: bool) -> None
 
 def failure(error: errors.ChangeClothesError, *, as_json: bool) -> None:
     """Say what went wrong and what to do now; for scripts the same as a JSON object."""
-    say(f"{click.style('Error:', fg='red')} {sentence(error)}")
+    say(f"{red('Error:')} {sentence(error)}")
     if as_json:
         shown((), told(error), as_json=True)
+
+
+def red(words: str) -> str:
+    """Colour words, unless NO_COLOR is set; without a terminal click takes the colour out again."""
+    return words if os.environ.get("NO_COLOR") else click.style(words, fg="red")
 
 
 def sentence(error: errors.ChangeClothesError) -> str:

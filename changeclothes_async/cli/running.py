@@ -30,16 +30,24 @@ _EXITS: tuple[tuple[type[errors.ChangeClothesError], int], ...] = (
 class Command(click.Command):
     """A command whose function may be async and returns its exit code, None for 0.
 
-    `examples` are lines that its help ends with.
+    `examples` are lines that its help ends with; `unquoted` says what to do about words too many.
     """
 
-    def __init__(self, *args: Any, examples: Sequence[str], **attributes: Any) -> None:
+    def __init__(
+        self, *args: Any, examples: Sequence[str], unquoted: str = "", **attributes: Any
+    ) -> None:
         super().__init__(*args, **attributes)
         self.examples = examples
+        self.unquoted = unquoted
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words after the command's name."""
-        return super().parse_args(ctx, list(_with_edge(args)))
+        try:
+            return super().parse_args(ctx, list(_with_edge(args)))
+        except click.UsageError as error:
+            if self.unquoted and "unexpected extra argument" in error.message:
+                raise click.UsageError(f"{error.message}. {self.unquoted}", ctx) from None
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the examples."""
@@ -80,17 +88,29 @@ def options(*many: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+class Number(click.FloatRange):
+    """A number in a range, called so in errors."""
+
+    name = "number"
+
+
+class Whole(click.IntRange):
+    """A whole number in a range, called so in errors."""
+
+    name = "whole number"
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 prepare = click.option(
     "--prepare",
-    type=click.IntRange(64, 65_535),
+    type=Whole(64, 65_535),
     metavar="[PIXELS]",
     help=f"Send pictures upright and with no edge over PIXELS; {EDGE} where no number follows.",
 )
 patience = options(
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Number(min=0, min_open=True),
         default=300,
         show_default=True,
         metavar="SECONDS",
@@ -98,7 +118,7 @@ patience = options(
     ),
     click.option(
         "--retries",
-        type=click.IntRange(min=0),
+        type=Whole(min=0),
         metavar="N",
         default=2,
         show_default=True,

@@ -31,7 +31,7 @@ def _where(_: click.Context, __: click.Parameter, value: str | None) -> str | in
         return value
     if value.isdecimal() and int(value):
         return int(value)
-    raise click.BadParameter(f"{value!r} is no address such as tcp://host:8786.")
+    raise click.BadParameter(f"{value!r} is not an address such as tcp://host:8786.")
 
 
 _run = running.options(
@@ -46,11 +46,11 @@ _run = running.options(
         "--dry-run", is_flag=True, help="Say what would be sent and what is paid; send nothing."
     ),
     click.option(
-        "--max-calls", type=click.IntRange(min=0), metavar="N", help="Send so many calls at most."
+        "--max-calls", type=running.Whole(min=0), metavar="N", help="Send at most N calls."
     ),
     click.option(
         "--max-concurrency",
-        type=click.IntRange(min=1),
+        type=running.Whole(min=1),
         metavar="N",
         default=8,
         show_default=True,
@@ -58,7 +58,7 @@ _run = running.options(
     ),
     click.option(
         "--max-per-minute",
-        type=click.FloatRange(min=0, min_open=True),
+        type=running.Number(min=0, min_open=True),
         metavar="N",
         help="Calls started in a minute.  [default: no limit]",
     ),
@@ -93,6 +93,7 @@ _run = running.options(
         "changeclothes grid --models photos/models --prompt 'a red dress' --seed 1 --seed 2 \\",
         "    --out reds",
     ),
+    unquoted="Quote the pattern: --models 'photos/models/*.png'.",
 )
 @click.option(
     "--models",

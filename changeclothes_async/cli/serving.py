@@ -19,7 +19,9 @@ def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
     try:
         return float(least), float(most or least)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no time. Write 2, or 0.5-2 for a range.") from None
+        raise click.BadParameter(
+            f"{value!r} is not a time. Write 2, or 0.5-2 for a range."
+        ) from None
 
 
 @click.command(
@@ -36,18 +38,16 @@ def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
 )
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=running.Whole(0, 65535),
     metavar="N",
     default=8787,
     show_default=True,
-    help="0 is any that is free.",
+    help="0 picks a free port.",
 )
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="An address of this machine alone."
-)
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option(
     "--credits",
-    type=click.IntRange(min=0),
+    type=running.Whole(min=0),
     metavar="N",
     default=1000,
     show_default=True,
@@ -90,8 +90,8 @@ async def _served(sandbox: Sandbox, port: int) -> None:
         ) from None
     except OSError as error:
         raise errors.InvalidInput(
-            f"Port {port} cannot be had ({error.strerror}).",
-            next_step="Give another with --port; 0 is any that is free.",
+            f"Port {port} is not available ({error.strerror}).",
+            next_step="Give another with --port; 0 picks a free one.",
         ) from None
     printing.result(*_welcome(sandbox))
     try:

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from changeclothes_async import errors
 from changeclothes_async.cli import printing, wording
 
@@ -90,9 +88,9 @@ def run(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> Ite
     for sort, title, next_step in _TROUBLES:
         yield from _cells(title, found.troubled[sort], next_step)
     if lookbook.stopped:
-        yield f"{_red('Stopped')}: {_why(lookbook.stopped)}"
+        yield f"{printing.red('Stopped')}: {_why(lookbook.stopped)}"
     if left := found.counts["open"]:
-        yield f"Run the same line again for the {left:,} that are left."
+        yield f"Run the same line again for the remaining {left:,}."
     yield f"Pictures: {lookbook.out}"
     if gallery:
         yield f"Gallery:  {lookbook.out / 'index.html'}"
@@ -138,7 +136,7 @@ def _why(stopped: errors.ChangeClothesError) -> str:
 def _cells(title: str, some: Sequence[Cell], next_step: str) -> Iterator[str]:
     if not some:
         return
-    yield f"{_red(title)}:"
+    yield f"{printing.red(title)}:"
     for cell in some[:_SHOWN]:
         yield f"  {cell.name}  {_happened(cell)}"
     if len(some) > _SHOWN:
@@ -152,7 +150,3 @@ def _happened(cell: Cell) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
-
-
-def _red(words: str) -> str:
-    return click.style(words, fg="red")

@@ -30,7 +30,7 @@ def checked(output: Path | None) -> Path:
     with _writing(target):
         _try(target)
         if os.path.lexists(target) and not target.is_file():
-            raise errors.InvalidInput(f"{target} is no file.", next_step="Give a file's name.")
+            raise errors.InvalidInput(f"{target} is not a file.", next_step="Give a file's name.")
         return target if target.suffix else printing.free(target)
 
 

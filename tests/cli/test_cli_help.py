@@ -37,6 +37,13 @@ def test_help_names_the_exit_codes_and_where_the_key_comes_from() -> None:
         assert said in done.stdout
 
 
+def test_without_a_word_the_help_can_be_paged() -> None:
+    """It is on stdout; the exit code is click's own for it."""
+    done = CliRunner().invoke(commands.changeclothes, [])
+    assert (done.exit_code, done.stderr) == (2, "")
+    assert "Commands:" in done.stdout
+
+
 def test_no_option_takes_a_real_key() -> None:
     """A key on the command line could be read by others; only the sandbox's own may be given."""
     taking = {

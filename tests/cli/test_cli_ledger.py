@@ -85,7 +85,7 @@ def test_what_is_no_ledger_is_named(shell: Shell) -> None:
     for file in ("models/ana.png", "empty"):
         done = shell("ledger", file)
         assert done.exit_code == 2
-        assert f"{file} is no ledger" in done.stderr
+        assert f"{file} is not a ledger" in done.stderr
         assert "knows what was paid" not in done.stderr
 
 

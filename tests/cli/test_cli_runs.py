@@ -31,6 +31,14 @@ def test_a_grid_is_made_and_made_again_for_nothing(
     assert sandbox.charges == 4
 
 
+def test_a_pattern_that_the_shell_took_is_to_be_quoted(shell: Shell, sandbox: Sandbox) -> None:
+    """Its second match is a word too many."""
+    done = shell("grid", "--models", "models/ana.png", "models/ben.png", "--out", "book")
+    assert done.exit_code == 2
+    assert "(models/ben.png). Quote the pattern: --models 'photos/models/*.png'." in done.stderr
+    assert sandbox.calls == []
+
+
 def test_progress_is_told_on_stderr_in_lines(shell: Shell) -> None:
     """A pipe gets plain lines, and stdout stays the result's."""
     done = shell(*GRID)
@@ -134,7 +142,7 @@ def test_a_budget_ends_a_run_and_the_next_goes_on(shell: Shell, sandbox: Sandbox
     """--max-calls is never exceeded; what is left is named, and 1 says that something is."""
     done = shell(*GRID, "--max-calls", 3)
     assert done.exit_code == 1
-    assert "for the 1 that are left" in done.stdout
+    assert "for the remaining 1." in done.stdout
     assert "Stopped: the budget of 3 calls is spent" in done.stdout
     assert sandbox.charges == 3
     none = json.loads(shell(*GRID, "--max-calls", 0, "--json").stdout)

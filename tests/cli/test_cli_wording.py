@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from changeclothes_async import errors
-from changeclothes_async.cli import printing, wording
+from changeclothes_async.cli import commands, printing, wording
 from changeclothes_async.sandbox import Sandbox
 from tests import peers
 from tests.cli.conftest import Shell
@@ -85,6 +86,15 @@ def test_what_a_service_said_stays_as_it_is() -> None:
     """An address in an error is no argument of ours."""
     error = errors.NotSent("https://x.example/?api_key=… and /base_url=1", next_step="Go.")
     assert printing.sentence(error) == "https://x.example/?api_key=… and /base_url=1 Go."
+
+
+@pytest.mark.parametrize(("no_colour", "red"), [("", True), ("1", False)])
+def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch, no_colour: str, red: bool) -> None:
+    """On a terminal too."""
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    done = CliRunner().invoke(commands.changeclothes, ["ledger", __file__], color=True)
+    assert ("\x1b[31mError:" in done.stderr) is red
+    assert "is not a ledger" in done.stderr
 
 
 def test_a_table_s_columns_stay_as_they_are(shell: Shell, folder: Path) -> None:
