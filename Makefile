@@ -24,6 +24,7 @@ help:  ## Show this list
 	touch $@
 
 demo: .venv/demo  ## Dress drawn models on the embedded sandbox: pictures and a gallery in demo/
+	rm -rf demo
 	$(BIN)/changeclothes demo --out demo
 
 test: .venv/test  ## Run all tests
@@ -41,7 +42,7 @@ check: .venv/check  ## Formatting, lint, types, import floors, docs, audit
 audit: .venv/check  ## Look installed dependencies up among known vulnerabilities
 	$(BIN)/python -m tests.audit
 
-format: .venv/check  ## Format the code and mend what lint can mend
+format: .venv/check  ## Format the code and fix what lint can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -74,4 +75,4 @@ package: .venv/check  ## Build, and install into clean environments (PYTHONS="py
 	$(BIN)/python tests/packaging.py $(PYTHONS)
 
 clean:  ## Remove what these targets made
-	rm -rf .venv benchmarks/.venv benchmarks/results demo site
+	rm -rf .venv benchmarks/.venv benchmarks/results demo demo-[0-9]* site
