@@ -27,12 +27,12 @@ def session(given: Any) -> None:
     if given.closed:
         raise errors.InvalidInput(
             "The session is closed already.",
-            next_step="Make the client inside of its `async with`, or leave out session=….",
+            next_step="Make the client inside its `async with`, or leave out session=….",
         )
     if getattr(given, "auth", None) is not None:
         raise errors.InvalidInput(
-            "The session has auth=…, and takes no other key with it.",
-            next_step="Give a session without; api_key is sent by the client itself.",
+            "The session has auth=…, which allows no key beside it.",
+            next_step="Give a session without it; api_key is sent by the client itself.",
         )
     if getattr(given, "_middlewares", ()):
         raise errors.InvalidInput(
@@ -45,14 +45,16 @@ def session(given: Any) -> None:
 def listener(on_event: Any) -> None:
     """Refuse what cannot be called with an event."""
     if on_event is not None:
-        arguments.expect("on_event", on_event, "a function of one event", has=("__call__",))
+        arguments.expect("on_event", on_event, "a function that takes one event", has=("__call__",))
 
 
 def jobs(given: Any) -> None:
     """Refuse what holds no jobs, also where it can be iterated over."""
     arguments.expect("jobs", given, _LIST, Iterable, AsyncIterable)
     if isinstance(given, str | bytes | Mapping | requests.Job):  # each is iterable too
-        raise errors.InvalidInput(f"{type(given).__name__} is no list.", next_step=f"Give {_LIST}.")
+        raise errors.InvalidInput(
+            f"{type(given).__name__} is not a list.", next_step=f"Give {_LIST}."
+        )
 
 
 def work(grid: Any) -> None:
@@ -83,9 +85,9 @@ def budget(max_calls: int | None) -> int | None:
     """Give a number of calls, None for as many as there are."""
     if max_calls is None:
         return None
-    arguments.expect("max_calls", max_calls, "a whole number from 0 on", int)
+    arguments.expect("max_calls", max_calls, "a whole number, 0 or more", int)
     if max_calls < 0 or isinstance(max_calls, bool):
         raise errors.InvalidInput(
-            f"max_calls={max_calls} is not accepted.", next_step="Give a whole number from 0 on."
+            f"max_calls={max_calls} is not accepted.", next_step="Give a whole number, 0 or more."
         )
     return max_calls

@@ -351,7 +351,7 @@ class AsyncChangeClothes:
     async def run_batch(self, jobs: BatchJobs, out: Out, **options: Unpack[RunOptions]) -> Lookbook:
         """Make a list of jobs, or those of a .csv or .jsonl file, as `run_grid` makes a grid.
 
-        A file's columns are the jobs' arguments, and `name` where cells shall be called otherwise;
+        A file's columns are the jobs' arguments, and `name` to name a cell;
         relative paths are relative to the file. Takes the options of `run_grid`. Raises
         InvalidInput naming every bad row before anything is sent.
         """

@@ -91,7 +91,7 @@ class MissingExtra(ChangeClothesError, ImportError):  # type: ignore[misc] # Imp
 class ClusterFailed(ChangeClothesError):
     """The cluster or its workers cannot be used for a run."""
 
-    next_step = "See that scheduler and workers run, and run it again; what is paid is kept."
+    next_step = "Check that scheduler and workers are running; run it again: what is paid is kept."
 
 
 class ClientClosed(ChangeClothesError, RuntimeError):
@@ -125,7 +125,7 @@ class Refused(ChangeClothesError):
 class BatchStopped(ChangeClothesError):
     """This job was not started: an error of the account, or the budget, stopped its batch."""
 
-    next_step = "Mend what stopped the batch and run it again; what was paid is kept."
+    next_step = "Fix what stopped the batch and run it again; what was paid is kept."
 
 
 class Interrupted(BatchStopped):
@@ -141,7 +141,7 @@ class Interrupted(BatchStopped):
 class BudgetSpent(BatchStopped):
     """A run made as many calls as `max_calls` allows; it stands in `Lookbook.stopped`."""
 
-    next_step = "Run it again with a further budget; what was paid is kept."
+    next_step = "Run it again with a new budget; what was paid is kept."
 
     __str__ = Interrupted.__str__
 

@@ -225,5 +225,5 @@ def _decoded(data: bytes, url: str) -> PillowImage:
         return image
     except Exception as error:  # Pillow's codecs raise whatever they like
         raise errors.DownloadFailed(
-            f"The result at {url[:300]} is no whole picture ({error}).", url=url
+            f"The result at {url[:300]} is not a whole picture ({error}).", url=url
         ) from None

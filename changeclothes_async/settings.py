@@ -155,7 +155,7 @@ def _key(given: str | SecretStr | None) -> SecretStr:
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         raise errors.InvalidInput(
             "The API key holds spaces, line ends or letters no header can carry.",
-            next_step="Copy it from the console once more.",
+            next_step="Copy it from the console again.",
         )
     return SecretStr(text)
 
@@ -185,7 +185,7 @@ def _origin(url: str) -> str:
         )
     if "://" not in url:
         raise errors.InvalidInput(
-            "base_url is no address: there is no https:// in it.",
+            "base_url is not an address: there is no https:// in it.",
             next_step=f"Write it like {ORIGIN}.",
         )
     parts = _split(url.rstrip("/"))
@@ -238,7 +238,7 @@ def _check_proxy(proxy: str | None) -> None:
     parts = _split(proxy)
     if parts is None or parts.scheme not in {"http", "https"}:
         raise errors.InvalidInput(
-            "proxy is no http:// or https:// address.", next_step=f"Give {address}."
+            "proxy is not an http:// or https:// address.", next_step=f"Give {address}."
         )
 
 
@@ -261,7 +261,7 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
         arguments.expect(f"headers: the value of {name[:60]!r}", value, "a text", str)
         if name.lower() in ours or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise errors.InvalidInput(
-                f"headers: {name[:60]!r} is set by the client, or is no header name.",
+                f"headers: {name[:60]!r} is set by the client, or is not a header name.",
                 next_step="Leave it out (the key is api_key=…).",
             )
         if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", value):

@@ -119,7 +119,7 @@ def understood(said: str, complained: str) -> Audit:
     except ValueError:
         if reasons := _UNHEARD.findall(complained):
             raise NotAudited(reasons[0]) from None
-        print(f"pip-audit did not work; mend that first:\n{complained}")
+        print(f"pip-audit did not work; fix that first:\n{complained}")
         raise SystemExit(2) from None
     control, _, _ = KNOWN.partition("==")
     known = {package["name"]: package.get("vulns") for package in packages}
@@ -127,7 +127,7 @@ def understood(said: str, complained: str) -> Audit:
         raise NotAudited(f"it does not know that {KNOWN} is vulnerable")
     return Audit(
         [
-            f"{package['name']} {package['version']}: {each['id']}, mended in "
+            f"{package['name']} {package['version']}: {each['id']}, fixed in "
             f"{', '.join(each['fix_versions']) or 'no release'}"
             for package in packages
             if package["name"] in known

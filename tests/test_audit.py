@@ -71,7 +71,7 @@ def test_a_known_vulnerability_fails(serve: Serve, capsys: pytest.CaptureFixture
     assert audit.main(serve(vulnerable("django", "aiohttp"))) == 1
     said = capsys.readouterr().out
     assert "1 known vulnerabilities" in said
-    assert "PYSEC-aiohttp, mended in 99.1" in said
+    assert "PYSEC-aiohttp, fixed in 99.1" in said
 
 
 @pytest.mark.parametrize(

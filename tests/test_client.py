@@ -114,9 +114,9 @@ MANY = {
     "a place in bytes": (lambda one, _: one.run_grid(GRID, b"book"), "out"),
     "a plan for no place": (lambda one, _: one.plan_grid(GRID, None), "out"),
     "no jobs": (lambda one, _: one.gather(None), "jobs"),
-    "one job": (lambda one, _: one.gather(requests.TryOn(**LOOK)), "TryOn is no list"),
-    "a file of jobs": (lambda one, _: one.gather("jobs.csv"), "str is no list"),
-    "no job": (lambda one, _: one.run("x"), "no job"),
+    "one job": (lambda one, _: one.gather(requests.TryOn(**LOOK)), "TryOn is not a list"),
+    "a file of jobs": (lambda one, _: one.gather("jobs.csv"), "str is not a list"),
+    "no job": (lambda one, _: one.run("x"), "not a job"),
     "a number as batch": (lambda one, out: one.run_batch(5, out), "not a batch"),
 }
 GRID = Grid([PNG], [PNG], "dresses")

@@ -225,7 +225,7 @@ def test_an_origin_that_is_refused_is_not_repeated(form):
 
 @pytest.mark.parametrize("retries", [-1, 1.5, None, "2"])
 def test_a_wrong_number_of_retries_is_refused(retries):
-    """Retries is a whole number from 0 on."""
+    """Retries is a whole number, 0 or more."""
     with pytest.raises(errors.InvalidInput, match="retries"):
         settle(retries=retries)
 

@@ -80,7 +80,8 @@ def local(path: str | os.PathLike[str]) -> Path:
     """Give the path of a file that is written on this machine; raises InvalidInput for others."""
     if "://" in str(path):
         raise errors.InvalidInput(
-            f"{path} is no file of this machine.", next_step="Give a path, and copy the file then."
+            f"{path} is not a file of this machine.",
+            next_step="Give a path, and copy the file then.",
         )
     return Path(path)
 

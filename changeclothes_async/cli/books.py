@@ -107,7 +107,7 @@ def _words(counts: dict[str, int], troubled: list[Entry]) -> Iterator[str]:
         yield (
             "Unsure ones: look for them in the account's history. If paying twice is fine, "
             "run the grid or batch again with --resend-unsure, or release them here with the same "
-            "word."
+            "option."
         )
 
 

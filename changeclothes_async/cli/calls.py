@@ -80,7 +80,7 @@ def try_on(
 
 
 @click.command(
-    short_help="Change a model's clothes by a text.",
+    short_help="Change a model's clothes by a text prompt.",
     cls=running.Command,
     examples=('changeclothes prompt model.jpg "a blue striped shirt" --seed 7 -o look.webp',),
     unquoted="Put the text in quotes.",
@@ -88,9 +88,9 @@ def try_on(
 @click.argument("model", type=running.PICTURE)
 @click.argument("prompt", metavar="TEXT", callback=_text)
 @click.option(
-    "--seed", type=int, metavar="N", help="0 to 2147483647; the same seed draws the same."
+    "--seed", type=int, metavar="N", help="0 to 2147483647; the same seed gives the same picture."
 )
-@click.option("--randomize-seed", is_flag=True, default=None, help="Let the service draw a seed.")
+@click.option("--randomize-seed", is_flag=True, default=None, help="Let the service pick a seed.")
 @click.option(
     "--guidance-scale", type=float, metavar="N", help="1 to 100: how closely to follow the words."
 )

@@ -36,7 +36,9 @@ class _Group(click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         running.lines(formatter, "Examples", _EXAMPLES)
         running.lines(formatter, "Exit codes", _EXIT_CODES)
-        running.lines(formatter, "Completion by Tab, a line in the shell's own file", _COMPLETION)
+        running.lines(
+            formatter, "Tab completion: add a line to the shell's startup file", _COMPLETION
+        )
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         return list(self.commands)

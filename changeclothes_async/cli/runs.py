@@ -43,7 +43,7 @@ _run = running.options(
         "s3://bucket/lookbook.",
     ),
     click.option(
-        "--dry-run", is_flag=True, help="Say what would be sent and what is paid; send nothing."
+        "--dry-run", is_flag=True, help="Show what would be sent and what is paid; send nothing."
     ),
     click.option(
         "--max-calls", type=running.Whole(min=0), metavar="N", help="Send at most N calls."
@@ -69,7 +69,7 @@ _run = running.options(
         help="Let a dask cluster make the calls: a scheduler's address, a number of processes on "
         "this machine, or 'local' for one a core.",
     ),
-    click.option("--retry-failed", is_flag=True, help="Send failed ones again."),
+    click.option("--retry-failed", is_flag=True, help="Send failed cells again."),
     click.option(
         "--resend-unsure",
         is_flag=True,
@@ -173,7 +173,7 @@ def batch(file: Path, **options: Any) -> Any:
     """Make the jobs of FILE, a .csv or .jsonl file with a job a line.
 
     Its columns are model, garment, category and garment_desc, or model, prompt, seed and so on,
-    and a name if wished. Run again, it sends only what is missing.
+    and optionally a name. Run again, it sends only what is missing.
     """
     return _go("batch", file, **options)
 

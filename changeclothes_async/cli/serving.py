@@ -63,7 +63,7 @@ def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
     default="0",
     help="How long a call takes: 2, or 0.5-2.",
 )
-@click.option("--api-key", help="The key it takes; a new one unless given.")
+@click.option("--api-key", help="The key it accepts; random unless given.")
 def serve(faults: tuple[str, ...], **options: Any) -> Any:
     """Serve the sandbox: the same API on this machine, with no account and no network.
 

@@ -126,7 +126,7 @@ class Job(BaseModel):
         for name, value in fields.items():
             if name in documented or not _FIELD_NAME.fullmatch(name):
                 raise errors.InvalidInput(
-                    f"extra_fields: {name!r} is a documented field or no field name.",
+                    f"extra_fields: {name!r} is a documented field or not a field name.",
                     next_step=f"Use the argument of its own for {', '.join(sorted(documented))}.",
                 )
             if any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -217,7 +217,7 @@ def checked(job: object) -> Job:
     if isinstance(job, TryOn | ChangeByPrompt):
         return job
     raise errors.InvalidInput(
-        f"{type(job).__name__} is no job.", next_step="Give a TryOn or a ChangeByPrompt."
+        f"{type(job).__name__} is not a job.", next_step="Give a TryOn or a ChangeByPrompt."
     )
 
 

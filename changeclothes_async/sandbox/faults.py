@@ -75,7 +75,7 @@ class Fault:
     def slow(cls, seconds: float) -> Fault:
         """Take so many seconds longer, and then answer well."""
         if not seconds >= 0:  # which no NaN is
-            raise ValueError(f"{seconds} is no time. Give 0 seconds or more.")
+            raise ValueError(f"{seconds} is not a time. Give 0 seconds or more.")
         return cls("slow", seconds=seconds)
 
     @classmethod
@@ -85,7 +85,7 @@ class Fault:
         try:
             return cls._parse(name, detail)
         except (ValueError, TypeError):
-            raise ValueError(f"{text!r} is no fault. {_HELP}") from None
+            raise ValueError(f"{text!r} is not a fault. {_HELP}") from None
 
     @classmethod
     def _parse(cls, name: str, detail: str) -> Fault:
@@ -202,10 +202,10 @@ def _a_moment(when: str) -> When:
     for moment in _MOMENTS:
         if when == moment:
             return moment
-    raise ValueError(f"{when!r} is no moment of a call. Give one of {', '.join(_MOMENTS)}.")
+    raise ValueError(f"{when!r} is not a moment of a call. Give one of {', '.join(_MOMENTS)}.")
 
 
 def _a_status(status: int | None) -> int | None:
     if status is not None and not 200 <= status <= 599:
-        raise ValueError(f"{status} is no status of an answer. Give one from 200 to 599.")
+        raise ValueError(f"{status} is not the status of an answer. Give one from 200 to 599.")
     return status

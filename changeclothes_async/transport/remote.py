@@ -127,7 +127,7 @@ def place(url: str) -> Remote:
     root = None if glob.has_magic(url) or "::" in url else _known(url)
     if root is None or root.protocol in _NOT_WRITTEN:
         raise errors.InvalidInput(
-            f"{url.partition('?')[0]} is no place that can be written through fsspec.",
+            f"{url.partition('?')[0]} is not a place that can be written through fsspec.",
             next_step="Give a folder, or a plain address such as s3://bucket/lookbook.",
         )
     return Remote(url, root)

@@ -57,7 +57,7 @@ def test_faults_and_the_key_are_as_ordered(
     [
         (("--host", "0.0.0.0"), "this machine alone"),
         (("--fault", "20001@lots"), "no rate"),
-        (("--fault", "nonsense"), "no fault"),
+        (("--fault", "nonsense"), "not a fault"),
         (("--latency", "long"), "0.5-2"),
         (("--port", "99999"), "65535"),
     ],

@@ -53,7 +53,7 @@ def test_https_where_http_is_spoken_is_said(
             ("--models", "models", "--garments", "models"),
             "ana has no category, since its folder is not named after one. Give --category, or",
         ),
-        (("--models", "models", "--prompt", " "), "--prompt: one of them is empty. Say in each"),
+        (("--models", "models", "--prompt", " "), "--prompt: one of them is empty. Describe the"),
         (("--models", "models", "--prompt", "x", "--seed", "-1"), "--seed -1 is not accepted"),
     ],
 )

@@ -69,7 +69,7 @@ def test_the_moment_may_be_left_out() -> None:
 )
 def test_a_wrong_text_says_what_may_be_written(text: str) -> None:
     """The error shows the text and the forms there are."""
-    with pytest.raises(ValueError, match=r"is no fault\. Give one of 20001"):
+    with pytest.raises(ValueError, match=r"is not a fault\. Give one of 20001"):
         Fault.parse(text)
 
 
@@ -107,7 +107,7 @@ def test_random_faults_have_a_text_form() -> None:
 )
 def test_a_wrong_rate_is_refused(texts: list[str]) -> None:
     """Rates are shares of the calls."""
-    with pytest.raises(ValueError, match=r"Write|Rates|no fault"):
+    with pytest.raises(ValueError, match=r"Write|Rates|not a fault"):
         RandomFaults.parse(texts)
 
 

@@ -111,7 +111,7 @@ def test_a_wrong_option_is_an_error_in_words(run: pytest.Pytester) -> None:
     """)
     result = run.runpytest(*OPTIONS, *ASYNCIO)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*'boom' is no fault. Give one of*"])
+    result.stdout.fnmatch_lines(["*'boom' is not a fault. Give one of*"])
 
 
 def test_the_fixture_and_the_marker_are_listed(run: pytest.Pytester) -> None:

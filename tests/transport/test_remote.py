@@ -183,7 +183,7 @@ NO_PLACES = {
 @pytest.mark.parametrize("url", NO_PLACES.values(), ids=NO_PLACES)
 def test_what_cannot_be_a_place_is_refused(url: str) -> None:
     """Before anything is done there."""
-    with pytest.raises(InvalidInput, match="is no place") as caught:
+    with pytest.raises(InvalidInput, match="is not a place") as caught:
         remote.place(url)
     assert "secret" not in str(caught.value)
 

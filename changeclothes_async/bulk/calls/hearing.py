@@ -40,7 +40,7 @@ class Listener:
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException:  # as of a cancelled future's result(), which cancels nothing here
-                _log.exception("on_event failed, and the call goes on; mend the function.")
+                _log.exception("on_event failed, and the call goes on; fix the function.")
 
     @contextmanager
     def call(self, kind: str) -> Iterator[str]:

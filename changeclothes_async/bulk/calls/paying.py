@@ -156,7 +156,7 @@ class Page:
                 words,
                 money="spent",
                 raw=outcome.raw,
-                next_step="Note the result's address; mend the disk before you go on.",
+                next_step="Note the result's address; fix the disk before you go on.",
             )
         else:
             return

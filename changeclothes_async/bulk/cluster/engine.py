@@ -106,7 +106,7 @@ async def _address(where: Where, distributed: Any, stack: AsyncExitStack) -> tup
     address = getattr(where, "scheduler_address", None) or getattr(scheduler, "address", None)
     if address is None:
         raise errors.InvalidInput(
-            f"cluster={where!r} is no cluster.",
+            f"cluster={where!r} is not a cluster.",
             next_step="Give a scheduler's address such as 'tcp://host:8786', a distributed.Client, "
             "'local', or a number of processes.",
         )

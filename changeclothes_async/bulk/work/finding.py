@@ -60,7 +60,7 @@ def _matching(pattern: str, what: str) -> list[str]:
     if not found:
         raise errors.NotAnImage(
             f"{what}: nothing matches {images.shown(pattern)}.",
-            next_step="Mend the pattern; ** stands for folders at any depth.",
+            next_step="Fix the pattern; ** stands for folders at any depth.",
         )
     return found
 

@@ -217,7 +217,7 @@ def _prompts(
     _not_empty(found, "prompts")
     if not all(text.strip() for _, text, _ in found):
         raise errors.InvalidInput(
-            "prompts: one of them is empty.", next_step="Say in each how the clothes shall be."
+            "prompts: one of them is empty.", next_step="Describe the clothes in each."
         )
     given = names.distinct((name, f"{text}{seed}") for name, text, seed in found)
     return [
@@ -229,7 +229,9 @@ def _prompts(
 def _listed(given: Any, what: str) -> Any:
     if isinstance(given, Iterable):
         return given
-    raise errors.InvalidInput(f"{what}={given!r} is no list.", next_step=f"Give a list of {what}.")
+    raise errors.InvalidInput(
+        f"{what}={given!r} is not a list.", next_step=f"Give a list of {what}."
+    )
 
 
 def _items(given: Any, what: str) -> list[Item]:

@@ -131,7 +131,7 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
         ({"models": URL, "garments": URL, "category": "hats"}, "category='hats' is not accepted"),
         ({"models": URL, "prompts": []}, "prompts: there are none"),
         ({"models": URL, "prompts": "x", "seeds": []}, "seeds: there are none"),
-        ({"models": URL, "prompts": ["x", " "]}, "one of them is empty. Say in each"),
+        ({"models": URL, "prompts": ["x", " "]}, "one of them is empty. Describe"),
         ({"models": URL, "prompts": "x", "seeds": [1, -1]}, "seed"),
         ({"models": URL, "prompts": "x", "colour": 1}, "no argument 'colour'"),
         ({"models": [URL, None], "garments": URL, "category": "dresses"}, "NoneType"),
