@@ -32,6 +32,16 @@ def test_a_public_name_is_documented(name: str) -> None:
     assert re.search(rf"^::: [\w.]+\.{name}$|^\| `{name}` \|", reference, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    "page", re.findall(r"\[[^\]]+\]\((docs/[\w/-]+\.md)\)", TEXTS["README.md"])
+)
+def test_a_page_is_called_by_its_heading(page: str) -> None:
+    """The site's navigation takes it from there, and so does the README's list."""
+    listed = TEXTS["README.md"].partition("## Read on")[2]
+    heading = TEXTS[page].partition("\n")[0].removeprefix("# ")
+    assert f"[{heading}]({page})" in listed
+
+
 @pytest.mark.parametrize("code", errors.CODES)
 def test_a_code_is_in_the_table_of_errors(code: int) -> None:
     """With the name of its class."""

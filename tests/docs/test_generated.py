@@ -11,7 +11,7 @@ GENERATED = {path.name: (path, wanted) for path, wanted in pages.generated()}
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_a_generated_part_is_up_to_date(name: str) -> None:
-    """Mend it with `python -m docs.scripts.pages`."""
+    """Fix it with `python -m docs.scripts.pages`."""
     path, wanted = GENERATED[name]
     assert path.read_text("utf-8") == wanted
 

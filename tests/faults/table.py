@@ -25,7 +25,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 BY_HAND = "## Fuzz and soak"
 
 HEAD = """\
-# Faults: what the caller sees, and what it costs
+# Faults
 
 Made from the tests by `python -m tests.faults.table`; each row names the test that shows it.
 *May have cost* is the error's `money`.
