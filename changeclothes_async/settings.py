@@ -224,7 +224,7 @@ def _check_numbers(settings: Settings) -> None:
         what = "a whole number" if name in _WHOLE else "a number"
         give = f"{what} from {least:g} to {_MOST:,.0f}"
         arguments.expect(name, value, give, int, *(() if name in _WHOLE else (float,)))
-        if isinstance(value, bool) or not least <= value <= _MOST:
+        if value is None or isinstance(value, bool) or not least <= value <= _MOST:
             raise errors.InvalidInput(
                 f"{name}={value!r} is not accepted.", next_step=f"Give {give}."
             )

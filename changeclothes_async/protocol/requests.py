@@ -126,7 +126,7 @@ class Job(BaseModel):
         for name, value in fields.items():
             if name in documented or not _FIELD_NAME.fullmatch(name):
                 raise errors.InvalidInput(
-                    f"extra_fields: {name!r} is a documented field or not a field name.",
+                    f"extra_fields: {name!r} is a documented field, or cannot be the name of one.",
                     next_step=f"Use the argument of its own for {', '.join(sorted(documented))}.",
                 )
             if any("\ud800" <= letter <= "\udfff" for letter in value):

@@ -27,7 +27,6 @@ from changeclothes_async.transport import files
 _CHUNK = 256 * 2**10
 _PNG_MODES = {"1", "L", "LA", "I;16", "P", "RGB", "RGBA"}
 _under_way: dict[int, Future[multipart.Picture]] = {}  # by the id of a file that is being read
-_lock = threading.Lock()
 _loading = threading.Lock()
 
 
@@ -56,13 +55,11 @@ async def spooled(handle: Any, small: int) -> multipart.Picture:
     Up to `small` bytes stay in memory, more go onto the disk.
     Raises NotAnImage, or InvalidInput where there is no room for the copy.
     """
-    with _lock:
-        others = _under_way.get(id(handle))
-        if others is None:
-            reading = _under_way[id(handle)] = Future()
-            reading.set_running_or_notify_cancel()  # none who waits can cancel it for all
-    if others is not None:
-        return await asyncio.wrap_future(others)
+    own: Future[multipart.Picture] = Future()
+    own.set_running_or_notify_cancel()  # none who waits can cancel it for all
+    reading = _under_way.setdefault(id(handle), own)  # at once, whichever thread asks
+    if reading is not own:
+        return await asyncio.wrap_future(reading)
     try:
         picture = await _read(handle, small)
         reading.set_result(picture)
