@@ -191,7 +191,7 @@ def _beside(image: images.Image, text: str, folder: Path) -> images.Image:
         return image
     path = os.path.expanduser(text.strip())  # noqa: PTH111 - Path fails for unknown homes
     found = folder / path
-    if not found.is_file():
+    if not os.path.isfile(found):  # noqa: PTH113 - Path fails for a name too long to be one
         hint = "" if found == Path(path) else " (relative paths are relative to this file)"
-        raise errors.NotAnImage(f"{found} is not a file{hint}.")
+        raise errors.NotAnImage(f"{images.shown(str(found))} is not a file{hint}.")
     return images.File(os.path.normpath(found))

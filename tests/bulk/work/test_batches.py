@@ -71,6 +71,11 @@ def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
             f"model,garment,category\n{URL},none.jpg,dresses\n",
             r"none\.jpg is not a file \(relative paths are relative to this file\)\.",
         ),
+        (
+            "a.csv",
+            f"model,garment,category\n{URL},{'x' * 999},dresses\n",
+            r"line 2: .{100}….{100} is not a file",
+        ),
         ("a.csv", "model,prompt\n/none.jpg,x\n", r"line 2: /none\.jpg is not a file\.\n"),
         ("a.csv", f"model,garment,category\n{URL},{URL},hats\n", "'hats' .* Use upper_body, lower"),
         ("a.csv", f"model,prompt\n{URL},x,{URL}\n", "more values than the header"),
