@@ -149,12 +149,13 @@ def kind(head: bytes) -> Kind | None:
     return _BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None
 
 
-def checked(data: bytes, name: str) -> Kind:
-    """Give the format of what begins with `data`; raises NotAnImage, calling it `name`."""
+def checked(data: bytes, name: str, if_empty: str = "Give a picture that is whole.") -> Kind:
+    """Give the format of what begins with `data`; raises NotAnImage, calling it `name`.
+
+    `if_empty` is the next step where there are no bytes.
+    """
     if not data:
-        raise errors.NotAnImage(
-            f"{name} is empty.", next_step="Give a picture (an open file is read from where it is)."
-        )
+        raise errors.NotAnImage(f"{name} is empty.", next_step=if_empty)
     found = kind(data[:HEAD])
     if found is None:
         raise errors.NotAnImage(

@@ -26,6 +26,10 @@ from changeclothes_async.transport import files
 
 _CHUNK = 256 * 2**10
 _PNG_MODES = {"1", "L", "LA", "I;16", "P", "RGB", "RGBA"}
+_AT_ITS_END = (
+    "Give one with a picture after the place where it stands; it is read once, so for several "
+    "calls give its path or its bytes."
+)
 _under_way: dict[int, Future[multipart.Picture]] = {}  # by the id of a file that is being read
 _loading = threading.Lock()
 
@@ -82,7 +86,7 @@ async def _read(handle: Any, small: int) -> multipart.Picture:
     start = b""
     while len(start) <= small and (chunk := await _next(handle)):
         start += chunk
-    kind = images.checked(start, "The open file")
+    kind = images.checked(start, "The open file", _AT_ITS_END)
     if len(start) <= small:
         return multipart.Picture(images.Bytes(start), kind)
     try:
