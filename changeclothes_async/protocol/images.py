@@ -208,8 +208,11 @@ def of(source: object) -> Image:
         return _of_handle(source)
     if hasattr(source, "getbands") and hasattr(source, "save"):
         return Drawn(source)
+    is_array = hasattr(source, "__array_interface__")  # numpy's, and whoever follows it
+    hint = " PIL.Image.fromarray(array) makes a picture of it." if is_array else ""
     raise errors.NotAnImage(
-        f"A picture cannot be made of {type(source).__name__}.", next_step=f"Give {ACCEPTED}."
+        f"A picture cannot be made of {type(source).__name__}.",
+        next_step=f"Give {ACCEPTED}.{hint}",
     )
 
 

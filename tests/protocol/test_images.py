@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -77,10 +78,18 @@ def test_a_path_of_bytes_is_a_path():
     assert os.fsencode(images.of(BytesPath()).path) == b"/photos/\xff.jpg"
 
 
+class Array:
+    """What numpy's arrays and their like are told by."""
+
+    __array_interface__: ClassVar = {}
+
+
 REFUSED = {
     "None": (None, "NoneType"),
     "a number": (7, "int"),
     "a list": (["a.jpg"], "list"),
+    "an array": (Array(), "Array. Give a path, "),
+    "what to do with it": (Array(), "PIL.Image.fromarray(array) makes a picture of it."),
     "ftp": ("ftp://shop.example/a.jpg", "ftp://"),
     "file": ("file:///photos/a.jpg", "file://"),
     "s3": ("s3://bucket/a.jpg", "s3://"),
