@@ -6,8 +6,6 @@ apart here; whether a file exists, and what it holds, is found when it is read.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import os
 import re
@@ -15,9 +13,10 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from changeclothes_async import errors
+from changeclothes_async.protocol import data_uris
 
 ACCEPTED = "a path, an http(s) URL, a data: URI, bytes, an open binary file or a PIL image"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -221,25 +220,17 @@ def _of_text(text: str) -> Image:
     if start.startswith(("http://", "https://")):
         return _link(text)
     if start.startswith("data:"):
-        return Bytes(_decoded(text))
+        return Bytes(data_uris.decoded(text))
     if scheme := _SCHEME.match(text):
         raise errors.NotAnImage(
             f"The API takes no {scheme[1]}:// addresses.", next_step=f"Give {ACCEPTED}."
         )
-    if len(text) > _SHOWN and (found := _bare(text)):
+    if len(text) > _SHOWN and (found := kind(data_uris.bare(text))):
         raise errors.NotAnImage(
             f"The text of {len(text):,} letters is no path, but a picture in Base64.",
             next_step=f"Put data:{found.mime};base64, before it, or hand over the bytes.",
         )
     return _file(text)
-
-
-def _bare(text: str) -> Kind | None:
-    """Tell the picture that a text begins with, in Base64 without a data URI's head."""
-    try:
-        return kind(base64.b64decode(text.lstrip()[:24], validate=True))
-    except ValueError:
-        return None
 
 
 def _of_handle(handle: Any) -> Stream:
@@ -275,22 +266,3 @@ def _is_nameable(text: str) -> bool:
     except UnicodeEncodeError:  # lone surrogates, which JSON can spell
         return False
     return True
-
-
-def _decoded(uri: str) -> bytes:
-    """Give the bytes that a data URI holds (RFC 2397); only pictures in Base64 are on the page."""
-    head, comma, payload = uri.partition(",")
-    if not comma or not head.lower().endswith(";base64"):
-        raise errors.NotAnImage(
-            f"The data URI {head[:60]!r} is not in Base64.",
-            next_step="Write it as data:image/jpeg;base64,… or hand over the bytes themselves.",
-        )
-    try:
-        compact = unquote_to_bytes(payload) if "%" in payload else payload.encode("ascii")
-        return base64.b64decode(b"".join(compact.split()), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        failure = errors.NotAnImage(
-            "The data URI's Base64 is damaged.",
-            next_step="Encode the picture again, or hand over the bytes themselves.",
-        )
-    raise failure

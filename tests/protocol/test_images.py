@@ -132,13 +132,6 @@ def test_any_text_is_a_value_or_refused(source):
         assert isinstance(images.of(source), images.Image)
 
 
-@given(st.binary(max_size=300))
-def test_a_data_uri_gives_back_what_was_put_in(data):
-    """Base64 of anything is read to the byte."""
-    uri = "data:image/webp;base64," + base64.b64encode(data).decode()
-    assert images.of(uri) == images.Bytes(data)
-
-
 KINDS = {
     "image/jpeg": [JPEG, b"\xff\xd8\xff\xdb"],
     "image/png": [PNG],
