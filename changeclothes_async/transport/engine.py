@@ -81,9 +81,16 @@ def agent() -> str:
 
 def words(error: Exception, secret: str = "") -> str:
     """Say what aiohttp met, on one line, without a `secret` that may have been echoed."""
-    said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    name, said = f"{type(error).__name__}: ", str(error)
+    if isinstance(error, aiohttp.ClientResponseError):
+        said = error.message
+    elif isinstance(error, aiohttp.ClientSSLError):
+        pass  # a connector's error too, which tells more than the system's words
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        why = error.strerror or error.os_error
+        name, said = "", f"Cannot connect to {error.host}:{error.port}: {why}"
     said = answers.blotted(" ".join(said.split()), secret)[:300]  # cut first, a piece would stay
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return f"{name}{said}" if said else type(error).__name__
 
 
 def headers(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -92,7 +92,7 @@ class Session:
             upload.abort()
             if isinstance(error, _BROKEN) and not isinstance(error, aiohttp.ClientConnectorError):
                 self._trust_no_idle_connection()
-            return upload.failure or self._failure(error, upload.sent_whole)
+            return upload.failure or self._failure(error, upload.sent_whole, timeout)
 
     def _headers_of(self, upload: uploads.Upload) -> dict[str, str]:
         return {
@@ -116,21 +116,22 @@ class Session:
         raw = answers.received(response.status, engine.headers(response), body, key)
         return answers.decode(raw, whole=whole)
 
-    def _failure(self, error: Exception, sent_whole: bool) -> errors.ChangeClothesError:
+    def _failure(
+        self, error: Exception, sent_whole: bool, timeout: float
+    ) -> errors.ChangeClothesError:
+        why = f"({engine.words(error, self._key.get_secret_value())})"
+        if type(error) is TimeoutError and not error.args:  # aiohttp's, of the whole attempt
+            shorter = timeout < self._options.timeout
+            why = f"within {timeout:.4g} s (timeout=…{' or deadline=…' if shorter else ''})"
         if sent_whole:
-            return errors.Unsure(
-                f"The request was sent whole, but no answer came ({self._words(error)})."
-            )
+            return errors.Unsure(f"The request was sent whole, but no answer came {why}.")
         if isinstance(error, ssl.SSLError | ssl.CertificateError | aiohttp.ClientSSLError):
             return errors.NotSent(
-                f"No secure connection ({self._words(error)}).",
+                f"No secure connection {why}.",
                 final=True,
                 next_step="Check base_url and the certificate (ssl= takes a context of your own).",
             )
-        return errors.NotSent(f"The request was not sent ({self._words(error)}).")
-
-    def _words(self, error: Exception) -> str:
-        return engine.words(error, self._key.get_secret_value())
+        return errors.NotSent(f"The request was not sent {why}.")
 
 
 def _is_narrow(given: aiohttp.ClientSession | None, calls: int) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+import re
 import socket
 from collections import Counter
 
@@ -183,7 +184,7 @@ async def test_a_connection_that_never_opens_is_not_sent(client):
 class NoNames(aiohttp.abc.AbstractResolver):
     """A resolver that knows no name."""
 
-    async def resolve(self, *_):
+    async def resolve(self, *_, **__):
         raise OSError(socket.EAI_NONAME, "Name or service not known")
 
     async def close(self):
@@ -196,6 +197,7 @@ async def test_an_unknown_host_is_not_sent(client):
     async with aiohttp.ClientSession(connector=connector) as session:
         error = await refused(client, "https://api.example", session=session)
     assert (type(error), error.money, error.attempts) == (errors.NotSent, "not spent", 3)
+    assert "(Cannot connect to api.example:443: Name or service not known)" in str(error)
 
 
 def _small_sockets(address):
@@ -310,6 +312,19 @@ async def test_the_deadline_cuts_an_attempt_short(client):
         error = await refused(client, peer, deadline=7)
     assert (type(error), len(peer.charges)) == (errors.Unsure, 1)
     assert 7 <= error.elapsed < 60
+    assert re.search(r"within [67][.\d]* s \(timeout=… or deadline=…\)", str(error))
+
+
+@pytest.mark.parametrize(
+    ("script", "words"), [(peers.silent, "no answer came"), (peers.deaf, "was not sent")]
+)
+async def test_a_timeout_says_how_long_was_waited(client, script, words):
+    """And which argument sets it."""
+    async with peers.serve(script) as peer:
+        one = client(peer, timeout=20, retries=0)
+        with pytest.raises(errors.ChangeClothesError) as caught:
+            await one.try_on(**{**LOOK, "model": png(8 * 2**20)})
+    assert f"{words} within 20 s (timeout=…)" in str(caught.value)
 
 
 async def test_the_timeout_holds_within_a_longer_deadline(client):
