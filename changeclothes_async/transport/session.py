@@ -12,6 +12,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Any
 
@@ -24,6 +25,7 @@ from changeclothes_async.transport import engine, uploads
 _BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
 _COSTLY = (errors.Unsure, errors.Damaged, errors.ServiceFailed)
 """What an answer to a whole request may have cost; one to a part of it has not."""
+_GRACE = 0.1  # seconds; a turn would do, but uvloop looks at its timers before its sockets
 # Beyond aiohttp's own 8 kB and 128 lines, since an answer that is not read is lost and paid.
 _ROOM = {"max_line_size": 2**16, "max_field_size": 2**16, "max_headers": 1024}
 
@@ -49,7 +51,7 @@ class Session:
             **_ROOM,
         }
         phase = "sock_connect" if _is_narrow(given, options.max_concurrency) else "connect"
-        self._connecting = {phase: options.connect_timeout}
+        self._connecting = aiohttp.ClientTimeout(**{phase: options.connect_timeout})
         self._own: list[aiohttp.ClientSession] = []
         self._http = given or self._opened(keepalive_timeout=engine.IDLE)
 
@@ -74,17 +76,23 @@ class Session:
         raise outcome
 
     async def _answered(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Outcome:
+        loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
+        # Not at once: where the program has blocked the loop, answers are there and not yet read.
+        late = loop.call_later(timeout, lambda: limit.reschedule(loop.time() + _GRACE))
         try:
-            async with self._http.post(
-                url,
-                data=upload,
-                headers=self._headers_of(upload),
-                timeout=aiohttp.ClientTimeout(total=max(timeout, 0.001), **self._connecting),
-                proxy=await engine.proxy(url, self._options),
-                raise_for_status=False,  # a session of the user's own may have another habit
-                **self._route,
-            ) as response:
-                outcome = await self._understood(response)
+            async with (
+                limit,
+                self._http.post(
+                    url,
+                    data=upload,
+                    headers=self._headers_of(upload),
+                    timeout=self._connecting,
+                    proxy=await engine.proxy(url, self._options),
+                    raise_for_status=False,  # a session of the user's own may have another habit
+                    **self._route,
+                ) as response,
+            ):
+                outcome = await self._understood(response, limit)
             if isinstance(outcome, _COSTLY) and upload.begun and not upload.sent_whole:
                 return errors.NotSent(f"The request was not sent whole. {outcome.message}")
             return outcome
@@ -93,6 +101,8 @@ class Session:
             if isinstance(error, _BROKEN) and not isinstance(error, aiohttp.ClientConnectorError):
                 self._trust_no_idle_connection()
             return upload.failure or self._failure(error, upload.sent_whole, timeout)
+        finally:
+            late.cancel()
 
     def _headers_of(self, upload: uploads.Upload) -> dict[str, str]:
         return {
@@ -110,8 +120,10 @@ class Session:
         if len(self._own) == 1:
             self._http = self._opened(force_close=True)
 
-    async def _understood(self, response: aiohttp.ClientResponse) -> answers.Outcome:
-        body, whole = await _body(response)
+    async def _understood(
+        self, response: aiohttp.ClientResponse, limit: asyncio.Timeout
+    ) -> answers.Outcome:
+        body, whole = await _body(response, limit)
         key = self._key.get_secret_value()
         raw = answers.received(response.status, engine.headers(response), body, key)
         return answers.decode(raw, whole=whole)
@@ -120,7 +132,7 @@ class Session:
         self, error: Exception, sent_whole: bool, timeout: float
     ) -> errors.ChangeClothesError:
         why = f"({engine.words(error, self._key.get_secret_value())})"
-        if type(error) is TimeoutError and not error.args:  # aiohttp's, of the whole attempt
+        if type(error) is TimeoutError and not error.args:  # of the whole attempt
             shorter = timeout < self._options.timeout
             why = f"within {timeout:.4g} s (timeout=…{' or deadline=…' if shorter else ''})"
         if sent_whole:
@@ -141,7 +153,7 @@ def _is_narrow(given: aiohttp.ClientSession | None, calls: int) -> bool:
     return any(0 < limit < calls for limit in limits)
 
 
-async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+async def _body(response: aiohttp.ClientResponse, limit: asyncio.Timeout) -> tuple[bytes, bool]:
     """Read an answer up to its cap: the bytes, and whether that was all of it."""
     data = bytearray()
     try:
@@ -151,4 +163,8 @@ async def _body(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
                 return bytes(data[: answers.LARGEST]), False
     except (aiohttp.ClientError, OSError):
         return bytes(data), False
+    except asyncio.CancelledError:
+        if not limit.expired():
+            raise
+        return bytes(data), False  # what has come may hold the result
     return bytes(data), True

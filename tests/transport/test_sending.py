@@ -112,6 +112,33 @@ async def test_a_lost_answer_is_unsure_and_never_sent_again(client, script):
     assert error.attempts == 1
 
 
+async def halting(line):
+    """Answer half, and say nothing more."""
+    await line.request()
+    await line.send(OK[:-5])
+    await line.hold()
+
+
+async def test_what_has_come_when_the_time_is_up_is_kept(client):
+    """An answer that stops in the middle is paid, and may hold the result."""
+    async with peers.serve(halting) as peer:
+        error = await refused(client, peer, timeout=30)
+    assert (type(error), error.money) == (errors.Damaged, "spent")
+    assert peers.RESULT.encode() in error.raw.body
+
+
+async def test_an_answer_that_came_while_the_loop_was_blocked_is_taken(client):
+    """The time is up before it can be read, as by a notebook's long cell: it came in time."""
+
+    async def blocking(line):
+        await line.request()
+        await line.send(OK)
+        asyncio.get_running_loop().ahead += 1000  # in the very turn that the answer has come
+
+    async with peers.serve(blocking) as peer:
+        assert (await client(peer).try_on(**LOOK)).url == peers.RESULT
+
+
 DAMAGED = {
     "no body": peers.http(200),
     "204": b"HTTP/1.1 204 No Content\r\n\r\n",
