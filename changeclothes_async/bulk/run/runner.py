@@ -286,7 +286,7 @@ class Run:
             try:
                 self._terms.bar.update(self._tally.snapshot())
             except Exception:
-                _log.exception("The bar failed, and the run goes on without it; mend its update.")
+                _log.exception("The bar failed, and the run goes on without it; fix its update.")
                 return
             await asyncio.sleep(_REFRESH)
 
