@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,7 @@ def try_on(
     """
     return _call(
         f"Dressing {_short(model)} in {_short(garment)}",
+        (model, garment),
         lambda client: client.try_on(model, garment, category, garment_desc),
         **options,
     )
@@ -116,6 +117,7 @@ def prompt(
         raise click.UsageError("The model's picture comes first, then the text.")
     return _call(
         f"Changing the clothes of {_short(model)}",
+        (model,),
         lambda client: client.change_by_prompt(
             model,
             prompt,
@@ -130,6 +132,7 @@ def prompt(
 
 async def _call(
     words: str,
+    photographs: Iterable[str],
     call: Callable[[AsyncChangeClothes], Awaitable[Look]],
     *,
     output: Path | None,
@@ -145,7 +148,7 @@ async def _call(
     from changeclothes_async.cli import stopping
     from changeclothes_async.client import AsyncChangeClothes
 
-    target = targets.checked(output)
+    target = targets.checked(output, photographs)
     stop = stopping.Stop()
     client = AsyncChangeClothes(
         timeout=timeout,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,8 +21,8 @@ _NAMES = {"webp": "WebP"}
 _SUFFIXES = {".jpeg": ".jpg", ".jpe": ".jpg", ".tif": ".tiff"}
 
 
-def checked(output: Path | None) -> Path:
-    """Give the path to save to; its folder is made, and shown to be writable.
+def checked(output: Path | None, photographs: Iterable[str]) -> Path:
+    """Give the path to save to, not a photograph's; its folder is made, and shown to be writable.
 
     Without a suffix it takes a name that is free, as the default does. Raises InvalidInput.
     """
@@ -31,6 +31,10 @@ def checked(output: Path | None) -> Path:
         _try(target)
         if os.path.lexists(target) and not target.is_file():
             raise errors.InvalidInput(f"{target} is not a file.", next_step="Give a file's name.")
+        if os.path.realpath(target) in map(os.path.realpath, photographs):
+            raise errors.InvalidInput(
+                f"{target} is a photograph of this call.", next_step="Give another name to save to."
+            )
         return target if target.suffix else printing.free(target)
 
 
