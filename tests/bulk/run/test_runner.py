@@ -338,14 +338,14 @@ async def test_a_paid_picture_arrives_while_others_are_made(
     assert fetched_by_then[-1] > 0
 
 
-@pytest.mark.parametrize("options", [{"max_waiting": 0}, {"deadline": 0.8}], ids=str)
+@pytest.mark.parametrize("options", [{"max_waiting": 0}, {"deadline": 0.1}], ids=str)
 async def test_a_run_has_its_own_patience(
     service: Service, quick: Quick, out: Path, options: dict[str, float]
 ) -> None:
     """What turns away or gives up single calls that queue too long never stops a run."""
 
     async def reply(cell: str) -> None:
-        await asyncio.sleep(0.45)
+        await asyncio.sleep(0.06)
 
     service.reply = reply
     lookbook = await quick(max_concurrency=1, **options).run_grid(grid(1, 4), out)
