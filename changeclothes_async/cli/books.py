@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "saved": "paid, the picture in place",
-    "paid": "paid, the picture still to fetch: run it again, that costs nothing",
+    "paid": "paid, the result known: running it again fetches it and costs nothing",
     "claimed": "under way, or left behind by a run that died",
     "open": "not sent",
     "failed": "failed",
@@ -43,7 +43,7 @@ _SQLITE = b"SQLite format 3\0"
 )
 @running.as_json
 def ledger(file: str, resend_unsure: bool, as_json: bool) -> Any:
-    """Show what FILE, a ledger.db or its folder, knows of every call.
+    """Count the calls that FILE, a ledger.db or its folder, knows, and show those in trouble.
 
     FILE may also be a run's `--out` such as s3://bucket/lookbook, whose ledger is on this machine.
     """
