@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run: the first lets what is paid for arrive, the second stops now.
+"""Ctrl-C, SIGTERM and SIGHUP during a run: what is paid for arrives; a second Ctrl-C stops now.
 
 Rules of this file:
 
@@ -19,13 +19,15 @@ from typing import Any, TypeAlias
 
 Hear: TypeAlias = Callable[[], None]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_WISHES = (signal.SIGINT, signal.SIGTERM)
+_HANGUP = getattr(signal, "SIGHUP", None)  # a terminal or a connection that goes away; not Windows
 
 
 @contextlib.contextmanager
 def handled(first: Hear, second: Hear) -> Iterator[None]:
-    """Call `first` in the running loop at the first signal, `second` at each further one.
+    """Call `first` in the running loop at the first signal, `second` at each further wish to stop.
 
+    A hangup comes more than once, of system and shell, and wishes nothing more the second time.
     Only in the main thread, the one that gets signals. Runs that go on side by side all hear.
     """
     calls = [first]
@@ -33,10 +35,16 @@ def handled(first: Hear, second: Hear) -> Iterator[None]:
     def hear() -> None:
         (calls.pop() if calls else second)()
 
+    def hear_hangup() -> None:
+        if calls:
+            hear()
+
     with contextlib.ExitStack() as heard:
         if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
+            for number in _WISHES:
                 heard.enter_context(_heard(number, hear))
+            if _HANGUP:
+                heard.enter_context(_heard(_HANGUP, hear_hangup))
         yield
 
 

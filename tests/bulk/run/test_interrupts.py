@@ -185,9 +185,10 @@ async def test_a_drained_run_does_not_wait_for_a_wish_of_the_service(
 
 async def test_signals_are_given_back(quick: Quick, out: Path) -> None:
     """After a run, Ctrl-C is what it was before."""
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in heard]
     await quick().run_grid(grid(1, 1), out)
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in heard] == before
 
 
 async def test_a_servers_own_handlers_are_left_alone() -> None:
@@ -226,6 +227,19 @@ async def test_the_first_signal_drains_and_each_further_one_stops() -> None:
             signal.raise_signal(number)
         await heard.so_many(3)
     assert heard.words == ["first", "second", "second"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on Windows")
+async def test_a_hangup_never_stops_what_is_under_way() -> None:
+    """Of a terminal that goes away system and shell both tell: the run drains, and no more."""
+    heard = Heard()
+    with interrupts.handled(*heard.both("first", "second")):
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        await heard.so_many(1)
+        signal.raise_signal(signal.SIGINT)
+        await heard.so_many(2)
+    assert heard.words == ["first", "second"]
 
 
 async def test_a_signal_wakes_a_loop_that_has_nothing_else_to_do() -> None:
