@@ -9,7 +9,7 @@ from pathlib import Path
 from changeclothes_async import errors
 from changeclothes_async.bulk import names, placing
 from changeclothes_async.bulk.calls import outcomes
-from changeclothes_async.bulk.ledger import opening, records, tables
+from changeclothes_async.bulk.ledger import glance, records
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.lookbook import cells
 from changeclothes_async.bulk.work import grid
@@ -48,9 +48,9 @@ class LedgerCells:
             identities = [self._identity(*place) for place in some]
             cell_names = [grid.cell_name(self._work, *place) for place in some]
             # Opened for each page, so that a lookbook keeps no file open while nobody looks.
-            with opening.for_reading(self._site.ledger) as db:
-                entries = tables.entries(db, identities)
-                pictures = tables.pictures(db, [*cell_names, *map(names.mask, cell_names)])
+            with glance.at(self._site.ledger) as book:
+                entries = book.entries(identities)
+                pictures = book.pictures([*cell_names, *map(names.mask, cell_names)])
             for place, name, identity in zip(some, cell_names, identities, strict=True):
                 yield self._cell(place, name, entries.get(identity), pictures)
 

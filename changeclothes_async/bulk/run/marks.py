@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import placing
-from changeclothes_async.bulk.ledger import ledger, opening, tables
+from changeclothes_async.bulk.ledger import glance, ledger
 from changeclothes_async.transport import places
 
 if TYPE_CHECKING:  # fsspec is an extra
@@ -95,5 +95,5 @@ def _found(place: Remote) -> _Mark | None:
 def _known(path: Path) -> str | None:
     if not path.exists():
         return None
-    with opening.for_reading(path) as db:
-        return tables.recall(db, _ID)
+    with glance.at(path) as book:
+        return book.recall(_ID)
