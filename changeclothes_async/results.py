@@ -180,7 +180,8 @@ class Failure:
     index: int
     job: requests.Job
     error: errors.ChangeClothesError
-    result: ClassVar[None] = None
+    # Not typed as None: pyright does not follow `if outcome.ok:`, and would refuse what follows.
+    result: ClassVar[Any] = None
     ok: ClassVar[Literal[False]] = False
 
     def unwrap(self) -> NoReturn:
@@ -191,7 +192,7 @@ class Failure:
 Outcome: TypeAlias = Success | Failure
 """How one job of many ended: `ok` tells a `Success` from a `Failure`.
 
-Type checkers know after `if outcome.error is None:` that there is a result, and mypy also after
+Type checkers know a `Success` after `if outcome.error is None:`, and mypy also after
 `if outcome.ok:`. `unwrap()` gives the result or raises the error.
 """
 

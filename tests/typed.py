@@ -111,7 +111,7 @@ def narrowed(outcome: Outcome) -> None:
 async def narrowed_by_truth(outcome: Outcome) -> None:
     # mypy's alone: pyright narrows by what a member is, and not by whether it is true.
     if outcome.ok:
-        await outcome.result.save("look.webp")  # pyright: ignore[reportOptionalMemberAccess]
+        await outcome.result.save("look.webp")
     else:
         print(outcome.error.money)  # pyright: ignore[reportOptionalMemberAccess]
 
@@ -152,4 +152,4 @@ async def wrong(client: AsyncChangeClothes, outcome: Outcome) -> None:
     await client.run_grid(Grid("models", "garments"), "out", progress=5)  # type: ignore
     await client.run_grid(Grid("models", "garments"), "out", cluster=5.5)  # type: ignore
     client.with_options(deadline="x")  # type: ignore
-    await outcome.result.save("look.webp")  # type: ignore
+    print(outcome.error.money)  # type: ignore
