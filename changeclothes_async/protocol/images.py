@@ -131,6 +131,10 @@ _BRANDS = {
         Kind("image/heic", ".heic"),
     ),
 }
+SUFFIXES = frozenset(
+    known.suffix for known in (*(known for _, known in _STARTS), _WEBP, _BMP, *_BRANDS.values())
+)
+"""The usual suffixes of all formats that are known."""
 HEAD = 16
 """How many first bytes `kind` looks at."""
 

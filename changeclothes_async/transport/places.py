@@ -47,7 +47,8 @@ class Place(Protocol):
     async def save(self, chunks: AsyncIterator[bytes], name: str) -> Saved:
         """Put a picture in place under `name` and the suffix of its content.
 
-        Raises SaveFailed; errors of the chunks pass through, and nothing is left behind.
+        A folder keeps what else stood there beside it, under a longer name. Raises
+        SaveFailed; errors of the chunks pass through, and nothing is left behind.
         """
         ...
 
@@ -68,7 +69,7 @@ class Folder:
 
     async def save(self, chunks: AsyncIterator[bytes], name: str) -> Saved:
         """Put a picture in place."""
-        saved = await saving.save(chunks, self.root / name)
+        saved = await saving.save(chunks, self.root / name, beside=True)
         file = saved.path.relative_to(self.root).as_posix()
         return Saved(file, saved.size, saved.mtime_ns, saved.digest)
 

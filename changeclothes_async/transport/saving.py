@@ -42,13 +42,14 @@ class Saved:
     digest: bytes
 
 
-async def save(chunks: AsyncIterator[bytes], target: Path) -> Saved:
+async def save(chunks: AsyncIterator[bytes], target: Path, *, beside: bool = False) -> Saved:
     """Write chunks to `target`, making its parents; a target without a suffix gets the picture's.
 
-    Raises SaveFailed; errors of the chunks pass through, and nothing is left behind.
+    What stands there is replaced, or with `beside` kept under another name. Raises
+    SaveFailed; errors of the chunks pass through, and nothing is left behind.
     """
     try:
-        return await _written(chunks, target)
+        return await _written(chunks, _Work(target, beside=beside))
     except errors.ChangeClothesError:
         raise
     except (OSError, ValueError) as error:
@@ -92,8 +93,7 @@ def _part(target: Path) -> Path:
     return target.with_name(f".{secrets.token_hex(8)}.part")
 
 
-async def _written(chunks: AsyncIterator[bytes], target: Path) -> Saved:
-    work = _Work(target)
+async def _written(chunks: AsyncIterator[bytes], work: _Work) -> Saved:
     try:
         async for chunk in chunks:
             if work.takes(chunk):
@@ -119,8 +119,9 @@ class _Work:
     Each piece costs a hop to a thread, and most pictures are one piece.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, beside: bool) -> None:
         self._target = target
+        self._beside = beside
         self._part = _part(target)
         self._file: IO[bytes] | None = None
         self._gathered = bytearray()
@@ -157,6 +158,8 @@ class _Work:
         if not place.suffix:
             place = place.with_suffix(_suffix(self._head))
         file.close()
+        if self._beside:
+            _keep(place, self._size, self._digest.digest())
         _replace(self._part, place)
         self._file = None
         _sync_folder(place.parent)
@@ -202,6 +205,18 @@ def _replace(part: Path, target: Path) -> None:
                 raise
         time.sleep(pause)
     part.replace(target)
+
+
+def _keep(path: Path, size: int, digest: bytes) -> None:
+    """Give another name to what stands at `path`, unless it is what shall come there."""
+    try:
+        seen = path.stat()
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(OSError):  # what cannot be read is not known to be the same
+        if seen.st_size == size and hashlib.sha256(path.read_bytes()).digest() == digest:
+            return
+    path.replace(path.with_stem(f"{path.stem}-{seen.st_mtime_ns:x}"))
 
 
 def _suffix(head: bytes) -> str:

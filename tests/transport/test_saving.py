@@ -136,6 +136,20 @@ async def test_a_full_disk_leaves_nothing(tmp_path, last):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("readable", [True, False])
+async def test_what_stood_there_is_kept_beside(tmp_path, readable):
+    """Whatever it is, and whether it can be read; the very same takes no second place."""
+    old = tmp_path / "look.png"
+    old.write_bytes(PNG[::-1])
+    old.chmod(0o600 if readable else 0o200)
+    for _ in range(2):
+        await saving.save(pieces(PNG), tmp_path / "look", beside=True)
+    assert old.read_bytes() == PNG
+    (beside,) = (path for path in tmp_path.iterdir() if path != old)
+    beside.chmod(0o600)
+    assert (beside.read_bytes(), beside.suffix) == (PNG[::-1], ".png")
+
+
 async def test_the_last_save_wins(tmp_path):
     """Two saves to one path leave one whole picture and nothing beside it."""
     target = tmp_path / "look.png"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import placing
+from changeclothes_async.bulk import names, placing
 from changeclothes_async.bulk.work import grid
 from changeclothes_async.protocol import images
 from changeclothes_async.transport import places
@@ -29,20 +29,20 @@ async def check(work: grid.Work, site: placing.Site) -> None:
 
 
 def _check(work: grid.Work, root: Path, ledger: Path) -> None:
-    if not os.path.lexists(root):
+    if not os.path.exists(root):  # noqa: PTH110 - Path's fails where it may not look
         return
     if not root.is_dir():
         raise errors.InvalidInput(f"out={root} is a file.", next_step="Give a folder's path.")
     _check_photographs(work, root)
-    if not ledger.exists():
+    if not os.path.exists(ledger):  # noqa: PTH110
         _check_pictures(work, root)
 
 
 def _check_photographs(work: grid.Work, root: Path) -> None:
     folders = {os.path.dirname(path): path for path in _photographs(work)}  # noqa: PTH120
-    own = os.path.realpath(root)
+    own = {os.path.realpath(folder) for folder in (root, (root / names.mask("any")).parent)}
     for folder, path in folders.items():
-        if os.path.realpath(folder) == own:
+        if os.path.realpath(folder) in own:
             raise errors.InvalidInput(
                 f"{path} lies in `out`: results would be written over photographs, and the next "
                 "run would pay for results as if they were photographs.",
@@ -53,7 +53,7 @@ def _check_photographs(work: grid.Work, root: Path) -> None:
 def _check_pictures(work: grid.Work, root: Path) -> None:
     there: set[str] = set()
     with contextlib.suppress(OSError):  # which the ledger meets too, and puts into words
-        there = {path.stem for path in root.iterdir()}
+        there = {path.stem for path in root.iterdir() if path.suffix in images.SUFFIXES}
     for cell in grid.walk(work) if there else ():
         if (name := grid.cell_name(work, *cell)) in there:
             raise errors.LedgerError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -77,6 +78,8 @@ class Keeper:
                     aside = names.aside(name, picture.identity)
                     if saved := await self._copied(picture, aside):
                         await self._book.save(aside, picture.identity, saved)
+                        with contextlib.suppress(OSError):  # it is replaced then
+                            await asyncio.to_thread(self._at(picture).unlink)
 
     async def _obtained(self, url: str, name: str, planned: planning.Planned) -> places.Saved:
         if planned.step is planning.Step.FETCH:
@@ -92,8 +95,14 @@ class Keeper:
 
     async def _copied(self, picture: ledger.Picture, name: str) -> places.Saved | None:
         """Copy a picture within the place; None where it is not there as it was saved."""
-        if not await asyncio.to_thread(self._place.in_place, {name: picture.saved}):
+        try:
+            if not await asyncio.to_thread(self._place.in_place, {name: picture.saved}):
+                return None
+            saved = await self._place.save(places.pieces(self._at(picture)), name)
+        except Exception as error:  # a store raises whatever it likes; there is the address too
+            _log.info("%s could not be copied: %s", picture.saved.file, type(error).__name__)
             return None
-        pieces = places.pieces(self._place.root / picture.saved.file)
-        saved = await self._place.save(pieces, name)
         return saved if saved.digest == picture.saved.digest else None
+
+    def _at(self, picture: ledger.Picture) -> places.Spot:
+        return self._place.root / picture.saved.file

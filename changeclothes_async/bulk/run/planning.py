@@ -106,8 +106,8 @@ class Wishes:
 
     def step(self, state: State | None, in_place: bool) -> Step:
         """Decide what to do for a cell in `state`, its picture `in_place` or not."""
-        if state is State.SAVED and in_place:
-            return Step.NOTHING
+        if state in {State.SAVED, State.PAID} and in_place:
+            return Step.NOTHING  # it is paid alone where the picture of an equal cell was missed
         if state in {State.SAVED, State.PAID}:
             return Step.FETCH
         if state is State.FAILED and not self.retry_failed:

@@ -113,7 +113,10 @@ class Run:
                 await self._caller.senders.aborted()
                 self._tally.recount(await self._book.counts())
             if self._terms.bar:
-                self._terms.bar.close(self._tally.snapshot())
+                try:
+                    self._terms.bar.close(self._tally.snapshot())
+                except Exception:  # as where the terminal is gone; what was made is not
+                    _log.exception("The bar could not be closed; fix its close.")
         if self._permits.defect:
             raise self._permits.defect
 

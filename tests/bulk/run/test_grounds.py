@@ -66,10 +66,20 @@ async def test_pictures_without_their_ledger_are_not_paid_for_again(
 async def test_other_files_are_no_reason_to_refuse(
     service: Service, quick: Quick, out: Path
 ) -> None:
-    """A folder may hold whatever else."""
+    """A folder may hold whatever else, also under a cell's name."""
     out.mkdir()
-    (out / "notes.txt").write_text("for later")
+    (out / "m0__g0.txt").write_text("for later")
     assert (await quick().run_grid(grid(1, 1), out)).ok
+
+
+async def test_photographs_are_not_written_over_by_masks(
+    service: Service, quick: Quick, photograph: Path
+) -> None:
+    """A mask's folder is a run's own as well."""
+    folder = photograph.parent.rename(photograph.parent.with_name("masks"))
+    with pytest.raises(InvalidInput, match="lies in `out`"):
+        await quick().run_grid(Grid(folder, G0, "dresses"), folder.parent)
+    assert not service.calls
 
 
 async def test_a_file_is_no_folder(quick: Quick, tmp_path: Path) -> None:

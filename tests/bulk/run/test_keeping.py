@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import pytest
+
 from changeclothes_async import AsyncChangeClothes, Grid, TryOn
+from changeclothes_async.transport import places
 from tests import samples
 from tests.bulk import service as services
 from tests.bulk.service import G0, GONE, PICS, Service
@@ -72,9 +75,26 @@ async def test_the_picture_of_another_job_is_set_aside(
 async def test_a_copy_that_was_changed_is_not_taken(
     service: Service, quick: Quick, out: Path
 ) -> None:
-    """What a person made of a picture is not another cell's."""
+    """What a person made of a picture is not another cell's, and is kept as well."""
     await quick().run_batch([job(1)], out)
     (out / "0001.png").write_bytes(samples.PNG + b"retouched")
     await quick().run_batch([job(2), job(1)], out)
-    assert shown(out)["0002"] == b"/m1__g0.png"
+    assert (shown(out)["0001"], shown(out)["0002"]) == (b"/m2__g0.png", b"/m1__g0.png")
+    assert b"retouched" in shown(out).values()
     assert len(service.charges) == 2
+
+
+async def test_a_picture_that_cannot_be_copied_is_fetched(
+    service: Service, quick: Quick, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file or a store that refuses to be read stops nothing: there is the address too."""
+    await quick().run_batch([job(1)], out)
+
+    async def pieces(_: Path) -> AsyncIterator[bytes]:
+        raise RuntimeError("access denied")
+        yield b""
+
+    monkeypatch.setattr(places, "pieces", pieces)
+    lookbook = await quick().run_batch([job(2), job(1)], out)
+    assert lookbook.ok
+    assert sorted(shown(out).values()) == [b"/m1__g0.png", b"/m1__g0.png", b"/m2__g0.png"]
