@@ -138,7 +138,7 @@ class _Work:
     def write(self) -> None:
         """Write what was gathered."""
         if self._file is None:
-            if self._target.is_dir():
+            if self._target.is_dir() and not self._beside:
                 raise IsADirectoryError(errno.EISDIR, "it is a folder; give a file's name")
             self._part.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._part.open("xb")

@@ -67,7 +67,7 @@ async def test_other_files_are_no_reason_to_refuse(
     service: Service, quick: Quick, out: Path
 ) -> None:
     """A folder may hold whatever else, also under a cell's name."""
-    out.mkdir()
+    (out / "m0__g0").mkdir(parents=True)
     (out / "m0__g0.txt").write_text("for later")
     assert (await quick().run_grid(grid(1, 1), out)).ok
 
