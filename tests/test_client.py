@@ -285,14 +285,6 @@ def test_a_plain_with_is_answered_with_what_to_write():
 
 
 @swift
-async def test_it_may_be_closed_by_several_at_once(client):
-    """Each waits for the same end."""
-    async with peers.serve(peers.answering(peers.MADE)) as peer:
-        one = client(peer)
-        await one.try_on(**LOOK)
-        await asyncio.gather(*[one.aclose() for _ in range(3)])
-
-
 async def test_nothing_is_called_after_aclose(client):
     """A closed client says so; closing twice is fine."""
     async with peers.serve(peers.answering(OK)) as peer:

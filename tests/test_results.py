@@ -201,10 +201,10 @@ async def test_closing_waits_for_a_download(client, tmp_path):
         look = await one.try_on(**LOOK)
         saving = asyncio.create_task(look.save(tmp_path / "look.webp"))
         await begun.wait()
-        closing = asyncio.create_task(one.aclose())
+        closing = [asyncio.create_task(one.aclose()) for _ in range(3)]  # by several at once
         await asyncio.sleep(0)
         gate.set()
-        await closing
+        assert await asyncio.gather(*closing) == [None] * 3
         assert saving.done()
         assert (await saving).read_bytes() == WEBP
 

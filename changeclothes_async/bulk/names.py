@@ -11,7 +11,8 @@ import unicodedata
 from collections.abc import Iterable
 
 _LONGEST = 80
-_MASKS = "masks/"
+MASKS = "masks"
+"""The folder of masks, beside the cells."""
 _DEVICES = {"con", "prn", "aux", "nul"} | {
     f"{port}{n}" for port in ("com", "lpt") for n in range(10)
 }
@@ -54,12 +55,12 @@ def cell(row: str, column: str) -> str:
 
 def mask(cell: str) -> str:
     """Name the mask of a cell; also its file, without the suffix."""
-    return f"{_MASKS}{cell}"
+    return f"{MASKS}/{cell}"
 
 
 def is_mask(name: str) -> bool:
     """Tell a mask's name from a cell's."""
-    return name.startswith(_MASKS)
+    return name.startswith(f"{MASKS}/")
 
 
 def aside(name: str, identity: bytes) -> str:

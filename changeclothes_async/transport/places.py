@@ -47,8 +47,8 @@ class Place(Protocol):
     async def save(self, chunks: AsyncIterator[bytes], name: str) -> Saved:
         """Put a picture in place under `name` and the suffix of its content.
 
-        A folder keeps what else stood there beside it, under a longer name. Raises
-        SaveFailed; errors of the chunks pass through, and nothing is left behind.
+        A folder keeps what else stood there, under a longer name.
+        Raises SaveFailed; errors of the chunks pass through, and nothing is left behind.
         """
         ...
 

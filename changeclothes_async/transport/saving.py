@@ -45,8 +45,8 @@ class Saved:
 async def save(chunks: AsyncIterator[bytes], target: Path, *, beside: bool = False) -> Saved:
     """Write chunks to `target`, making its parents; a target without a suffix gets the picture's.
 
-    What stands there is replaced, or with `beside` kept under another name. Raises
-    SaveFailed; errors of the chunks pass through, and nothing is left behind.
+    What stands there is replaced, or with `beside` kept under another name.
+    Raises SaveFailed; errors of the chunks pass through, and nothing is left behind.
     """
     try:
         return await _written(chunks, _Work(target, beside=beside))

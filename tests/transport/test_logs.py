@@ -68,12 +68,10 @@ async def test_nothing_secret_is_logged(client, caplog):
         assert secret not in caplog.text
 
 
-@swift
-async def test_a_call_that_is_left_says_so(client, caplog):
-    """Whoever reads the log sees that the request was not taken back."""
-    caplog.set_level(logging.INFO, LOGGER)
+async def left(client, answer):
+    """Make a call whose caller goes away before its answer comes."""
     begun, gate = asyncio.Event(), asyncio.Event()
-    async with peers.serve(peers.waiting(gate, peers.MADE)) as peer:
+    async with peers.serve(peers.waiting(gate, answer)) as peer:
         one = client(peer, on_event=lambda event: begun.set())
         call = asyncio.create_task(one.try_on(**LOOK))
         await begun.wait()
@@ -81,6 +79,13 @@ async def test_a_call_that_is_left_says_so(client, caplog):
         await asyncio.wait([call])
         gate.set()
         await one.aclose()
+
+
+@swift
+async def test_a_call_that_is_left_says_so(client, caplog):
+    """Whoever reads the log sees that the request was not taken back."""
+    caplog.set_level(logging.INFO, LOGGER)
+    await left(client, peers.MADE)
     assert lines(caplog, logging.INFO)[0].startswith("try_on-1: left by its caller; ")
     (paid,) = lines(caplog, logging.WARNING)
     assert paid == f"try_on-1: paid after its caller had gone; result: {peers.RESULT}"
@@ -89,15 +94,7 @@ async def test_a_call_that_is_left_says_so(client, caplog):
 @swift
 async def test_how_a_call_that_was_left_fails_is_said_in_words_of_ours(client, caplog):
     """By its name, and without the service's words, which may be the prompt."""
-    begun, gate = asyncio.Event(), asyncio.Event()
-    async with peers.serve(peers.waiting(gate, peers.envelope(10005, msg="the prompt"))) as peer:
-        one = client(peer, on_event=lambda event: begun.set())
-        call = asyncio.create_task(one.try_on(**LOOK))
-        await begun.wait()
-        call.cancel()
-        await asyncio.wait([call])
-        gate.set()
-        await one.aclose()
+    await left(client, peers.envelope(10005, msg="the prompt"))
     (ended,) = lines(caplog, logging.WARNING)
     words = "HarmfulContent (HTTP 200, code 10005), not spent"
     assert ended == f"try_on-1: ended after its caller had gone: {words}"

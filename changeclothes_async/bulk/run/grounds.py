@@ -40,7 +40,7 @@ def _check(work: grid.Work, root: Path, ledger: Path) -> None:
 
 def _check_photographs(work: grid.Work, root: Path) -> None:
     folders = {os.path.dirname(path): path for path in _photographs(work)}  # noqa: PTH120
-    own = {os.path.realpath(folder) for folder in (root, (root / names.mask("any")).parent)}
+    own = {os.path.realpath(folder) for folder in (root, root / names.MASKS)}
     for folder, path in folders.items():
         if os.path.realpath(folder) in own:
             raise errors.InvalidInput(

@@ -1,4 +1,11 @@
-"""A paid cell's pictures put in their place, and the ledger told of it."""
+"""A paid cell's pictures put in their place, and the ledger told of it.
+
+Rules of this file:
+
+* Another job's picture that stands there is set aside first, under a name that the ledger knows.
+  (What the ledger does not know is kept by a folder itself, see `places`.)
+* A picture that was paid for long ago is looked for here before its address is asked.
+"""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from changeclothes_async import (
     InvalidInput,
     LedgerError,
     SaveFailed,
+    TryOn,
 )
 from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.ledger.ledger import Ledger
@@ -117,6 +118,21 @@ async def test_only_what_is_lost_is_fetched_again(
     assert changed.read_bytes() == samples.PNG + b"/m1__g0.png"
     assert len(service.calls) == 4
     assert sorted(service.downloads[4:]) == ["/m0__g1.png", "/m1__g0.png"]
+
+
+async def test_jobs_that_move_keep_their_pictures(
+    service: Service, quick: Quick, address: str
+) -> None:
+    """With one put in front all names move on by one, and no address gives its picture again."""
+    jobs = [TryOn(model=model, garment=G0, category="dresses") for model in services.named("m", 3)]
+    assert (await quick().run_batch(jobs[1:], address)).ok
+    seen = set(service.downloads)
+    service.picture = lambda path: services.GONE if path in seen else services.picture(path)
+    book = await quick().run_batch(jobs, address)
+    assert [cell.path and cell.path.read_bytes() for cell in book] == [
+        samples.PNG + f"/m{number}__g0.png".encode() for number in range(3)
+    ]
+    assert len(service.charges) == 3
 
 
 async def test_a_lookbook_s_place_can_be_run_into_again(
