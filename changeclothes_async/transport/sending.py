@@ -168,8 +168,6 @@ class Call:
             if journal:
                 await journal.claim(number)
             self._flight.on_wire = True
-            sender.counts.sent += 1
-            logs.attempt_begins(self._name, number, self._body.length)
             outcome = await self._outcome(upload)
         except asyncio.CancelledError:
             outcome = interrupted(upload)
@@ -187,6 +185,8 @@ class Call:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout
         if left <= 0:  # gone while the claim was written down
             return errors.NotSent("The deadline passed before this was sent.", final=True)
+        self._sender.counts.sent += 1
+        logs.attempt_begins(self._name, self.attempts, upload.size or 0)
         try:
             return await self._post(self._url, upload, min(left, self._options.timeout))
         except errors.ChangeClothesError as error:

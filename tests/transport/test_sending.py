@@ -534,11 +534,12 @@ async def test_nothing_is_sent_when_the_deadline_passes_during_the_claim():
     book = Book(seconds=8)
     async with (
         peers.serve(peers.answering(OK)) as peer,
-        sending_to(peer, book, deadline=5) as (_, flight),
+        sending_to(peer, book, deadline=5) as (sender, flight),
     ):
         with pytest.raises(errors.NotSent) as caught:
             await flight.joined()
     assert caught.value.money == "not spent"
+    assert (sender.counts.sent, sender.counts.failed) == (0, 1)
     assert book.lines == ["claim 1", "settle NotSent"]
     assert peer.connections == 0
 
