@@ -23,6 +23,8 @@ _ORIENTATION = 0x0112
 _STAYS = {"JPEG", "MPO", "PNG", "WEBP"}  # a telephone's JPEG with a second picture is an MPO
 _KEEPS_PROFILE = {"L", "P", "RGB", "RGBA"}
 _QUALITY = 90
+_MOST = 250_000_000
+"""The most pixels of a JPEG, which is decoded small; of others Pillow's own limit holds."""
 
 
 def edge(prepare: bool | int) -> int | None:
@@ -45,32 +47,53 @@ def edge(prepare: bool | int) -> int | None:
     return longest
 
 
-def prepared(picture: multipart.Picture, longest: int) -> multipart.Picture:
+def prepared(picture: multipart.Picture, longest: int, what: str) -> multipart.Picture:
     """Give a picture upright and with no edge over `longest`; itself where it is so already.
 
-    Raises NotAnImage for a broken one, MissingExtra for HEIC without its reader.
+    `what` it is is said in errors: NotAnImage for a broken or huge one, MissingExtra for HEIC
+    without its reader.
     """
     from PIL import Image, UnidentifiedImageError
 
     if picture.kind.mime == "image/heic":
-        _read_heic()
+        _read_heic(what)
     content = picture.content
     source = io.BytesIO(content.data) if isinstance(content, images.Bytes) else content.path
     try:
-        with Image.open(source) as image:
+        with _opened(source, picture.kind) as image:
             data = _encoded(image, longest)
     except UnidentifiedImageError:
         return picture
+    except Image.DecompressionBombError:
+        failure = errors.NotAnImage(
+            f"{what} has too many pixels to be prepared.",
+            next_step="Scale it down, or leave out prepare=….",
+        )
     except Exception as error:  # Pillow's codecs raise whatever they like
-        broken = errors.NotAnImage(
-            f"The picture cannot be prepared ({error}).",
+        failure = errors.NotAnImage(
+            f"{what} cannot be prepared ({error}).",
             next_step="Give a whole one, or leave out prepare=….",
         )
     else:
         if data is None:
             return picture
-        return multipart.Picture(images.Bytes(data), images.checked(data, "The prepared picture"))
-    raise broken
+        return multipart.Picture(images.Bytes(data), images.checked(data, what))
+    raise failure
+
+
+def _opened(source: Any, kind: images.Kind) -> Any:
+    """Open a picture; a telephone's JPEG may have more pixels than Pillow's limit for all."""
+    from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+
+    if kind.mime != "image/jpeg":
+        return Image.open(source)
+    try:
+        image = JpegImagePlugin.JpegImageFile(source)
+    except SyntaxError:  # Pillow's own word for it
+        raise UnidentifiedImageError from None
+    if image.width * image.height > _MOST:
+        raise Image.DecompressionBombError
+    return image
 
 
 def _encoded(image: Any, longest: int) -> bytes | None:
@@ -95,11 +118,11 @@ def _encoded(image: Any, longest: int) -> bytes | None:
     return file.getvalue()
 
 
-def _read_heic() -> None:
+def _read_heic(what: str) -> None:
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
         raise errors.MissingExtra(
-            "Preparing HEIC photographs needs: pip install 'changeclothes-async[heic]'."
+            f"{what} is HEIC, and preparing it needs: pip install 'changeclothes-async[heic]'."
         ) from None
     register_heif_opener()

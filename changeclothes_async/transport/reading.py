@@ -24,6 +24,12 @@ KEPT = 24 * 2**20
 
 T = TypeVar("T")
 
+_WHAT = {
+    images.Bytes: "The picture in memory",
+    images.Stream: "The open file",
+    images.Drawn: "The PIL image",
+}
+
 
 class Reader:
     """Reads pictures for one client and remembers the small ones; safe from several threads.
@@ -58,11 +64,11 @@ class Reader:
         picture = await self._taken(image)
         if not self._edge:
             return picture
-        return await self._in_thread(self._prepared, picture)
+        return await self._in_thread(self._prepared, picture, _WHAT[type(image)])
 
     async def _taken(self, image: images.Bytes | images.Stream | images.Drawn) -> multipart.Picture:
         if isinstance(image, images.Bytes):
-            return multipart.Picture(image, images.checked(image.data, "The picture in memory"))
+            return multipart.Picture(image, images.checked(image.data, _WHAT[images.Bytes]))
         if isinstance(image, images.Stream):
             return await spooling.spooled(image.handle, SMALL)
         return await self._in_thread(spooling.encoded, image.image)
@@ -81,8 +87,8 @@ class Reader:
                 reading.add_done_callback(lambda _: self._under_way.pop(image.path, None))
         return await asyncio.shield(asyncio.wrap_future(reading))
 
-    def _prepared(self, picture: multipart.Picture) -> multipart.Picture:
-        return preparing.prepared(picture, self._edge) if self._edge else picture
+    def _prepared(self, picture: multipart.Picture, what: str) -> multipart.Picture:
+        return preparing.prepared(picture, self._edge, what) if self._edge else picture
 
     async def digest(self, picture: images.Link | multipart.Picture) -> bytes:
         """Give 32 bytes that stand for what is sent: the content, or a link's address."""
@@ -159,7 +165,7 @@ class Reader:
             picture = multipart.Picture(
                 multipart.Stored(path, seen.st_size, files.stamp(seen), image.keep), kind
             )
-        picture = self._prepared(picture)
+        picture = self._prepared(picture, images.shown(path))
         if isinstance(picture.content, images.Bytes):
             self._keep(path, files.stamp(seen), picture)
         return picture

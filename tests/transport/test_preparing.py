@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
+import zlib
 
 import pytest
 
@@ -35,10 +37,16 @@ def photo(form, size=(300, 200), mode="RGB", turned=1, **terms):
     return file.getvalue()
 
 
+def claiming(jpeg, width, height):
+    """Let a JPEG's head tell another size."""
+    at = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:at] + struct.pack(">HH", height, width) + jpeg[at + 4 :]
+
+
 def sent(data, longest=256):
     """Give what would be sent for a picture in memory."""
     picture = multipart.Picture(images.Bytes(data), images.checked(data, "it"))
-    return preparing.prepared(picture, longest)
+    return preparing.prepared(picture, longest, "it")
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
@@ -102,8 +110,46 @@ def test_several_frames_and_sixteen_bits_are_left_alone():
 def test_a_broken_one_is_no_image():
     """A photograph cut short is refused here, before it costs anything."""
     data = photo("JPEG", size=(1000, 800))
-    with pytest.raises(errors.NotAnImage, match="cannot be prepared"):
+    with pytest.raises(errors.NotAnImage, match="it cannot be prepared"):
         sent(data[: len(data) // 2])
+
+
+async def test_a_broken_file_is_named(client, tmp_path):
+    """Among many it could not be found otherwise."""
+    data = photo("PNG", size=(1000, 800))
+    (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
+    async with peers.serve(peers.answering(peers.MADE)) as peer:
+        with pytest.raises(errors.NotAnImage, match=r"cut\.png cannot be prepared"):
+            await client(peer, prepare=200).try_on(tmp_path / "cut.png", PNG, "dresses")
+    assert peer.connections == 0
+
+
+def test_what_begins_like_a_jpeg_and_is_none_is_left_alone():
+    """As all that Pillow cannot read is: the service may."""
+    data = b"\xff\xd8\xff" + bytes(1000)
+    assert sent(data).content.data == data
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_telephones_largest_photograph_is_prepared():
+    """108 megapixels, above which Pillow warns of bombs; a JPEG is decoded small."""
+    data = claiming(photo("JPEG", size=(1200, 900)), 12_000, 9_000)
+    assert Image.open(io.BytesIO(sent(data).content.data)).size == (256, 192)
+
+
+@pytest.mark.filterwarnings("ignore:Image size")
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_bomb_is_refused(form):
+    """A few bytes that would unpack to gigabytes."""
+    if form == "JPEG":
+        data = claiming(photo("JPEG"), 60_000, 60_000)
+    else:
+        data = bytearray(photo("PNG"))
+        data[16:24] = (60_000).to_bytes(4, "big") * 2
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    with pytest.raises(errors.NotAnImage, match="it has too many pixels") as caught:
+        sent(bytes(data))
+    assert "Scale it down" in caught.value.next_step
 
 
 def test_heic_becomes_a_jpeg():
@@ -122,7 +168,7 @@ WITHOUT = (
     "from changeclothes_async.protocol import images, multipart\n"
     "heic = images.Bytes(b'0000ftypheic0000')\n"
     "picture = multipart.Picture(heic, images.checked(heic.data, 'it'))\n"
-    "try: preparing.prepared(picture, preparing.edge(True))\n"
+    "try: preparing.prepared(picture, preparing.edge(True), 'it')\n"
     "except ImportError as error: print(error)"
 )
 
