@@ -186,7 +186,7 @@ class Call:
         if left <= 0:  # gone while the claim was written down
             return errors.NotSent("The deadline passed before this was sent.", final=True)
         self._sender.counts.sent += 1
-        logs.attempt_begins(self._name, self.attempts, upload.size or 0)
+        logs.attempt_begins(self._name, self.attempts, upload.length)
         try:
             return await self._post(self._url, upload, min(left, self._options.timeout))
         except errors.ChangeClothesError as error:

@@ -92,6 +92,12 @@ class Session:
                     **self._route,
                 ) as response,
             ):
+                if upload.is_overtaken:
+                    response.close()
+                    self._trust_no_idle_connection()
+                    return errors.NotSent(
+                        "An answer was there before the request, which was not sent."
+                    )
                 outcome = await self._understood(response, limit)
             if isinstance(outcome, _COSTLY) and upload.begun and not upload.sent_whole:
                 return errors.NotSent(f"The request was not sent whole. {outcome.message}")

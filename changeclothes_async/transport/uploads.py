@@ -28,12 +28,24 @@ class Upload(payload.Payload):
         self, body: multipart.Body, on_bytes: Callable[[int, bool], None] | None = None
     ) -> None:
         super().__init__(body, content_type=body.content_type)
-        self._size = body.length
+        self._size = self.length = body.length
         self._on_bytes = on_bytes
+        self.taken = False
         self.begun = False
         self.sent_whole = False
         self.failure: errors.NotAnImage | None = None
         self._transport: asyncio.WriteTransport | None = None
+
+    @property
+    def size(self) -> int | None:
+        """Its length in bytes; asked for when a request is made of it, which no mock does."""
+        self.taken = True
+        return self._size
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether the answer to it was there before it: one to another request, or to none."""
+        return self.taken and not self.begun
 
     async def write_with_length(
         self, writer: abc.AbstractStreamWriter, content_length: int | None
@@ -41,9 +53,11 @@ class Upload(payload.Payload):
         """Write every frame, raise the flag, and write the closing boundary."""
         del content_length  # our own, which `size` has announced
         body: multipart.Body = self._value
-        self.begun = True
         self._transport = getattr(writer, "transport", None)
         try:
+            if _has_answered(writer):
+                raise ConnectionResetError("an answer was there before the request")
+            self.begun = True
             for piece in _pieces(body.frames):
                 if isinstance(piece, multipart.Stored):
                     # Closed by whoever leaves it, or a file stays open until garbage is collected.
@@ -88,6 +102,11 @@ class Upload(payload.Payload):
         """Refuse: a body is never turned into text, nor shown."""
         del encoding, errors
         raise TypeError("an upload is not text")
+
+
+def _has_answered(writer: abc.AbstractStreamWriter) -> bool:
+    """Tell whether something came on a kept connection since its last answer was read."""
+    return bool(getattr(getattr(writer, "protocol", None), "should_close", False))
 
 
 def _pieces(

@@ -153,6 +153,31 @@ async def test_a_second_answer_is_never_taken_for_the_next_calls(client):
     assert urls == [peers.RESULT] * 2
 
 
+@pytest.mark.parametrize(
+    "unasked", [peers.made("https://results.example/other.webp"), peers.http(408, b"")]
+)
+async def test_an_answer_that_nobody_asked_for_is_no_calls(client, unasked):
+    """One that comes on an idle connection: that is not used again, and nothing is paid twice."""
+    came = asyncio.Event()
+
+    async def twice(line):
+        await line.request()
+        await line.send(peers.MADE)
+        await asyncio.sleep(0.05)
+        await line.send(unasked)
+        came.set()
+        await line.request()  # never, on this connection
+
+    async with peers.serve(twice, peers.answering(peers.MADE)) as peer:
+        one = client(peer)
+        first = await one.try_on(**LOOK)
+        await came.wait()
+        await asyncio.sleep(0.05)
+        second = await one.try_on(**LOOK)
+    assert first.result_img_url == second.result_img_url == peers.RESULT
+    assert (second.attempts, len(peer.charges)) == (2, 2)
+
+
 async def test_a_bomb_is_unpacked_to_a_cap_only(client):
     """A packed gigabyte is cut at the cap: paid, damaged, and not in memory."""
     bomb = zlib.compress(b" " * 2**26, 9)
