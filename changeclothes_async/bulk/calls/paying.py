@@ -20,7 +20,7 @@ from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.calls import outcomes
 from changeclothes_async.bulk.ledger import ledger, states
 from changeclothes_async.protocol import answers
-from changeclothes_async.transport import flights
+from changeclothes_async.transport import flights, logs
 
 _log = logging.getLogger("changeclothes_async")
 
@@ -87,7 +87,9 @@ class Payments:
         if entry and entry.state not in _UNKNOWN:
             if entry.state in _GIVEN or not again(entry):
                 return _given(entry)
-            page.event = states.Event.RESEND
+            if entry.state is not states.State.FAILED:
+                # Only then: what became unsure since this look was accepted by nobody.
+                page.event = states.Event.RESEND
         try:
             return await send(page)
         except errors.LedgerBusy:
@@ -140,7 +142,7 @@ class Page:
         """Write nothing: what was handed over is known by how the attempt ends."""
 
     async def settle(self, outcome: answers.Outcome) -> None:
-        """Write the end of the attempt down; a paid result is never lost to a full disk."""
+        """Write the end of the attempt down; what was paid is never lost to a full disk."""
         if self._claim is None:
             return  # stopped while it was claimed: the ledger gives back what nobody received
         try:
@@ -148,21 +150,32 @@ class Page:
                 self._claim, outcomes.event_of(outcome), outcomes.facts_of(outcome)
             )
         except errors.LedgerError as error:
-            if not isinstance(outcome, answers.Made):
+            if not isinstance(outcome, answers.Made) and outcome.money == "not spent":
                 raise
-            words = f"{error.message} The paid result is at {outcome.result_img_url}."
-            _log.error("%s", words)  # perhaps nobody waits for it any more
-            lost = errors.LedgerError(
-                words,
-                money="spent",
-                raw=outcome.raw,
-                next_step="Note the result's address; fix the disk before you go on.",
-            )
+            lost = _unwritten(outcome, error)
+            _log.error("%s", lost.message)  # perhaps nobody waits for it any more
         else:
             return
         finally:
             self._claim = None
         raise lost
+
+
+def _unwritten(outcome: answers.Outcome, error: errors.LedgerError) -> errors.LedgerError:
+    """Give the error for an end that may have cost credits and that the ledger cannot take."""
+    if isinstance(outcome, answers.Made):
+        said, keep = f"The paid result is at {outcome.result_img_url}.", "the result's address"
+    else:
+        said, keep = (
+            f"The call itself ended: {logs.words(outcome)}.",
+            "what is in error.raw, if any",
+        )
+    return errors.LedgerError(
+        f"{error.message} {said}",
+        money="spent" if isinstance(outcome, answers.Made) else outcome.money,
+        raw=outcome.raw,
+        next_step=f"Note {keep}; fix the disk before you go on.",
+    )
 
 
 def _given(entry: ledger.Entry) -> Paid:

@@ -242,8 +242,8 @@ class Run:
         if isinstance(error, errors.NotAnImage):
             self.problems[planned.name] = error
             state = State.FAILED
-        elif isinstance(error, errors.LedgerError) and error.money == "spent":
-            self.problems[planned.name] = error  # it names the result that is nowhere else
+        elif isinstance(error, errors.LedgerError) and error.money != "not spent":
+            self.problems[planned.name] = error  # it tells of an end that is known nowhere else
             state = State.UNSURE
             self._permits.stop(error)
         elif isinstance(error, errors.BatchStopped):

@@ -218,6 +218,54 @@ async def test_a_result_that_cannot_be_written_down_is_said(
     assert "https://r.example/1.webp" in caplog.text  # perhaps nobody waits for it any more
 
 
+@pytest.mark.parametrize("end", [errors.Unsure, errors.Damaged, errors.TryOnException])
+async def test_an_end_that_cannot_be_written_down_tells_what_it_may_have_cost(
+    book: Ledger, caplog: pytest.LogCaptureFixture, end: type[errors.ChangeClothesError]
+) -> None:
+    """The disk's trouble is no reason to say that nothing was spent; what came is in the error."""
+    raw = answers.Raw(200, {}, b"an answer")
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
+    await page.claim(1)
+    page.book = FullBook()
+    with pytest.raises(errors.LedgerError, match=f"disk is full.*{end.__name__}") as caught:
+        await page.settle(end("A secret of the service's.", raw=raw))
+    assert (caught.value.money, caught.value.raw) == (end().money, raw)
+    assert end.__name__ in caplog.text
+    assert "A secret" not in caplog.text
+
+
+async def test_what_was_not_spent_leaves_the_ledgers_own_error(book: Ledger) -> None:
+    """Nothing is lost with it."""
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
+    await page.claim(1)
+    page.book = FullBook()
+    with pytest.raises(errors.LedgerError) as caught:
+        await page.settle(errors.NotSent())
+    assert (caught.value.money, caught.value.message) == ("not spent", "The disk is full.")
+
+
+async def test_what_became_unsure_since_the_look_is_not_sent(book: Ledger) -> None:
+    """A failed job may be sent again; not so where another loop's call of it is unsure by now."""
+    claim = await book.claim(JOB, endpoint="/e")
+    await book.settle(claim, Event.FAIL, Facts(error="TryOnException", money="maybe spent"))
+    looked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def send(page: paying.Page) -> paying.Paid:
+        looked.set()
+        await go_on.wait()  # as for a slot
+        await page.claim(1)
+        raise AssertionError("it was sent")
+
+    asking = asyncio.create_task(paying.Payments(book).pay(JOB, "/e", send))
+    await looked.wait()
+    claim = await book.claim(JOB, endpoint="/e")
+    await book.settle(claim, Event.LOSE, Facts(error="Unsure", money="maybe spent"))
+    go_on.set()
+    with pytest.raises(errors.Unsure):
+        await asking
+    assert await state(book) is State.UNSURE
+
+
 @pytest.mark.parametrize(
     ("outcome", "event"),
     [

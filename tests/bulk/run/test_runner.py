@@ -311,6 +311,22 @@ async def test_results_that_the_ledger_cannot_take_are_all_named(
         assert "The paid result is at http" in str(cell.error)
 
 
+async def test_an_end_that_the_ledger_cannot_take_is_unsure(
+    service: Service, quick: Quick, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request was sent whole and nobody knows more: the cell is not called open."""
+
+    async def full(self: Ledger, claim: Claim, event: Happening, facts: Facts) -> State:
+        raise LedgerError("The disk is full.")
+
+    monkeypatch.setattr(Ledger, "settle", full)
+    service.reply = cut
+    lookbook = await quick(max_concurrency=1).run_grid(grid(1, 1), out)
+    (cell,) = lookbook.unsure
+    assert (cell.money, type(cell.error)) == ("maybe spent", LedgerError)
+    assert isinstance(lookbook.stopped, LedgerError)
+
+
 @pytest.mark.parametrize("answer", [BUSY, AWAY], ids=["429", "503"])
 async def test_a_busy_service_is_waited_for(
     service: Service, quick: Quick, out: Path, answer: bytes
