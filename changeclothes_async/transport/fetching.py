@@ -123,6 +123,15 @@ def _check_head(url: str, head: bytes, kind: str) -> None:
         raise _failed(url, f"it is {kind[:60]}, not a picture")
     if head.lstrip()[:1] in {b"<", b"{"}:
         raise _failed(url, "it is a page, not a picture")
+    if not kind.startswith("image/") or _is_text(head):  # a format to come is called a picture
+        raise _failed(url, "it is not a picture")
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        return head[: images.HEAD].decode("ascii").replace("\n", "").isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 async def _capped(url: str, chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:

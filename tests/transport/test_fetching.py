@@ -63,6 +63,13 @@ async def test_a_pictures_type_need_not_be_known(kind):
         assert await fetched(f"{peer.url}/1.png") == PNG
 
 
+async def test_a_format_to_come_is_taken():
+    """What is called a picture and is no text, though it begins like none that is known here."""
+    data = bytes(range(128, 228))
+    async with peers.serve(peers.answering(picture(data, kind="image/jxl"))) as peer:
+        assert await fetched(f"{peer.url}/1.jxl") == data
+
+
 SPELLED = [
     "/a%2Bb%7Ec.png?sig=%2F%2b%3D~&name='%27(%28&empty=&a+b",
     "/100%25.png?x=%20",
@@ -95,6 +102,9 @@ PASSING = {
     "a page in disguise": picture(b"  <html>"),
     "JSON": picture(b"{}"),
     "words": picture(b"Sorry, this is not here any more.", kind="text/plain"),
+    "words without a type": picture(b"Warming up.\nTry again.", kind=""),
+    "words in disguise": picture(b"Warming up.\nTry again."),
+    "anything": picture(b"\0\1\2\3" * 9, kind="application/octet-stream"),
     "cut off": picture()[:-5] + b"",
 }
 
@@ -122,7 +132,7 @@ FINAL = {
     "expired": picture(b"", 403),
     "gone": picture(b"", 410),
     "too large": picture(b"x" * 100_001),
-    "endless": b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 200_000,
+    "endless": b"HTTP/1.1 200 OK\r\n\r\n" + PNG + b"x" * 200_000,
     "too large by its head": b"HTTP/1.1 200 OK\r\nContent-Length: 100001\r\n\r\n",
     "packed": picture(**{"Content-Encoding": "gzip"}),
     "redirected nowhere": peers.http(302),
@@ -150,7 +160,7 @@ async def test_a_beginning_in_pieces_is_judged_whole(kind):
 
 async def test_the_largest_that_is_allowed_comes_whole():
     """The cap itself is not too large."""
-    async with peers.serve(peers.answering(picture(b"x" * 100_000))) as peer:
+    async with peers.serve(peers.answering(picture(PNG.ljust(100_000, b"x")))) as peer:
         assert len(await fetched(f"{peer.url}/1.png")) == 100_000
 
 
