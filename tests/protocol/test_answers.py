@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
 import zlib
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -319,6 +321,26 @@ def test_a_secret_is_blotted_out_however_it_is_written(echo):
     error = answers.decode(raw)
     assert SECRET not in repr((str(error), error.msg, raw.headers, raw.body, raw.envelope))
     assert type(error) is errors.InvalidParam
+
+
+PADDED = "Zk9/adv+keykey&0123+abcdEF=="
+WRITTEN = {
+    "in another case": PADDED.upper(),
+    "in an address": quote(PADDED, safe=""),
+    "in a page": html.escape(PADDED).replace("/", "&#x2F;").replace("+", "&#43;"),
+    "in JSON that is cut off": '{"code": 200, "echo": "' + PADDED.replace("/", "\\/") + '", "da',
+    "in JSON in JSON": json.dumps({"msg": json.dumps({"key": PADDED}).replace("/", "\\/")}),
+}
+
+
+@pytest.mark.parametrize("body", WRITTEN.values(), ids=WRITTEN)
+def test_a_secret_is_blotted_out_where_it_is_written_otherwise(body):
+    """What stays is nothing that the secret could be read from."""
+    raw = answers.received(502, {"location": f"/?{body}"}, body.encode(), PADDED)
+    left = raw.body.decode() + raw.headers["location"] + answers.blotted(body, PADDED)
+    assert left.count("***") == 3
+    assert "keykey" not in left.lower()
+    assert "0123" not in left
 
 
 @pytest.mark.parametrize("secret", ['sk-"quoted"-1234567890', "sk-back\\slash-1234567890"])
