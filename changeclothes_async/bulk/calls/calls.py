@@ -72,7 +72,7 @@ class Caller:
                 limits.admit()
             if self._book is None:
                 return await self._unwritten(job, options, name)
-            payments = self._paying or await self._payments(self._book)
+            payments = self._paying or await self._payments(self._book, options.base_url)
             return await self.pay(
                 job,
                 options,
@@ -153,15 +153,16 @@ class Caller:
                 "SSL_CERT_FILE where the workers start.",
             )
 
-    async def _payments(self, path: str | os.PathLike[str]) -> paying.Payments:
+    async def _payments(self, path: str | os.PathLike[str], base_url: str) -> paying.Payments:
         """Give the client's ledger, opened by whoever needs it first."""
-        from changeclothes_async.bulk.calls import paying
+        from changeclothes_async.bulk.calls import paying, services
 
         with self._lock:  # loops of several threads may be the first
             if self._opening is None or (self._opening.done() and self._opening.exception()):
                 self._opening = paying.opening(path)
             opening = self._opening
         payments = await asyncio.shield(wrap_future(opening))
+        await services.settle(payments.book, base_url)
         self._paying = payments
         return payments
 

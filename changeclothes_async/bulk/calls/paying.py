@@ -44,7 +44,7 @@ class Payments:
     """Makes calls through one ledger, each job at most once at a time."""
 
     def __init__(self, book: ledger.Ledger) -> None:
-        self._book = book
+        self.book = book
         self._under_way: dict[_Key, flights.Flight[Paid]] = {}
 
     async def pay(
@@ -67,7 +67,7 @@ class Payments:
         flight = self._under_way.get(key)
         if flight is None:
             flight = flights.Flight(partial(self._left, key))
-            page = Page(self._book, flight, identity, endpoint, name)
+            page = Page(self.book, flight, identity, endpoint, name)
             self._under_way[key] = flight.begin(self._paid(page, send, again, look))
         try:
             return await flight.joined()
@@ -83,7 +83,7 @@ class Payments:
             del self._under_way[key]
 
     async def _paid(self, page: Page, send: Send, again: Again, look: bool) -> Paid:
-        entry = (await self._book.entries([page.identity])).get(page.identity) if look else None
+        entry = (await self.book.entries([page.identity])).get(page.identity) if look else None
         if entry and entry.state not in _UNKNOWN:
             if entry.state in _GIVEN or not again(entry):
                 return _given(entry)
@@ -99,7 +99,7 @@ class Payments:
 
     async def close(self) -> None:
         """Close the ledger."""
-        await self._book.close()
+        await self.book.close()
 
 
 def opening(path: str | os.PathLike[str]) -> Future[Payments]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from changeclothes_async import errors, settings
 from changeclothes_async.bulk import placing
-from changeclothes_async.bulk.calls import calls
+from changeclothes_async.bulk.calls import calls, services
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.lookbook import ledger_cells, lookbook
 from changeclothes_async.bulk.run import grounds, marks, planning, runner
@@ -45,6 +45,7 @@ async def run(
     ends = AsyncExitStack()
     ends.push_async_callback(book.close)
     try:
+        await services.settle(book, options.base_url)
         await marks.leave(site, book)
         if isinstance(site.place, places.Folder):
             await asyncio.to_thread(saving.sweep, site.place.root)
@@ -111,6 +112,8 @@ async def plan(
         else None
     )
     try:
+        if book:
+            await services.check(book, options.base_url)
         return await planning.Planner(work, reader, book, site.place, wishes).plan()
     finally:
         if book:
