@@ -10,14 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
-import tenacity
-
 from changeclothes_async import errors, settings
-from changeclothes_async.protocol import addresses, images
+from changeclothes_async.protocol import addresses, images, retries
 from changeclothes_async.transport import downloads, trying
 
 _HOPS = 3
 _TRIES = 4
+_PAUSES = retries.Policy(base=0.25, longest_backoff=8.0)
 _FOR_NOW = {404, 408, 425, 429}  # 404: a result may be announced before its store has it
 
 T = TypeVar("T")
@@ -33,16 +32,12 @@ async def fetch(
     three redirects and `max_result_bytes` bytes. Raises DownloadFailed.
     """
     with web.under_way():
-        return await trying.tried(
-            lambda: _once(web, options, url, consume),
-            retry=tenacity.retry_if_exception(_may_pass),
-            stop=tenacity.stop_after_attempt(_TRIES),
-            wait=tenacity.wait_random_exponential(multiplier=0.25, max=8),
-        )
+        return await trying.tried(lambda: _once(web, options, url, consume), _again)
 
 
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, errors.DownloadFailed) and not error.final
+def _again(error: errors.ChangeClothesError, attempt: int) -> float | None:
+    may_pass = isinstance(error, errors.DownloadFailed) and not error.final and attempt < _TRIES
+    return retries.pause(_PAUSES, error, attempt) if may_pass else None
 
 
 async def _once(

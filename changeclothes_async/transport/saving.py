@@ -77,7 +77,8 @@ def placed(target: Path) -> Iterator[Path]:
             next_step="Make room or choose another place, then write it again; it costs nothing.",
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where it could not even be made
+            part.unlink()
 
 
 def sweep(folder: Path) -> None:

@@ -14,8 +14,6 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
-import tenacity
-
 from changeclothes_async import errors, settings
 from changeclothes_async.protocol import answers, multipart, retries
 from changeclothes_async.transport import flights, limits, logs, trying, uploads
@@ -73,7 +71,6 @@ class Call:
         self._journal = journal
         self._started = self._loop.time()
         self._ends = self._started + options.deadline if options.deadline else None
-        self._next_pause = 0.0
         self._last: errors.ChangeClothesError | None = None
         self._money: errors.Money = "not spent"
         self.attempts = 0
@@ -85,9 +82,7 @@ class Call:
         may have cost.
         """
         try:
-            made = await trying.tried(
-                self._attempt, retry=self._is_safe_again, wait=self._pause, sleep=asyncio.sleep
-            )
+            made = await trying.tried(self._attempt, self._again)
         except errors.ChangeClothesError as error:
             error.attempts, error.elapsed = self.attempts, self._elapsed
             if errors.worst(self._money, error.money) != error.money:
@@ -105,19 +100,18 @@ class Call:
     def _elapsed(self) -> float:
         return self._loop.time() - self._started
 
-    def _is_safe_again(self, state: tenacity.RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        is_safe = retries.is_safe(self._options.retry, error, state.attempt_number)
-        if self._sender.closing or not self._flight.is_wanted or not is_safe:
-            return False
-        self._next_pause = retries.pause(self._options.retry, error, state.attempt_number)
-        return self._ends is None or self._loop.time() + self._next_pause < self._ends
-
-    def _pause(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
+    def _again(self, error: errors.ChangeClothesError, attempt: int) -> float | None:
+        """Give the pause before another attempt, None where none may follow."""
+        if self._sender.closing or not self._flight.is_wanted:
+            return None
+        if not retries.is_safe(self._options.retry, error, attempt):
+            return None
+        pause = retries.pause(self._options.retry, error, attempt)
+        if self._ends is not None and self._loop.time() + pause >= self._ends:
+            return None
         self._sender.counts.retried += 1
         # Everybody waits for a refusal together, in `limits`.
-        return 0.0 if isinstance(error, errors.Refused) else self._next_pause
+        return 0.0 if isinstance(error, errors.Refused) else pause
 
     async def _attempt(self) -> answers.Made:
         """Queue for a slot, and make an attempt with it."""

@@ -23,8 +23,6 @@ from changeclothes_async.protocol import answers
 from changeclothes_async.transport import engine, uploads
 
 _BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
-_COSTLY = (errors.Unsure, errors.Damaged, errors.ServiceFailed)
-"""What an answer to a whole request may have cost; one to a part of it has not."""
 _GRACE = 0.1  # seconds; a turn would do, but uvloop looks at its timers before its sockets
 # Beyond aiohttp's own 8 kB and 128 lines, since an answer that is not read is lost and paid.
 _ROOM = {"max_line_size": 2**16, "max_field_size": 2**16, "max_headers": 1024}
@@ -99,7 +97,9 @@ class Session:
                         "An answer was there before the request, which was not sent."
                     )
                 outcome = await self._understood(response, limit)
-            if isinstance(outcome, _COSTLY) and upload.begun and not upload.sent_whole:
+            if isinstance(outcome, answers.Made) or outcome.money == "not spent":
+                return outcome
+            if upload.begun and not upload.sent_whole:  # what is not whole costs nothing
                 return errors.NotSent(f"The request was not sent whole. {outcome.message}")
             return outcome
         except Exception as error:  # whatever it is, the phase tells what it costs

@@ -118,6 +118,16 @@ async def test_a_long_name_of_wide_letters_is_saved(tmp_path):
     assert (await saving.save(pieces(WEBP), target)).path.read_bytes() == WEBP
 
 
+def test_a_small_file_is_refused_in_words_too(tmp_path):
+    """Where its folder is none, what is tidied up afterwards is not what is told."""
+    (tmp_path / "file").write_bytes(b"")
+    with (
+        pytest.raises(errors.SaveFailed, match="could not be written"),
+        saving.placed(tmp_path / "file" / "sheet.png"),
+    ):
+        pass
+
+
 @pytest.fixture
 def small_disk():
     """Let no file grow beyond 64 KB, as on a disk that is full."""

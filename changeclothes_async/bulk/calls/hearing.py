@@ -55,7 +55,7 @@ class Listener:
 
     def journal(self, name: str, page: Page) -> Page | sending.Journal:
         """Give what tells of a call's attempts, on top of the ledger's page where there is one."""
-        return _Telling(self, name, page) if self._on_event else page
+        return Telling(self.tell, name, page) if self._on_event else page
 
     def beside(self, other: progress.OnEvent | None) -> progress.OnEvent | None:
         """Give one function for a run's listener and this one; that of the run may stop it."""
@@ -70,10 +70,10 @@ class Listener:
 
 
 @dataclass(slots=True)
-class _Telling:
+class Telling:
     """A journal that tells, and hands on to the ledger's page."""
 
-    listener: Listener
+    tell: progress.OnEvent
     name: str
     page: sending.Journal | None
     attempt: int = 0
@@ -102,4 +102,4 @@ class _Telling:
             self._tell("paid")
 
     def _tell(self, kind: progress.Kind, **facts: Any) -> None:
-        self.listener.tell(progress.Event(kind, self.name, attempt=self.attempt, **facts))
+        self.tell(progress.Event(kind, self.name, attempt=self.attempt, **facts))

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.calls import outcomes, paying
+from changeclothes_async.bulk.calls import outcomes
 from changeclothes_async.bulk.ledger.states import Event
 from changeclothes_async.bulk.progress import progress
 from changeclothes_async.protocol import answers
+from changeclothes_async.transport import sending
 
 
 class Permits:
@@ -84,18 +85,11 @@ class Permits:
         """Take note that a cell waits no more, and give the task that waited."""
         return self._waiting.pop(cell, None)
 
-    def tell(
-        self,
-        kind: progress.Kind,
-        cell: str,
-        size: int = 0,
-        error: errors.ChangeClothesError | None = None,
-        attempt: int = 0,
-    ) -> None:
+    def tell(self, event: progress.Event) -> None:
         """Report an event to whoever asked for them."""
         if self._on_event:
             try:
-                self._on_event(progress.Event(kind, cell, size, error, attempt=attempt))
+                self._on_event(event)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as failure:  # a CancelledError of its own cancels no cell
@@ -104,13 +98,12 @@ class Permits:
 
 @dataclass(slots=True)
 class Permitted:
-    """A page of the ledger whose run is asked for leave, and told how it goes."""
+    """A journal whose run is asked for leave before each claim, and told what came of it."""
 
-    page: paying.Page
+    page: sending.Journal
     permits: Permits
     cell: str
     task: asyncio.Task[Any] | None = None
-    attempt: int = 0
 
     async def claim(self, attempt: int) -> None:
         """Take a call out of the budget, and write the claim down."""
@@ -122,24 +115,18 @@ class Permitted:
             self.permits.answered()
             self.permits.put_back()
             raise
-        self.attempt = attempt
-        self.permits.tell("claimed", self.cell, attempt=attempt)
 
     def sent(self, size: int, whole: bool) -> None:
-        """Report bytes, and the whole request."""
-        self.permits.tell("sent" if whole else "sending", self.cell, size, attempt=self.attempt)
+        """Hand on."""
+        self.page.sent(size, whole)
 
     async def settle(self, outcome: answers.Outcome) -> None:
         """Write the end down, and put back what cost nothing."""
-        error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
-        if isinstance(error, errors.AccountError):
+        if isinstance(outcome, errors.AccountError):
             # Now, before anything is awaited: this attempt's slot is free for the next cell.
-            self.permits.stop(error)
+            self.permits.stop(outcome)
         self.permits.answered()
-        self.permits.tell("answered", self.cell, error=error, attempt=self.attempt)
         await self.page.settle(outcome)
-        if isinstance(outcome, answers.Made):
-            self.permits.tell("paid", self.cell)
         if outcomes.event_of(outcome) is Event.GIVE_BACK:
             self.permits.put_back()
             self.permits.waits(self.cell, self.task)

@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors, results, settings
-from changeclothes_async.bulk.calls import calls, outcomes, paying
+from changeclothes_async.bulk.calls import calls, hearing, outcomes, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.ledger.states import Event, State
 from changeclothes_async.bulk.progress import progress as reporting
@@ -196,7 +196,7 @@ class Run:
             except errors.ChangeClothesError as error:
                 if not self._patience.helps(error) or self._permits.stopped:
                     raise
-                self._permits.tell("waiting", planned.name, error=error)
+                self._tell("waiting", planned.name, error)
             else:
                 self._patience.heard()
                 self._trust.heard()
@@ -212,7 +212,11 @@ class Run:
             name=planned.name,
             again=planned.knows,
             expected=planned.identity,
-            watched=lambda page: permits.Permitted(page, self._permits, planned.name),
+            watched=lambda page: permits.Permitted(
+                hearing.Telling(self._permits.tell, planned.name, page),
+                self._permits,
+                planned.name,
+            ),
             called=f"{planned.job.kind} {planned.name}",
             carrier=partial(self._carrier, self._crew, planned) if self._crew else None,
         )
@@ -233,7 +237,7 @@ class Run:
         event, facts = outcomes.event_of(outcome), outcomes.facts_of(outcome)
         self._tally.moves(State.UNSURE, await self._book.settle(claim, event, facts))
         if isinstance(outcome, answers.Made):
-            self._permits.tell("paid", planned.name)
+            self._tell("paid", planned.name)
             await self._saved(planned, outcome)
 
     def _failed(self, planned: planning.Planned, error: errors.ChangeClothesError) -> None:
@@ -255,15 +259,15 @@ class Run:
         if reason := self._trust.lost(error):
             self._permits.stop(reason)
         self._tally.enters(state)
-        self._permits.tell(_KINDS.get(state, "given back"), planned.name, error=error)
+        self._tell(_KINDS.get(state, "given back"), planned.name, error)
 
     async def _saved(self, planned: planning.Planned, made: answers.Made) -> None:
         try:
-            placed = partial(self._permits.tell, "placed", planned.name)
+            placed = partial(self._tell, "placed", planned.name)
             await self._keeper.keep(planned, made, placed)
         except errors.ChangeClothesError as error:
             self.problems[planned.name] = error
-            self._permits.tell("failed", planned.name, error=error)
+            self._tell("failed", planned.name, error)
             if not isinstance(error, errors.DownloadFailed):
                 self._permits.stop(error)
             # What was paid long ago may be gone for good, and is no reason to buy nothing new.
@@ -272,7 +276,12 @@ class Run:
             return
         self._results.heard()
         self._tally.moves(State.PAID, State.SAVED)
-        self._permits.tell("saved", planned.name)
+        self._tell("saved", planned.name)
+
+    def _tell(
+        self, kind: reporting.Kind, cell: str, error: errors.ChangeClothesError | None = None
+    ) -> None:
+        self._permits.tell(reporting.Event(kind, cell, error=error))
 
     def _interrupted(self) -> None:
         self._permits.stop(errors.Interrupted("interrupted"))
