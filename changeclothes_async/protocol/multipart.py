@@ -34,6 +34,9 @@ class Picture:
 
     content: images.Bytes | Stored = field(repr=False)
     kind: images.Kind
+    made_of: bytes | None = field(default=None, repr=False)
+    """What stands for a picture that was encoded here: an encoder's bytes change with its version,
+    and a job would be paid for again."""
 
     @property
     def frame(self) -> bytes | Stored:

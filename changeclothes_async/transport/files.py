@@ -40,7 +40,7 @@ async def chunks(content: multipart.Stored) -> AsyncGenerator[memoryview]:
             if not chunk or offset > content.size:
                 raise _changed(content.path)
             if offset == content.size:
-                _check_unchanged(file, content)
+                check_unchanged(file, content.path, content.stamp)
             yield chunk
             await asyncio.sleep(0)  # a fast receiver never makes a sender wait
     finally:
@@ -71,7 +71,7 @@ def digested(content: multipart.Stored) -> bytes:
     """Give a stored picture's SHA-256; raises NotAnImage when it has changed."""
     with read(content.path) as file:
         digest = hashlib.file_digest(file, "sha256").digest()
-        _check_unchanged(file, content)
+        check_unchanged(file, content.path, content.stamp)
     return digest
 
 
@@ -111,21 +111,22 @@ def _unusable(path: str, problem: str) -> errors.NotAnImage:
 def _reopened(content: multipart.Stored) -> io.FileIO:
     file = opened(content.path)
     try:
-        _check_unchanged(file, content)
+        check_unchanged(file, content.path, content.stamp)
     except errors.NotAnImage:
         file.close()
         raise
     return file
 
 
-def _check_unchanged(file: io.FileIO, content: multipart.Stored) -> None:
-    if stamp(os.fstat(file.fileno())) != content.stamp:
-        raise _changed(content.path)
+def check_unchanged(file: io.FileIO, path: str, before: Stamp) -> None:
+    """Raise NotAnImage when a file was written to, so that what was read of it may be torn."""
+    if stamp(os.fstat(file.fileno())) != before:
+        raise _changed(path)
 
 
 def _changed(path: str) -> errors.NotAnImage:
     return errors.NotAnImage(
-        f"{images.shown(path)} changed while it was being sent.",
+        f"{images.shown(path)} changed while it was being read.",
         next_step="Leave the file alone until the call is done, and call again.",
     )
 

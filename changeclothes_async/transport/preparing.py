@@ -9,12 +9,14 @@ Rules of this file:
 
 from __future__ import annotations
 
+import hashlib
 import io
 from importlib.util import find_spec
 from typing import Any
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import images, multipart
+from changeclothes_async.transport import files
 
 EDGE = 2048
 """The longest edge, in pixels, that `prepare=True` stands for."""
@@ -77,8 +79,14 @@ def prepared(picture: multipart.Picture, longest: int, what: str) -> multipart.P
     else:
         if data is None:
             return picture
-        return multipart.Picture(images.Bytes(data), images.checked(data, what))
+        made_of = hashlib.sha256(f"edge {longest} ".encode() + _digest(picture)).digest()
+        return multipart.Picture(images.Bytes(data), images.checked(data, what), made_of)
     raise failure
+
+
+def _digest(picture: multipart.Picture) -> bytes:
+    content = picture.content
+    return content.digest if isinstance(content, images.Bytes) else files.digested(content)
 
 
 def _opened(source: Any, kind: images.Kind) -> Any:

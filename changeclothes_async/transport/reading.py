@@ -92,15 +92,20 @@ class Reader:
 
     async def digest(self, picture: images.Link | multipart.Picture) -> bytes:
         """Give 32 bytes that stand for what is sent: the content, or a link's address."""
-        content = picture if isinstance(picture, images.Link) else picture.content
-        if isinstance(content, images.Link | images.Bytes):
+        if isinstance(picture, images.Link):
+            return picture.digest
+        content = picture.content
+        if picture.made_of:
+            return picture.made_of
+        if isinstance(content, images.Bytes):
             return content.digest
         known = self._digests.get(content.path)
-        if known is None or known[0] != content.stamp:
-            digest = await self._in_thread(files.digested, content)
-            known = (content.stamp, digest, content.size)
-            self._digests[content.path] = known
-        return known[1]
+        if known and known[0] == content.stamp:
+            return known[1]
+        digest = await self._in_thread(files.digested, content)
+        if content.keep is None:  # a temporary file is another one each time
+            self._digests[content.path] = (content.stamp, digest, content.size)
+        return digest
 
     async def settled(self, image: images.Image) -> images.Image:
         """Check and digest a picture for many jobs, and make it one that can be read again."""
@@ -158,6 +163,7 @@ class Reader:
             seen = os.fstat(file.fileno())
             small = seen.st_size <= SMALL
             data = file.read(seen.st_size if small else images.HEAD)
+            files.check_unchanged(file, path, files.stamp(seen))
         kind = images.checked(data, images.shown(path))
         if small:
             picture = multipart.Picture(images.Bytes(data), kind)

@@ -456,3 +456,41 @@ async def test_a_links_digest_is_its_addresses():
     reader = reading.Reader()
     links = [await ready(f"https://shop.example/{name}.jpg") for name in "ab"]
     assert len({await reader.digest(link) for link in links}) == 2
+
+
+async def test_a_small_file_that_is_written_to_while_it_is_read_is_an_error(monkeypatch, tmp_path):
+    """Half of the old picture, or of the new one, would be paid for like a whole one."""
+    path = tmp_path / "photo.png"
+    path.write_bytes(png(50_000))
+    measure = os.fstat
+
+    def measured(descriptor):
+        seen = measure(descriptor)
+        if seen.st_size == 50_000:
+            path.write_bytes(PNG)
+        return seen
+
+    monkeypatch.setattr(reading.os, "fstat", measured)
+    with pytest.raises(errors.NotAnImage, match=r"photo\.png changed while it was being read"):
+        await ready(path)
+
+
+async def test_an_encoder_of_another_version_makes_no_other_job(monkeypatch, tmp_path):
+    """What was prepared stands for the photograph and the edge, or it would be paid for again."""
+    photo = tmp_path / "photo.jpg"
+    Image.effect_noise((1800, 1200), 90).convert("RGB").save(photo)
+    digests = []
+    for quality, edge in ((90, 300), (91, 300), (90, 200)):
+        monkeypatch.setattr("changeclothes_async.transport.preparing._QUALITY", quality)
+        reader = reading.Reader(edge)
+        digests.append(await reader.digest(await ready(photo, reader)))
+    assert digests[0] == digests[1] != digests[2]
+
+
+async def test_large_streams_leave_nothing_behind(tmp_path):
+    """A web app takes photographs for months."""
+    reader = reading.Reader()
+    for _ in range(3):
+        picture = await ready(io.BytesIO(BIG), reader)
+        assert await reader.digest(picture) == hashlib.sha256(BIG).digest()
+    assert reader._digests == {}
