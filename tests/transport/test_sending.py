@@ -451,7 +451,10 @@ async def test_an_early_refusal_ends_the_upload(client):
     assert (caught.value.money, caught.value.http_status, peer.connections) == ("not spent", 413, 1)
 
 
-@pytest.mark.parametrize("answer", [peers.http(200), peers.http(500), peers.http(502)])
+PARTLY = [peers.http(200), peers.http(500), peers.http(502), peers.envelope(40404, status=400)]
+
+
+@pytest.mark.parametrize("answer", PARTLY)
 async def test_an_early_answer_to_a_part_of_a_request_costs_nothing(client, answer):
     """Whatever answers before the closing boundary has left, it had no request to work on."""
     big = {**LOOK, "model": png(8 * 2**20)}
