@@ -19,7 +19,7 @@ async def tried(attempt: Callable[[], Awaitable[T]], again: Again) -> T:
     """Make an attempt, and further ones as long as `again` gives a pause; raises the last error.
 
     The first attempt is made without tenacity, which only takes over its failure: what succeeds
-    at once, as nearly all does, so does not pay for the machinery (some 100 us).
+    at once, as nearly all does, so does not pay for the machinery (some 100 µs).
     """
     failures: list[errors.ChangeClothesError] = []
     pause: float | None = None
