@@ -5,6 +5,8 @@ What they can do tells what they are: no engine loads for it. All of these raise
 
 from __future__ import annotations
 
+import inspect
+import os
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +45,28 @@ def session(given: Any) -> None:
 
 
 def listener(on_event: Any) -> None:
-    """Refuse what cannot be called with an event."""
-    if on_event is not None:
-        arguments.expect("on_event", on_event, "a function that takes one event", has=("__call__",))
+    """Refuse what cannot be called with an event, or would have to be awaited."""
+    if on_event is None:
+        return
+    arguments.expect("on_event", on_event, "a function that takes one event", has=("__call__",))
+    if any(map(inspect.iscoroutinefunction, (on_event, type(on_event).__call__))):
+        raise errors.InvalidInput(
+            "on_event is a coroutine function, which nobody would await.",
+            next_step="Give a plain function; it may put events into a queue for others.",
+        )
+
+
+def switches(**given: Any) -> None:
+    """Refuse what is neither True nor False: a text such as "false" would be taken for yes."""
+    for name, value in given.items():
+        arguments.expect(name, value, "True or False", bool)
+
+
+def ledger(path: Any) -> None:
+    """Refuse what is no path."""
+    arguments.expect("ledger", path, "a path", str, os.PathLike, type(None))
+    if path is not None and not os.fspath(path):
+        raise errors.InvalidInput("ledger: the path is empty.", next_step="Give a file's path.")
 
 
 def jobs(given: Any) -> None:

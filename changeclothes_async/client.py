@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from types import NoneType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
 from changeclothes_async import arguments, checks, results, settings
@@ -57,7 +57,9 @@ class AsyncChangeClothes:
     minute, and `max_waiting` callers wait for a slot (TooManyWaiting beyond). `timeout` is one
     attempt's, in seconds, and never counts the wait for a slot; `deadline` covers all attempts
     and pauses. `retries` is the number of further attempts where one more is safe. With `ledger`
-    (a path) each call is written down before it is sent, and equal calls are paid once.
+    (a path) each call is written down before it is sent, and equal calls are paid once; those in
+    flight at once are one call, by the options of whoever asked first. (A run's ledger is in its
+    `out`, and knows that run's calls alone.)
     `session` is an `aiohttp.ClientSession` of your own; `headers`, `proxy`, `ssl` (a context) and
     `trust_env` are for those who need no session of their own. `on_event` is called with each
     `Event`, and must not block; `trace_configs` are aiohttp's, for the calls' own session: they
@@ -96,7 +98,7 @@ class AsyncChangeClothes:
         logs.follow_environment()
         checks.session(session)
         checks.listener(on_event)
-        arguments.expect("ledger", ledger, "a path", str, os.PathLike, NoneType)
+        checks.ledger(ledger)
         self._options = settings.settle(
             api_key,
             base_url,
@@ -210,7 +212,7 @@ class AsyncChangeClothes:
                 garment=garment,
                 category=category,
                 garment_desc=garment_desc,
-                extra_fields=extra_fields or {},
+                extra_fields={} if extra_fields is None else extra_fields,
             )
         )
 
@@ -239,7 +241,7 @@ class AsyncChangeClothes:
                 randomize_seed=randomize_seed,
                 guidance_scale=guidance_scale,
                 num_inference_steps=num_inference_steps,
-                extra_fields=extra_fields or {},
+                extra_fields={} if extra_fields is None else extra_fields,
             )
         )
 
@@ -289,6 +291,7 @@ class AsyncChangeClothes:
         from changeclothes_async.bulk.run import making, planning
 
         checks.work(grid)
+        checks.switches(retry_failed=retry_failed, resend_unsure=resend_unsure)
         wishes = planning.Wishes(retry_failed, resend_unsure)
         return await making.plan(grid, out, self._caller, self._options, wishes)
 
@@ -331,6 +334,9 @@ class AsyncChangeClothes:
 
         checks.work(grid)
         checks.listener(on_event)
+        checks.switches(
+            retry_failed=retry_failed, resend_unsure=resend_unsure, masks=masks, gallery=gallery
+        )
         terms = runner.Terms(
             wishes=planning.Wishes(retry_failed, resend_unsure),
             max_calls=checks.budget(max_calls),

@@ -47,6 +47,7 @@ REFUSED = {
     "category": (bad(category="shoes"), "category"),
     "description": (bad(garment_desc=" "), "garment_desc"),
     "extra field": (bad(extra_fields={"category": "x"}), "documented"),
+    "extra fields": (bad(extra_fields=0), "extra_fields"),
     "seed": ({"model": PNG, "prompt": "red", "seed": -1}, "seed=-1"),
     "prompt": ({"model": PNG, "prompt": ""}, "prompt"),
     "scale": ({"model": PNG, "prompt": "red", "guidance_scale": 0}, "guidance_scale"),
@@ -109,6 +110,10 @@ MANY = {
     "a budget of yes": (lambda one, out: one.run_grid(GRID, out, max_calls=True), "max_calls"),
     "a bar": (lambda one, out: one.run_grid(GRID, out, progress=5), "progress"),
     "a listener": (lambda one, out: one.run_grid(GRID, out, on_event=5), "on_event"),
+    "a coroutine": (lambda one, out: one.run_grid(GRID, out, on_event=listen), "on_event"),
+    "a text as wish": (lambda one, out: one.run_grid(GRID, out, resend_unsure="no"), "resend"),
+    "yes": (lambda one, out: one.plan_grid(GRID, out, retry_failed="yes"), "retry_failed"),
+    "a number as wish": (lambda one, out: one.run_grid(GRID, out, masks=0), "masks"),
     "a number as place": (lambda one, _: one.run_grid(GRID, 5), "out"),
     "no place": (lambda one, _: one.run_grid(GRID, None), "out"),
     "a place in bytes": (lambda one, _: one.run_grid(GRID, b"book"), "out"),
@@ -120,6 +125,10 @@ MANY = {
     "a number as batch": (lambda one, out: one.run_batch(5, out), "not a batch"),
 }
 GRID = Grid([PNG], [PNG], "dresses")
+
+
+async def listen(event):
+    """Hear nothing, since nobody awaits it."""
 
 
 @swift
