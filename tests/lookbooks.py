@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,9 @@ class Cells:
             attempts=0 if state is State.OPEN else 1,
             money="spent" if saved else error.money if error else "not spent",
         )
+
+    def read(self, places: Iterable[tuple[int, int]]) -> Iterator[Cell]:
+        return (self.at(*place) for place in places)
 
     def __iter__(self) -> Iterator[Cell]:
         return (self.at(r, c) for r in range(len(self.rows)) for c in range(len(self.columns)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -121,6 +121,10 @@ class Cells(Protocol):
 
     def at(self, row: int, column: int) -> Cell:
         """Give one cell."""
+        ...
+
+    def read(self, places: Iterable[tuple[int, int]]) -> Iterator[Cell]:
+        """Give some cells, by row and column: cheaper than one by one."""
         ...
 
     def __iter__(self) -> Iterator[Cell]:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path, PurePath
 from typing import Any
@@ -33,23 +33,30 @@ _HEAD = (300, 400)
 def write(
     cells: Cells,
     kinds: Mapping[str, int],
+    troubled: Sequence[int],
     out: Spot,
     stopped: errors.ChangeClothesError | None,
 ) -> Spot:
-    """Write `index.html` into `out`, complete or not at all, and give its path."""
-    page = _page(_book(cells, kinds, out, stopped))
+    """Write `index.html` into `out`, complete or not at all, and give its path.
+
+    `troubled` are the numbers of the cells that failed or are unsure, counted row by row.
+    """
+    page = _page(_book(cells, kinds, troubled, out, stopped))
     return placing.at(out).write("index.html", page.encode())
 
 
 def _book(
     cells: Cells,
     kinds: Mapping[str, int],
+    troubled: Sequence[int],
     out: Spot,
     stopped: errors.ChangeClothesError | None,
 ) -> dict[str, Any]:
     across = len(cells.columns)
-    places = [(*divmod(number, across), cell) for number, cell in _chosen(cells)]
     total = len(cells.rows) * across
+    later = [number for number in troubled if number >= MOST]
+    chosen = [divmod(number, across) for number in (*range(min(MOST, total)), *later[:MOST])]
+    places = [(*place, cell) for place, cell in zip(chosen, cells.read(chosen), strict=True)]
     return {
         "title": out.resolve().name or str(out),
         "size": data.size(cells),
@@ -61,17 +68,6 @@ def _book(
         "columns": _heads(cells.columns, {column for _, column, _ in places}, out),
         "cells": [_said(row, column, cell, out) for row, column, cell in places],
     }
-
-
-def _chosen(cells: Cells) -> Iterator[tuple[int, Cell]]:
-    """Give the first cells and, of the others, those that people look for; with their numbers."""
-    more = 0
-    for number, cell in enumerate(cells):
-        if number < MOST:
-            yield number, cell
-        elif cell.kind in {"failed", "unsure"} and more < MOST:
-            more += 1
-            yield number, cell
 
 
 def _note(total: int, shown: int) -> str:

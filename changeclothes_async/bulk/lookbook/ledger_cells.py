@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -38,12 +38,14 @@ class LedgerCells:
 
     def at(self, row: int, column: int) -> cells.Cell:
         """Read one cell."""
-        return next(self._read(iter([(row, column)])))
+        return next(self.read([(row, column)]))
 
     def __iter__(self) -> Iterator[cells.Cell]:
-        return self._read(grid.walk(self._work))
+        return self.read(grid.walk(self._work))
 
-    def _read(self, walk: Iterator[tuple[int, int]]) -> Iterator[cells.Cell]:
+    def read(self, places: Iterable[tuple[int, int]]) -> Iterator[cells.Cell]:
+        """Read some cells, page by page."""
+        walk = iter(places)
         while some := list(islice(walk, _AT_ONCE)):
             identities = [self._identity(*place) for place in some]
             cell_names = [grid.cell_name(self._work, *place) for place in some]

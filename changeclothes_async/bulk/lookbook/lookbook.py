@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import difflib
 import os
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -41,6 +43,7 @@ class Lookbook:
         self._cells = cells
         self.out = out
         self.stopped = stopped
+        self._numbers = {kind: array("Q") for kind in ("failed", "unsure")}
 
     def __len__(self) -> int:
         return len(self._cells.rows) * len(self._cells.columns)
@@ -105,10 +108,21 @@ class Lookbook:
 
     @cached_property
     def _counted(self) -> Counter[tuple[State, str]]:
-        return Counter((cell.state, cell.kind) for cell in self._cells)
+        """Walk over all cells once, and note where those are that people look for."""
+        counted: Counter[tuple[State, str]] = Counter()
+        for number, cell in enumerate(self._cells):
+            counted[cell.state, cell.kind] += 1
+            if cell.kind in self._numbers:
+                self._numbers[cell.kind].append(number)
+        return counted
 
     def _having(self, kind: str) -> list[Cell]:
-        return [cell for cell in self._cells if cell.kind == kind]
+        if not self.kinds[kind]:
+            return []
+        across = len(self._cells.columns)
+        numbers = self._numbers.get(kind, range(len(self)))
+        some = self._cells.read(divmod(number, across) for number in numbers)
+        return [cell for cell in some if cell.kind == kind]
 
     @property
     def ok(self) -> bool:
@@ -158,7 +172,9 @@ class Lookbook:
 
         Raises SaveFailed.
         """
-        return gallery.write(self._cells, self.kinds, self.out, self.stopped)
+        kinds = self.kinds
+        others = sorted(chain(*self._numbers.values()))
+        return gallery.write(self._cells, kinds, others, self.out, self.stopped)
 
     def _only_column(self) -> int:
         if len(self._cells.columns) == 1:
