@@ -259,7 +259,7 @@ class LedgerError(ChangeClothesError):
 class LedgerBusy(LedgerError):
     """Another process, or another client of this one, is working on the same ledger."""
 
-    next_step = "Wait until that run has ended, or use another `out`."
+    next_step = "Wait until that has ended, or use another ledger (of a run: another `out`)."
 
 
 class LedgerTooNew(LedgerError):

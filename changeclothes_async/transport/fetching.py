@@ -5,7 +5,9 @@ A download costs nothing, so it is repeated on its own when it fails.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -68,7 +70,7 @@ def _joined(url: str, location: str) -> str:
 def _check_address(url: str, options: settings.Fetching) -> None:
     try:
         parts = urlsplit(url)
-        host, scheme = parts.hostname or "", parts.scheme.lower()
+        host, scheme = (parts.hostname or "").rstrip("."), parts.scheme.lower()
     except ValueError:
         host = scheme = ""
     near = options.near and settings.is_loopback(host)
@@ -80,6 +82,8 @@ def _check_address(url: str, options: settings.Fetching) -> None:
 
 
 def _is_private(host: str) -> bool:
+    with contextlib.suppress(OSError):  # 127.1 and 0x7f000001 are addresses to a system too
+        host = socket.inet_ntoa(socket.inet_aton(host))
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -136,7 +136,10 @@ class Call:
                     self._body = self._body or await self._prepare()
                     return await self._sender.limits.slot()
         except TimeoutError:
-            late = self._last or errors.NotSent("The deadline passed before a slot was free.")
+            late = self._last or errors.NotSent(
+                f"The deadline of {self._options.deadline:g} s passed before a slot was free.",
+                next_step="Raise deadline=… or max_concurrency=…, or ask for less at once.",
+            )
             late.final = True
         raise late
 
@@ -178,7 +181,11 @@ class Call:
     async def _outcome(self, upload: uploads.Upload) -> answers.Outcome:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout
         if left <= 0:  # gone while the claim was written down
-            return errors.NotSent("The deadline passed before this was sent.", final=True)
+            return errors.NotSent(
+                f"The deadline of {self._options.deadline:g} s passed before this was sent.",
+                final=True,
+                next_step="Raise deadline=…, and see that the ledger's disk is not too slow.",
+            )
         self._sender.counts.sent += 1
         logs.attempt_begins(self._name, self.attempts, upload.length)
         try:

@@ -81,7 +81,8 @@ class Member:
     ) -> messages.Outcome:
         """Order something and wait for its end; `leaves` is called as the order goes out.
 
-        Raises Lost, also after `limit` seconds; what is reported after that is told to `late`.
+        Raises Lost, also after `limit` seconds; what is reported after that, or after whoever waits
+        was cancelled, is told to `late`.
         """
         if self.gone is not None:  # since it was chosen
             raise Lost(self.gone)
@@ -92,12 +93,12 @@ class Member:
             async with asyncio.timeout(limit):
                 return await answer
         except TimeoutError:
-            if late and number not in self._outbox:
-                self._late[number] = late
             raise Lost("it did not report in time") from None
         finally:
             del self._waiting[number]
-            self._outbox.pop(number, None)
+            is_out = self._outbox.pop(number, None) is None
+            if late and is_out and answer.cancelled():
+                self._late[number] = late
 
     async def has(self, digest: bytes, provide: Callable[[Member], Any]) -> None:
         """Make sure, once, that the agent has a picture. Raises Lost or NotAnImage."""

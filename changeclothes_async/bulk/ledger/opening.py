@@ -7,6 +7,7 @@ was paid. A new one appears whole, under a temporary name first, so an empty fil
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -131,14 +132,22 @@ def _locked(path: Path) -> Iterator[None]:
     beside = path.with_name(f"{path.name}.lock")
     _touch(beside)
     with closing(_connect(beside, "rw", timeout=0)) as held:
-        try:
-            held.execute("PRAGMA journal_mode = OFF")
-            held.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_BUSY"):
-                raise
-            raise errors.LedgerBusy(f"Another run is working on the ledger {path}.") from None
+        if not _taken(held):
+            gc.collect()  # a client that nobody closed, and that nobody has any more
+            if not _taken(held):
+                raise errors.LedgerBusy(f"Another run is working on the ledger {path}.")
         yield
+
+
+def _taken(lock: sqlite3.Connection) -> bool:
+    try:
+        lock.execute("PRAGMA journal_mode = OFF")
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if not error.sqlite_errorname.startswith("SQLITE_BUSY"):
+            raise
+        return False
+    return True
 
 
 def _make(path: Path) -> None:

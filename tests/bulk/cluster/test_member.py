@@ -163,6 +163,29 @@ async def test_a_late_report_is_told(member: Hired, order: Order, service: Servi
     assert service.calls == ["m1__g0"]
 
 
+async def test_a_report_after_whoever_waited_was_cancelled_is_told(
+    member: Hired, order: Order, service: Service
+) -> None:
+    """A second Ctrl-C: what the worker has sent may be paid, and its answer still comes."""
+    one, _, _ = member
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+    late = asyncio.Queue[messages.Outcome]()
+
+    async def reply(cell: str) -> None:
+        arrived.set()
+        await go_on.wait()
+
+    service.reply = reply
+    doing = asyncio.create_task(one.done(order, 10, late=late.put_nowait))
+    await arrived.wait()
+    doing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    go_on.set()
+    assert isinstance(await late.get(), answers.Made)
+    assert (one.load, service.calls) == (0, ["m1__g0"])
+
+
 async def test_an_order_that_arrives_after_its_limit_is_not_begun(
     member: Hired, order: Order, service: Service
 ) -> None:

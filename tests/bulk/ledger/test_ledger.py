@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
 import signal
@@ -444,6 +445,18 @@ async def test_a_second_run_is_refused(path: Path, other_run: subprocess.Popen[s
     ledger = await Ledger.open(path)
     assert (await entry(ledger)).state is State.UNSURE
     await ledger.close()
+
+
+async def test_a_ledger_that_nobody_has_any_more_is_no_other_run(path: Path) -> None:
+    """As of a client whose loop ended amid a call: a cycle holds it until garbage is collected."""
+    gc.disable()
+    try:
+        forgotten: list[object] = [await Ledger.open(path)]
+        forgotten.append(forgotten)
+        del forgotten
+        await (await Ledger.open(path)).close()
+    finally:
+        gc.enable()
 
 
 async def test_a_second_client_of_this_process_is_refused(ledger: Ledger, path: Path) -> None:
