@@ -151,6 +151,19 @@ async def test_completing_something_else_is_refused_where_it_is_called(client):
         client("https://api.example").as_completed(5)
 
 
+@swift
+@pytest.mark.parametrize(
+    ("model", "words"), [(b"\0\0\0\x18ftypheic" + bytes(99), "sent as HEIC; prepare="), (PNG, None)]
+)
+async def test_a_format_that_may_be_refused_is_named(client, model, words):
+    """A telephone's photograph, and how it can be sent; not where the format is no reason."""
+    async with peers.serve(peers.answering(peers.envelope(10004))) as peer:
+        with pytest.raises(errors.InvalidParam) as caught:
+            await client(peer).try_on(**bad(model=model))
+    step = caught.value.next_step
+    assert words in step if words else "prepare" not in step
+
+
 # Pictures on the wire
 
 

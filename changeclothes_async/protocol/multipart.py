@@ -57,6 +57,8 @@ class Body:
     length: int
     frames: tuple[bytes | Stored, ...] = field(repr=False)
     tail: bytes = field(repr=False)
+    kinds: frozenset[images.Kind] = frozenset()
+    """The formats of its pictures."""
 
 
 def body(
@@ -72,10 +74,12 @@ def body(
     opening = f"--{boundary}\r\n"
     head = "".join([_text(opening, name, value) for name, value in texts])
     frames: list[bytes | Stored] = []
+    kinds = set()
     for name, picture in pictures:
         if isinstance(picture, images.Link):
             head += _text(opening, name, picture.url)
         else:
+            kinds.add(picture.kind)
             head += _file(opening, name, picture.kind)
             frames += (head.encode(), picture.frame)
             head = "\r\n"
@@ -85,6 +89,7 @@ def body(
         length=sum(map(_size, frames)) + len(tail),
         frames=tuple(frames),
         tail=tail,
+        kinds=frozenset(kinds),
     )
 
 

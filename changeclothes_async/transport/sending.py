@@ -22,6 +22,7 @@ from changeclothes_async.transport.sender import Sender
 Post: TypeAlias = Callable[[str, uploads.Upload, float], Awaitable[answers.Made]]
 """What carries one attempt to the wire: to a URL, in so many seconds; `Session.post` does."""
 
+_COMMON = {"image/jpeg", "image/png", "image/webp"}
 _ENDLESS = contextlib.nullcontext()
 
 
@@ -88,6 +89,8 @@ class Call:
             if errors.worst(self._money, error.money) != error.money:
                 error.money = self._money
                 error.next_step += " An earlier attempt of this call may have cost credits."
+            if isinstance(error, errors.InvalidParam) and self._body:
+                error.next_step += _of_formats(self._body)
             logs.call_ended(self._name, self.attempts, self._elapsed, error)
             raise
         except asyncio.CancelledError:
@@ -208,6 +211,13 @@ class Call:
             shared.refused(slot, retries.pause(self._options.retry, outcome, self.attempts))
         else:
             shared.went_well()
+
+
+def _of_formats(body: multipart.Body) -> str:
+    """Name the formats that a service may have refused; nobody documents which it reads."""
+    rare = sorted(kind.suffix[1:].upper() for kind in body.kinds if kind.mime not in _COMMON)
+    named = " and ".join(rare)
+    return f" A picture was sent as {named}; prepare=… sends it as a JPEG." if rare else ""
 
 
 def interrupted(upload: uploads.Upload) -> errors.ChangeClothesError:
