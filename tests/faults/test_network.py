@@ -104,6 +104,13 @@ AFTER = [
         f"{HERE}test_a_kept_connection_that_ends_at_its_reuse",
     ),
     Row(
+        "an answer on an idle connection, that nobody asked for",
+        "result of its own, over a new connection",
+        "spent",
+        "1",
+        "tests/transport/test_session.py::test_an_answer_that_nobody_asked_for_is_no_calls",
+    ),
+    Row(
         "server that takes only two connections: two slots",
         "results",
         "spent",
