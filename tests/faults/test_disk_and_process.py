@@ -61,6 +61,14 @@ ROWS = [
         "tests/bulk/calls/test_paying.py::test_a_result_that_cannot_be_written_down_is_said",
     ),
     Row(
+        "disk full on the ledger: after an answer that is lost or damaged",
+        "LedgerError that tells it, with what came",
+        "as the call itself",
+        "1",
+        "tests/bulk/calls/test_paying.py::"
+        "test_an_end_that_cannot_be_written_down_tells_what_it_may_have_cost",
+    ),
+    Row(
         "disk full on a picture",
         "SaveFailed; the file is whole or not there",
         "spent",
