@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from changeclothes_async import errors, settings
-from changeclothes_async.protocol import images, multipart
+from changeclothes_async.protocol import answers, images, multipart
 from changeclothes_async.transport import flights, sending
 from changeclothes_async.transport import sender as senders
 from tests import peers
@@ -157,7 +157,7 @@ async def test_a_paid_answer_that_is_damaged_is_kept(client, answer):
     async with peers.serve(peers.answering_once(answer)) as peer:
         error = await refused(client, peer)
     assert (type(error), error.money, len(peer.charges)) == (errors.Damaged, "spent", 1)
-    assert answer.endswith(error.raw.body) or error.raw.body == b'{"cod'
+    assert error.raw.body == answer.partition(b"\r\n\r\n")[2].removeprefix(b"5\r\n")
 
 
 UNSENT = {
@@ -333,6 +333,18 @@ async def test_no_attempt_follows_the_deadline(client):
     assert error.elapsed <= 9
 
 
+async def test_a_deadline_before_the_first_slot_is_final(client):
+    """Nothing was sent, and a further attempt would be as late."""
+    async with peers.serve(peers.thinking(60, OK)) as peer:
+        one = client(peer, max_concurrency=1)
+        first = asyncio.create_task(one.try_on(**LOOK))
+        await asyncio.sleep(1)
+        with pytest.raises(errors.NotSent) as caught:
+            await one.with_options(deadline=5).try_on(**LOOK)
+        await first
+    assert (caught.value.final, caught.value.attempts, len(peer.charges)) == (True, 0, 1)
+
+
 async def test_the_deadline_cuts_an_attempt_short(client):
     """A deadline before the timeout ends the attempt: it was sent whole, so it is Unsure."""
     async with peers.serve(peers.silent) as peer:
@@ -410,6 +422,17 @@ async def test_a_refusal_pauses_every_caller_once(client):
     first, pause, *others = gaps(peer)
     assert 59 <= pause < 100
     assert max([first, *others]) < 20
+
+
+@pytest.mark.parametrize("status", [307, 413])
+async def test_a_refusal_for_good_slows_nobody_down(client, status):
+    """It is about this one request: the others keep their slots, and wait for nothing."""
+    answer = peers.http(status, headers={"Location": "/elsewhere"})
+    async with peers.serve(peers.answering(answer)) as peer:
+        one = client(peer, max_concurrency=4)
+        with pytest.raises(errors.Refused):
+            await one.try_on(**LOOK)
+        assert one.stats.limit == 4
 
 
 async def test_a_pause_after_a_failure_is_the_callers_own(client):
@@ -532,6 +555,63 @@ async def test_without_a_claim_nothing_is_sent():
     assert peer.connections == 0
 
 
+class Gate:
+    """A script that says when a request is there, and answers it once it is opened."""
+
+    def __init__(self, *answers):
+        self.arrived, self.open = asyncio.Event(), asyncio.Event()
+        self._answers = list(answers)
+
+    async def __call__(self, line):
+        while True:
+            await line.request()
+            self.arrived.set()
+            await self.open.wait()
+            await line.send(self._answers.pop(0))
+
+
+async def test_a_failure_that_nobody_waits_for_is_not_tried_again():
+    """A caller who left while it was on the wire pays for no further attempt."""
+    book, gate = Book(), Gate(FAILED, OK)
+    async with peers.serve(gate) as peer, sending_to(peer, book) as (_, flight):
+        asking = asyncio.create_task(flight.joined())
+        await gate.arrived.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+        gate.open.set()
+        await asyncio.wait([flight.task])
+    assert type(flight.task.exception()) is errors.TryOnException
+    assert book.lines == ["claim 1", "settle TryOnException"]
+    assert len(peer.charges) == 1
+
+
+async def test_a_further_attempt_is_never_turned_away():
+    """Who was let in once waits for each slot, however full the queue has become meanwhile."""
+    gate, options = Gate(FAILED, OK), {"max_concurrency": 1, "max_waiting": 1}
+    async with peers.serve(gate) as peer, sending_to(peer, Book(), **options) as (sender, flight):
+        await gate.arrived.wait()
+        with sender.limits.queued(), sender.limits.queued():
+            with pytest.raises(errors.TooManyWaiting):
+                sender.limits.admit()
+            gate.open.set()
+            assert isinstance(await flight.joined(), answers.Made)
+    assert len(peer.charges) == 2
+
+
+async def test_a_deadline_before_a_further_slot_is_final():
+    """What was answered is what is raised, and a further attempt would be as late."""
+    gate, options = Gate(FAILED), {"max_concurrency": 1, "deadline": 5}
+    async with peers.serve(gate) as peer, sending_to(peer, Book(), **options) as (sender, flight):
+        await gate.arrived.wait()
+        other = asyncio.create_task(sender.limits.slot())
+        await asyncio.sleep(0)
+        gate.open.set()
+        with pytest.raises(errors.TryOnException) as caught:
+            await flight.joined()
+        assert (await other).held
+    assert (caught.value.final, caught.value.attempts) == (True, 1)
+
+
 async def test_nothing_is_sent_when_the_deadline_passes_during_the_claim():
     """A ledger that waits for its disk longer than the call may take: the claim is given back."""
     book = Book(seconds=8)
@@ -547,11 +627,12 @@ async def test_nothing_is_sent_when_the_deadline_passes_during_the_claim():
     assert peer.connections == 0
 
 
+@pytest.mark.parametrize("how", ["aborted", "cancelled"])
 @pytest.mark.parametrize(
     ("script", "kind"), [(peers.silent, errors.Unsure), (peers.deaf, errors.NotSent)]
 )
-async def test_an_aborted_attempt_is_settled(script, kind):
-    """Stopped with its request whole or not: named so, and written down before the call ends."""
+async def test_a_stopped_attempt_is_settled(script, kind, how):
+    """With its request whole or not: named so, and written down before the call ends."""
     book, begun = Book(), asyncio.Event()
 
     async def watched(line):
@@ -566,7 +647,10 @@ async def test_an_aborted_attempt_is_settled(script, kind):
         task = asyncio.create_task(flight.joined())
         await begun.wait()
         await asyncio.sleep(1)
-        await sender.abort()
-        with pytest.raises(kind):
+        if how == "aborted":
+            await sender.abort()
+        else:
+            flight.task.cancel()
+        with pytest.raises(kind if how == "aborted" else asyncio.CancelledError):
             await task
     assert book.lines == ["claim 1", f"settle {kind.__name__}"]
