@@ -180,6 +180,14 @@ def test_an_unknown_code_at_http_200_is_paid_and_damaged(code):
     assert (type(error), error.money, error.code, error.msg) == (errors.Damaged, "spent", code, "m")
 
 
+@pytest.mark.parametrize("code", [0, 7, 404, 10007, 99999, -1])
+@pytest.mark.parametrize("status", [400, 404, 405, 410, 418, 422, 499])
+def test_an_unknown_code_at_a_4xx_may_be_paid(status, code):
+    """Nobody knows what it stands for: the job is refused, and the money not called unspent."""
+    error = decoded(status, {"code": code, "msg": "m"})
+    assert (type(error), error.money, error.code) == (errors.JobError, "maybe spent", code)
+
+
 UNREADABLE = {
     "invalid UTF-8": b'{"code": \xff}',
     "NaN for a code": b'{"code": NaN}',

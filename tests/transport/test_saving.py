@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import os
 import resource
+import stat
+import sys
 import time
 from pathlib import Path
 
@@ -31,6 +33,26 @@ async def test_a_picture_is_written_whole(tmp_path):
     seen = saved.path.stat()
     assert (saved.size, saved.mtime_ns) == (seen.st_size, seen.st_mtime_ns)
     assert saved.digest == hashlib.sha256(PNG).digest()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the file is flushed by other means there")
+async def test_a_picture_is_on_the_disk_before_it_is_in_its_place(tmp_path, monkeypatch):
+    """Written whole, made durable, renamed, and the rename made durable; in this order."""
+    done, sync, replace = [], os.fsync, Path.replace
+
+    def synced(descriptor):
+        seen = os.fstat(descriptor)
+        done.append("folder" if stat.S_ISDIR(seen.st_mode) else f"{seen.st_size} bytes")
+        sync(descriptor)
+
+    def replaced(path, target):
+        done.append(f"renamed to {target.name}")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    await saving.save(pieces(PNG, PNG), tmp_path / "look.png")
+    assert done == [f"{2 * len(PNG)} bytes", "renamed to look.png", "folder"]
 
 
 async def test_parents_are_made(tmp_path):
