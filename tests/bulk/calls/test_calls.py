@@ -20,6 +20,7 @@ from changeclothes_async import (
     TryOnException,
     Unsure,
 )
+from tests import samples
 from tests.bulk import service as services
 from tests.bulk.service import FAILED, G0, NO_CREDITS, PICS, Service, cut, failing, states
 
@@ -79,6 +80,25 @@ async def test_a_later_call_comes_from_the_ledger(
     assert again.result_img_url == first.result_img_url
     assert await again.bytes() == await first.bytes()
     assert not service.charges
+
+
+@pytest.mark.parametrize("size", [100, 3 * 2**20], ids=["small", "large"])
+async def test_a_photograph_that_was_changed_is_another_job(
+    service: Service, quick: Quick, book: Path, tmp_path: Path, size: int
+) -> None:
+    """What was paid for the old one under its name is not given for the new one."""
+    client, photograph = quick(ledger=book), tmp_path / "model.png"
+
+    async def worn() -> str:
+        look = await client.try_on(model=photograph, garment=samples.JPEG, category="dresses")
+        return look.result_img_url
+
+    photograph.write_bytes(samples.png(size))
+    old = await worn()
+    photograph.write_bytes(samples.png(size + 1))
+    new = await worn()
+    assert old != new == await worn()
+    assert len(service.charges) == 2
 
 
 async def test_a_lost_answer_stays_unsure(service: Service, quick: Quick, book: Path) -> None:

@@ -311,6 +311,14 @@ async def test_an_end_is_given_again_as_it_was(book: Ledger) -> None:
     assert str(pickle.loads(pickle.dumps(again))) == str(again)  # noqa: S301 - our own
 
 
+def test_of_a_failure_no_more_than_a_megabyte_is_kept() -> None:
+    """A ledger of ten thousand endless pages would fill the disk; a result is kept whole."""
+    body = BODY.ljust(2**20 + 1)
+    raw = answers.Raw(200, {}, body)
+    assert outcomes.facts_of(errors.Damaged("a page", raw=raw)).body == body[:-1]
+    assert outcomes.facts_of(answers.decode(raw)).body == body
+
+
 async def test_an_end_tells_what_all_attempts_may_have_cost(book: Ledger) -> None:
     """A refusal that follows a failure of the service is not "not spent"."""
     page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")

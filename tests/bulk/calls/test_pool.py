@@ -173,6 +173,20 @@ async def test_an_account_error_ends_the_reading() -> None:
     assert sorted([outcome.index async for outcome in outcomes]) == [1, 2]
 
 
+async def test_a_closed_client_ends_the_reading() -> None:
+    """No other job can be made by it: those at hand are told, and the others are not started."""
+
+    async def closed(job: requests.Job) -> Any:
+        raise errors.ClientClosed("closed")
+
+    outcomes = await pool.gather(closed, (job(n) for n in range(100)), 3)
+    kinds = [type(outcome.error) for outcome in outcomes]
+    begun = kinds.count(errors.ClientClosed)
+    assert 1 <= begun <= 3
+    assert kinds == [errors.ClientClosed] * begun + [errors.BatchStopped] * (100 - begun)
+    assert "closed" in str(outcomes[-1].error)
+
+
 async def test_gathered_jobs_that_were_not_started_say_so() -> None:
     """Every job has an outcome, in the order of the jobs, with the reason."""
 
