@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from changeclothes_async import AsyncChangeClothes, Grid, TryOn
+from changeclothes_async.bulk.run import keeping
 from changeclothes_async.transport import places
 from tests import samples
 from tests.bulk import service as services
@@ -72,16 +75,37 @@ async def test_the_picture_of_another_job_is_set_aside(
     assert len(service.charges) == 2
 
 
+@pytest.mark.parametrize("change", [b"retouched", b"/retouched!"], ids=["seen", "unseen"])
 async def test_a_copy_that_was_changed_is_not_taken(
-    service: Service, quick: Quick, out: Path
+    service: Service, quick: Quick, out: Path, change: bytes
 ) -> None:
-    """What a person made of a picture is not another cell's, and is kept as well."""
+    """What a person made of a picture, also under its old size and time, is kept, and nobody's."""
     await quick().run_batch([job(1)], out)
-    (out / "0001.png").write_bytes(samples.PNG + b"retouched")
+    before = (out / "0001.png").stat()
+    (out / "0001.png").write_bytes(samples.PNG + change)
+    os.utime(out / "0001.png", ns=(before.st_atime_ns, before.st_mtime_ns))
     await quick().run_batch([job(2), job(1)], out)
     assert (shown(out)["0001"], shown(out)["0002"]) == (b"/m2__g0.png", b"/m1__g0.png")
-    assert b"retouched" in shown(out).values()
+    assert change in shown(out).values()
     assert len(service.charges) == 2
+
+
+async def test_a_jobs_own_picture_is_not_set_aside(
+    service: Service, quick: Quick, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result that comes twice, as from a worker that was given up, is one picture."""
+    keep = keeping.Keeper.keep
+
+    async def twice(*what: Any) -> None:
+        await keep(*what)
+        await keep(*what)
+
+    service.masks = True
+    await quick().run_batch([job(1)], out)
+    monkeypatch.setattr(keeping.Keeper, "keep", twice)
+    await quick().run_batch([job(2)], out)
+    pictures = [f"/m{n}__g0{mask}.png".encode() for n in (1, 2) for mask in ("", "-mask")]
+    assert sorted(shown(out).values()) == sorted(pictures)
 
 
 async def test_a_picture_that_cannot_be_copied_is_fetched(

@@ -63,6 +63,19 @@ async def test_a_picture_that_changes_in_the_run_fails_its_cells(
     assert len(lookbook.failed) + len(service.calls) == 10
 
 
+@pytest.mark.parametrize("size", [100, 3 * 2**20], ids=["small", "large"])
+async def test_a_picture_that_changed_between_two_runs_of_a_client_is_another_job(
+    service: Service, quick: Quick, out: Path, tmp_path: Path, size: int
+) -> None:
+    """What a client knows of a file is looked up again by each of its runs and plans."""
+    client, model = quick(), tmp_path / "model.png"
+    for run in range(2):
+        model.write_bytes(samples.png(size + run))
+        assert (await client.plan_grid(Grid(model, G0, "dresses"), out)).to_send == 1
+        assert (await client.run_grid(Grid(model, G0, "dresses"), out)).ok
+    assert len(service.charges) == 2
+
+
 async def test_a_picture_that_vanishes_in_the_run_fails_its_cells_alone(
     service: Service, quick: Quick, out: Path, tmp_path: Path
 ) -> None:

@@ -11,17 +11,20 @@ import pytest
 
 from changeclothes_async import (
     AsyncChangeClothes,
+    ChangeClothesError,
     Event,
     Grid,
     HarmfulContent,
     InsufficientCredits,
     LedgerError,
     NotSent,
+    Refused,
     Snapshot,
 )
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
 from changeclothes_async.bulk.ledger.states import Event as Happening
 from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.bulk.run import patience
 from tests import peers, samples
 from tests.bulk import service as services
 from tests.bulk.service import (
@@ -95,6 +98,19 @@ async def test_a_failed_cell_is_not_sent_again_for_its_twin(
     lookbook = await quick(max_concurrency=1).run_grid(twins, out)
     assert len(lookbook.failed) == 10
     assert service.calls == ["m0__g0"]
+
+
+@pytest.mark.parametrize("wish", ["retry_failed", "resend_unsure"])
+async def test_what_ended_anew_is_not_sent_once_more_for_its_twin(
+    service: Service, quick: Quick, out: Path, wish: str
+) -> None:
+    """A wish to send again is one for what was known before the run: one further call for all."""
+    service.reply = cut if wish == "resend_unsure" else failing({}, HARMFUL)
+    for wishes in ({}, {wish: True}):
+        twins = Grid({f"twin{n}": f"{PICS}m0.jpg" for n in range(10)}, G0, "dresses")
+        lookbook = await quick(max_concurrency=1).run_grid(twins, out, **wishes)
+        assert len((*lookbook.failed, *lookbook.unsure)) == 10
+    assert service.calls == ["m0__g0"] * 2
 
 
 async def test_a_failed_cell_stays_until_it_is_asked_for(
@@ -218,6 +234,24 @@ async def test_a_network_that_comes_back_fails_no_cell(
     assert not lookbook.failed
     assert len(lookbook.saved) + len(lookbook.unsure) == 20
     assert not services.twice(service.charges)
+
+
+@pytest.mark.swift
+@pytest.mark.parametrize(
+    "error",
+    [NotSent("no network"), Refused("busy", http_status=429)],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_stays_away_is_not_waited_for_for_ever(error: ChangeClothesError) -> None:
+    """Ten minutes after the service was heard last: refusals that go on tell nothing new."""
+    patient = patience.Patience()
+    patient.heard()
+    await asyncio.sleep(590)
+    assert patient.helps(error)
+    await asyncio.sleep(20)
+    assert not patient.helps(error)
+    patient.heard()
+    assert patient.helps(error)
 
 
 def _dresses(*garments: object) -> Grid:
