@@ -230,6 +230,10 @@ async def test_the_first_signal_drains_and_each_further_one_stops() -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on Windows")
+@pytest.mark.skipif(
+    hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN,
+    reason="a hangup is ignored here, as under nohup, and a run leaves that as it is",
+)
 async def test_a_hangup_never_stops_what_is_under_way() -> None:
     """Of a terminal that goes away system and shell both tell: the run drains, and no more."""
     heard = Heard()
