@@ -21,6 +21,7 @@ def main() -> None:
         sys.exit(2)
     from changeclothes_async.cli import commands
 
+    _reopen()
     try:
         commands.changeclothes(prog_name="changeclothes")
     except SystemExit as end:
@@ -29,3 +30,14 @@ def main() -> None:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.raise_signal(signal.SIGINT)
         raise
+
+
+def _reopen() -> None:
+    """Give words somewhere to go where a stream is closed, as by `2>&-`, and None to Python.
+
+    What is opened next would else take its number, and a ledger could be written over by words.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Open as long as the process is, as the stream would have been.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import json
 import logging
 import os
@@ -10,7 +12,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,6 +25,7 @@ from changeclothes_async.cli import wording
 _COUNTED = re.compile(r" *[\d,]+  ")
 _STYLED = re.compile(r"(\x1b\[\d+m)([\w ,:]+)\x1b\[0m")
 _NARROWEST = 40
+_UNSAID = 500
 _above: list[Callable[[str], object]] = []
 """What writes above a spinner, while one turns: click would write into it."""
 
@@ -32,14 +35,29 @@ def say(words: str) -> None:
     fitted = _fitted(words, sys.stderr)
     if _above:
         _above[-1](fitted)
-    else:
+        return
+    try:
         click.echo(fitted, err=True)
+    except OSError:  # nobody hears it, and a call is not lost for that
+        _close(sys.stderr)
 
 
 def result(*lines: str) -> None:
-    """Print a result, its lines as they are: they may be copied."""
-    for line in lines:
-        click.echo(line)
+    """Print a result, its lines as they are: they may be copied.
+
+    Where stdout takes nothing, as on a full disk, it is said on stderr and ends the command.
+    """
+    try:
+        for line in lines:
+            click.echo(line)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # a pager that was left; click ends quietly
+            raise
+        _close(sys.stdout)
+        unsaid = textwrap.shorten(" ".join(lines), _UNSAID, placeholder=" …")
+        raise click.ClickException(
+            f"The result cannot be written to stdout ({error.strerror}). It is: {unsaid}"
+        ) from None
 
 
 def lines(*many: str) -> None:
@@ -60,6 +78,14 @@ def said_here(function: str) -> Iterator[None]:
         yield
     finally:
         log.removeFilter(others)
+
+
+def _close(stream: TextIO) -> None:
+    """Let what a stream could not write go nowhere: Python would try it again at its end."""
+    with suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def shown(words: Iterable[str], facts: dict[str, Any], *, as_json: bool) -> None:
@@ -159,7 +185,7 @@ def waiting(words: str) -> Iterator[None]:
 def free(path: Path) -> Path:
     """Give a path that takes nothing's place, whatever its suffix: look, look-2 and so on."""
     tried, number = path, 1
-    while tried.exists() or any(tried.parent.glob(f"{tried.name}.*")):
+    while tried.exists() or any(tried.parent.glob(f"{glob.escape(tried.name)}.*")):
         number += 1
         tried = path.with_name(f"{path.name}-{number}")
     return tried

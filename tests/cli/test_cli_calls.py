@@ -22,6 +22,7 @@ from changeclothes_async.transport import reading
 from tests.cli.conftest import Shell, Started
 
 TRY_ON = ("try-on", "models/ana.png", "garments/dresses/gown.png", "--category", "dresses")
+COMMAND = (sys.executable, "-m", "changeclothes_async")
 
 
 def faulty(sandbox: Sandbox, *faults: str) -> Sandbox:
@@ -179,6 +180,8 @@ def test_a_name_without_a_suffix_is_one_that_is_free(shell: Shell) -> None:
     """As the default is."""
     assert shell(*TRY_ON, "-o", "ana").stdout == "ana.png\n"
     assert shell(*TRY_ON, "-o", "ana").stdout == "ana-2.png\n"
+    assert shell(*TRY_ON, "-o", "ana[1]").stdout == "ana[1].png\n"
+    assert shell(*TRY_ON, "-o", "ana[1]").stdout == "ana[1]-2.png\n"
 
 
 def test_a_suffix_that_is_not_the_content_s_is_told(shell: Shell, folder: Path) -> None:
@@ -263,6 +266,52 @@ def test_a_paid_picture_that_cannot_be_saved_is_named(
     assert "could not be written" in err
     assert f"It is paid for; this fetches it for nothing: {fetched}" in err
     assert err.count("http") == 1
+
+
+@pytest.mark.usefixtures("started")
+def test_a_closed_stderr_keeps_nobody_from_a_picture(folder: Path) -> None:
+    """`2>&-`: the words go nowhere, and the call is made."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, *TRY_ON],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "look.png\n")
+    assert (folder / "look.png").exists()
+
+
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["words", "json"])
+def test_a_result_that_cannot_be_printed_is_said(folder: Path, as_json: tuple[str, ...]) -> None:
+    """A full disk behind stdout is one line on stderr that tells the result, and exit code 1."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *TRY_ON, *as_json],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert (folder / "look.png").exists()
+    assert done.stderr.startswith("Error: The result cannot be written to stdout (No space left")
+    assert "look.png" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("started")
+def test_words_that_cannot_be_said_stop_nothing() -> None:
+    """A full disk behind stderr takes the note on the suffix, and the path is printed."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *TRY_ON, "-o", "look.jpg"],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (0, "look.jpg\n")
 
 
 def test_ctrl_c_waits_for_a_call_that_may_be_paid(
