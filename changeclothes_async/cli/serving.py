@@ -63,8 +63,11 @@ def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
     default="0",
     help="How long a call takes: 2, or 0.5-2.",
 )
+@click.option(
+    "--no-draw", is_flag=True, help="Answer with tiny pictures that take no time, for load tests."
+)
 @click.option("--api-key", help="The key it accepts; random unless given.")
-def serve(faults: tuple[str, ...], **options: Any) -> Any:
+def serve(faults: tuple[str, ...], no_draw: bool, **options: Any) -> Any:
     """Serve the sandbox: the same API on this machine, with no account and no network.
 
     It prints its address and key, and runs until Ctrl-C.
@@ -72,7 +75,9 @@ def serve(faults: tuple[str, ...], **options: Any) -> Any:
     from changeclothes_async.sandbox import RandomFaults, Sandbox
 
     try:
-        sandbox = Sandbox(faults=RandomFaults.parse(faults) if faults else (), **options)
+        sandbox = Sandbox(
+            faults=RandomFaults.parse(faults) if faults else (), draw=not no_draw, **options
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     return _served(sandbox, options["port"])

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -50,6 +51,16 @@ def test_faults_and_the_key_are_as_ordered(
     done = shell("prompt", "models/ana.png", "a red dress")
     assert done.exit_code == 1
     assert "Correct this job" in done.stderr
+
+
+def test_results_are_tiny_where_it_is_asked_for(
+    started: Started, shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--no-draw` leaves out what takes a core's time, and its picture is a few bytes."""
+    for name, value in until_ready(started("serve", "--port", "0", "--no-draw")).items():
+        monkeypatch.setenv(name, value)
+    assert shell("prompt", "models/ana.png", "a red dress").stdout == "look.png\n"
+    assert (folder / "look.png").stat().st_size < 1000
 
 
 @pytest.mark.parametrize(
