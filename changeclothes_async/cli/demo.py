@@ -6,6 +6,7 @@ import signal
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,11 @@ Next   the same with your own pictures and key:
 @click.command(
     short_help="Make a grid of drawn pictures without an account.",
     cls=running.Command,
-    examples=("changeclothes demo", "changeclothes demo --out /tmp/demo --open"),
+    examples=(
+        "changeclothes demo",
+        "changeclothes demo --out /tmp/demo --open",
+        "changeclothes demo --pictures photos    # photographs to try things with",
+    ),
 )
 @click.option(
     "--out",
@@ -56,7 +61,13 @@ Next   the same with your own pictures and key:
     help="The folder to make; if it exists, demo-2, demo-3 and so on.",
 )
 @click.option("--open", "open_", is_flag=True, help="Open the gallery in the browser at the end.")
-async def demo(out: Path, open_: bool) -> int:
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Only draw the models and garments into FOLDER, where what is there stays; make no call.",
+)
+async def demo(out: Path, open_: bool, pictures: Path | None) -> int:
     """Dress drawn models in drawn garments, with no account, no key and no network.
 
     A grid runs against the sandbox, is interrupted and resumed, and leaves pictures, a contact
@@ -64,7 +75,12 @@ async def demo(out: Path, open_: bool) -> int:
     """
     from changeclothes_async.sandbox import Sandbox
 
-    with _writing(out):
+    if pictures:
+        with _writing(pictures, "--pictures"):
+            _draw(pictures)
+        printing.result(str(pictures / "models"), str(pictures / "garments"))
+        return 0
+    with _writing(out, "--out"):
         out = printing.free(out)
         _draw(out / "pictures")
     async with Sandbox() as sandbox:
@@ -125,13 +141,13 @@ def _interrupting() -> Callable[[Event], None]:
 
 
 @contextmanager
-def _writing(out: Path) -> Iterator[None]:
+def _writing(out: Path, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         failure = errors.InvalidInput(
             f"{error.filename or out} cannot be written ({error.strerror}).",
-            next_step="Give another folder with --out.",
+            next_step=f"Give another folder with {option}.",
         )
     else:
         return
@@ -148,12 +164,15 @@ def _draw(folder: Path) -> None:
         ) from None
     with printing.waiting("Drawing models and garments"):
         for name in MODELS:
-            _write(folder / "models" / name, examples.model(name))
+            _write(folder / "models" / name, partial(examples.model, name))
         for category, names in GARMENTS.items():
             for name in names:
-                _write(folder / "garments" / category / name, examples.garment(category, name))
+                path = folder / "garments" / category / name
+                _write(path, partial(examples.garment, category, name))
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, draw: Callable[[], bytes]) -> None:
+    path = path.with_suffix(".png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".png").write_bytes(content)
+    if not path.exists():  # somebody's own photograph may be called so
+        path.write_bytes(draw())

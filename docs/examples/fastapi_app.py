@@ -52,7 +52,7 @@ GARMENTS = {
 if not GARMENTS:
     raise SystemExit(
         f"There are no garments in {FOLDER.absolute()}. Set GARMENTS to a folder that has pictures "
-        f"in folders {', '.join(Category)}; `changeclothes demo` makes one, demo/pictures/garments."
+        f"in folders {', '.join(Category)}; `changeclothes demo --pictures photos` draws some."
     )
 PAGE = Path(__file__).with_name("page.html")
 NO_PICTURE = "This file is not a picture. A JPEG, PNG or WebP will do."

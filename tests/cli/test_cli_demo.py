@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from changeclothes_async import Grid
 from changeclothes_async.cli import commands, demo, printing
 from changeclothes_async.sandbox import Sandbox
 from tests import samples
@@ -57,17 +59,34 @@ def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
     assert printing.free(tmp_path / "demo") == tmp_path / "demo-3"
 
 
+def test_the_pictures_alone_are_drawn_where_they_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that a grid takes, and no demo beside it; again, it draws only what is missing."""
+    monkeypatch.chdir(tmp_path)
+    shell = partial(CliRunner().invoke, commands.changeclothes, ["demo", "--pictures", "photos"])
+    assert shell().stdout == "photos/models\nphotos/garments\n"
+    assert len(Grid("photos/models", "photos/garments")) == 20
+    (tmp_path / "photos/models/ana.png").write_bytes(samples.PNG)
+    (tmp_path / "photos/models/kofi.png").unlink()
+    assert shell().exit_code == 0
+    assert (tmp_path / "photos/models/ana.png").read_bytes() == samples.PNG
+    assert (tmp_path / "photos/models/kofi.png").exists()
+    assert [each.name for each in tmp_path.iterdir()] == ["photos"]
+
+
+@pytest.mark.parametrize("option", ["--out", "--pictures"])
 @pytest.mark.parametrize("out", ["/proc/nowhere/demo", "file/demo"])
 def test_a_folder_that_cannot_be_made_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, option: str
 ) -> None:
     """No traceback: a sentence and what to give instead."""
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
-    done = CliRunner().invoke(commands.changeclothes, ["demo", "--out", out])
+    done = CliRunner().invoke(commands.changeclothes, ["demo", option, out])
     assert done.exit_code == 2
     assert "cannot be written" in done.stderr
-    assert "--out" in done.stderr
+    assert option in done.stderr
 
 
 def put(path: Path, size: int) -> None:

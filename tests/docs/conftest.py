@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from changeclothes_async.cli import demo
 from changeclothes_async.sandbox import Sandbox
 
 FILES = {
@@ -34,18 +33,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def demo_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a working folder with nothing in it but the pictures of `changeclothes demo`."""
-    drawing = pytest.importorskip(
-        "changeclothes_async.sandbox.drawing.examples", reason="needs `pictures`"
-    )
-    pictures = {f"models/{name}": drawing.model(name) for name in demo.MODELS}
-    for category, names in demo.GARMENTS.items():
-        pictures |= {f"garments/{category}/{n}": drawing.garment(category, n) for n in names}
-    for name, content in pictures.items():
-        path = tmp_path / "demo" / "pictures" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a working folder with nothing in it, where a page draws its own photographs."""
+    pytest.importorskip("changeclothes_async.sandbox.drawing.examples", reason="needs `pictures`")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -16,7 +16,7 @@ WITH_CODE = [page for page in blocks.PAGES if any(blocks.found(page))]
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(blocks.ROOT)))
-def test_the_code_of_a_page_runs(page: Path, demo_folder: Path, account: Sandbox) -> None:
+def test_the_code_of_a_page_runs(page: Path, empty_folder: Path, account: Sandbox) -> None:
     """What a page shows works as it stands, in the order in which it is read, and on its own."""
     code = [
         block for block in blocks.found(page) if block.title or block.kind in {"python", "bash"}
