@@ -28,6 +28,7 @@ from changeclothes_async import (
     Category,
     ChangeClothesError,
     Grid,
+    HarmfulContent,
     InvalidInput,
     JobError,
     Lookbook,
@@ -51,7 +52,11 @@ if not GARMENTS:
         f"in folders {', '.join(Category)}; `changeclothes demo --pictures photos` draws some."
     )
 PAGE = Path(__file__).with_name("page.html")
-NO_PICTURE = "This file is not a picture. A JPEG, PNG or WebP will do."
+REFUSALS = {  # what the service says is for the log: visitors know no parameters and no codes
+    HarmfulContent: "This picture cannot be used.",
+    JobError: "This picture could not be used. Please send a JPEG, PNG or WebP.",
+    NotAnImage: "This file is not a picture. A JPEG, PNG or WebP will do.",
+}
 log = logging.getLogger("fitting-room")
 
 routes = web.RouteTableDef()
@@ -100,12 +105,10 @@ async def failing(
     except TooManyWaiting:
         headers = {"Retry-After": "5"}
         return web.json_response({"detail": "All cabins are taken."}, status=503, headers=headers)
-    except NotAnImage:  # its own words are for whoever has the file's path
-        return web.json_response({"detail": NO_PICTURE}, status=422)
     except (InvalidInput, JobError) as error:
-        return web.json_response({"detail": error.message}, status=422)
+        return web.json_response({"detail": refusal(error)}, status=422)
     except ChangeClothesError as error:
-        log.error("A call failed: %s", error)
+        log.error("A call failed: %s", error.message)
         return web.json_response({"detail": "That did not work."}, status=502)
     except web.HTTPClientError as error:  # plain text, which the page does not read
         return web.json_response({"detail": error.text}, status=error.status)
@@ -220,6 +223,12 @@ def chosen(name: object) -> Path:
     if name not in GARMENTS:
         raise web.HTTPNotFound(text="There is no such garment.")
     return GARMENTS[str(name)]
+
+
+def refusal(error: InvalidInput | JobError) -> str:
+    """Say in a visitor's words what is wrong with a picture; the log has the service's own."""
+    log.warning("A picture was refused: %s", error.message)
+    return next((said for kind, said in REFUSALS.items() if isinstance(error, kind)), error.message)
 
 
 def photograph(form: Any) -> web.FileField:

@@ -31,6 +31,7 @@ from changeclothes_async import (
     Category,
     ChangeClothesError,
     Grid,
+    HarmfulContent,
     InvalidInput,
     JobError,
     Look,
@@ -55,7 +56,11 @@ if not GARMENTS:
         f"in folders {', '.join(Category)}; `changeclothes demo --pictures photos` draws some."
     )
 PAGE = Path(__file__).with_name("page.html")
-NO_PICTURE = "This file is not a picture. A JPEG, PNG or WebP will do."
+REFUSALS = {  # what the service says is for the log: visitors know no parameters and no codes
+    HarmfulContent: "This picture cannot be used.",
+    JobError: "This picture could not be used. Please send a JPEG, PNG or WebP.",
+    NotAnImage: "This file is not a picture. A JPEG, PNG or WebP will do.",
+}
 log = logging.getLogger("fitting-room")
 
 
@@ -98,11 +103,9 @@ async def failed(_: Request, error: ChangeClothesError) -> JSONResponse:
     """Say at once that all is full, what is wrong with a picture, and no more than that."""
     if isinstance(error, TooManyWaiting):
         return JSONResponse({"detail": "All cabins are taken."}, 503, {"Retry-After": "5"})
-    if isinstance(error, NotAnImage):  # its own words are for whoever has the file's path
-        return JSONResponse({"detail": NO_PICTURE}, 422)
     if isinstance(error, InvalidInput | JobError):
-        return JSONResponse({"detail": error.message}, 422)
-    log.error("A call failed: %s", error)
+        return JSONResponse({"detail": refusal(error)}, 422)
+    log.error("A call failed: %s", error.message)
     return JSONResponse({"detail": "That did not work."}, 502)
 
 
@@ -236,3 +239,9 @@ def chosen(name: str) -> Path:
     if name not in GARMENTS:
         raise HTTPException(404, "There is no such garment.")
     return GARMENTS[name]
+
+
+def refusal(error: InvalidInput | JobError) -> str:
+    """Say in a visitor's words what is wrong with a picture; the log has the service's own."""
+    log.warning("A picture was refused: %s", error.message)
+    return next((said for kind, said in REFUSALS.items() if isinstance(error, kind)), error.message)

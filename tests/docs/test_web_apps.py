@@ -92,6 +92,23 @@ async def test_what_is_no_picture_is_said_to_the_visitor(visitor: Visitor, addre
         assert sandbox.calls == []
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("10005", "This picture cannot be used."),
+        ("10004", "This picture could not be used. Please send a JPEG, PNG or WebP."),
+    ],
+)
+async def test_what_the_service_refuses_is_said_in_a_visitor_s_words(
+    visitor: Visitor, code: str, words: str
+) -> None:
+    """No code of the API reaches whoever visits."""
+    async with Sandbox(draw=False, faults=[code]) as sandbox:
+        session = await visitor(sandbox)
+        status, told, _ = await post(session, samples.PNG)
+        assert (status, told) == (422, {"detail": words})
+
+
 async def test_what_is_missing_is_said_as_json(visitor: Visitor) -> None:
     """The page reads every refusal: of a form without a photograph, and of an unknown garment."""
     async with Sandbox(draw=False) as sandbox:
