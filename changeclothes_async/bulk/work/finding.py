@@ -5,6 +5,7 @@ Rules of this file:
 * What is there is taken by its name first, also where the name looks like a glob.
 * A folder is read with those of its folders that are named after a category. Of its other folders
   those with pictures are named, since whoever keeps pictures there would miss them.
+* Names are in the order in which people count: look-2 before look-10.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,7 +58,8 @@ def category_of(image: images.Image | None) -> requests.Category | None:
 
 
 def _matching(pattern: str, what: str) -> list[str]:
-    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - takes absolute patterns
+    matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - takes absolute patterns
+    found = sorted(matches, key=_counted)
     if not found:
         raise errors.NotAnImage(
             f"{what}: nothing matches {images.shown(pattern)}.",
@@ -103,17 +106,27 @@ def _check_found(folder: Path, found: Sequence[Path], others: Sequence[Path], wh
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    return [file for file in sorted(folder.iterdir()) if _is_picture(file) and file.is_file()]
+    return [file for file in _inside(folder) if _is_picture(file) and file.is_file()]
 
 
 def _passed_over(folder: Path) -> list[Path]:
     """Find the folders, named after no category, that hold pictures at any depth."""
     named_otherwise = (
         each
-        for each in sorted(folder.iterdir())
+        for each in _inside(folder)
         if each.name not in _CATEGORIES and not each.name.startswith(".") and each.is_dir()
     )
     return [each for each in named_otherwise if _holds_pictures(each)]
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir(), key=lambda each: _counted(each.name))
+
+
+def _counted(name: str) -> tuple[list[tuple[str, int]], str]:
+    """Give what to sort a name by, in which digits count as a number."""
+    runs = re.findall(r"(\D*)(\d*)", name)
+    return [(text, int(digits or -1)) for text, digits in runs], name
 
 
 def _holds_pictures(folder: Path) -> bool:

@@ -66,6 +66,15 @@ def test_globs_and_single_files(photos: Path, given: str, expected: list[str]) -
     assert names(Grid(str(photos / given), URL, "dresses").rows) == expected
 
 
+@pytest.mark.parametrize("given", ["", "*.png"], ids=["folder", "glob"])
+def test_numbers_in_names_are_counted(tmp_path: Path, given: str) -> None:
+    """Rows and columns stand in the order of a person: look-2 before look-10."""
+    for name in ("look-10", "look-1", "look-2", "look-02", "9", "look"):
+        (tmp_path / f"{name}.png").write_bytes(samples.PNG)
+    found = names(Grid(str(tmp_path / given), URL, "dresses").rows)
+    assert found == ["9", "look-1", "look-02", "look-2", "look-10", "look"]
+
+
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(photos: Path) -> None:
     """What is there is taken by its name."""
     (photos / "models" / "look[1].jpg").write_bytes(samples.PNG)
