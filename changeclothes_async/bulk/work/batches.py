@@ -120,6 +120,11 @@ def _rows(path: Path, read: Any) -> Iterator[tuple[int, Any]]:
         failure = errors.InvalidInput(
             f"{path.absolute()} does not exist.", next_step="Give a .csv or .jsonl file's path."
         )
+    except UnicodeDecodeError:
+        failure = errors.InvalidInput(
+            f"{path.absolute()} cannot be read (it is not UTF-8).",
+            next_step="Save it as UTF-8. In Excel: Save as 'CSV UTF-8'.",
+        )
     except (OSError, ValueError, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
         failure = errors.InvalidInput(
@@ -138,7 +143,9 @@ def _csv_rows(file: TextIO) -> Iterator[tuple[int, Any]]:
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     _check_header(file.name, reader.fieldnames)
     for row in reader:
-        yield reader.line_num, {key: value for key, value in row.items() if value}
+        # A spreadsheet writes separators for what is empty, whole rows and further columns too.
+        if given := {key: value for key, value in row.items() if any(value or ())}:
+            yield reader.line_num, given
 
 
 def _check_header(path: str, found: Sequence[str]) -> None:
@@ -146,13 +153,15 @@ def _check_header(path: str, found: Sequence[str]) -> None:
     is_whole = "model" in found and ({"garment", "category"} <= {*found} or "prompt" in found)
     if is_whole and not unknown:
         return
-    near = [(name, difflib.get_close_matches(name, _COLUMNS, 1, 0.7)) for name in unknown[:_SHOWN]]
+    near = {name: difflib.get_close_matches(name, _COLUMNS, 1, 0.7) for name in unknown[:_SHOWN]}
+    strange = [name for name in unknown if not near.get(name)]
     raise errors.InvalidInput(
         f"{path} has a header that cannot be used.\n"
         f"found: {_listed(found)}\n"
         "needed: model, garment, category; or model, prompt\n"
         f"also known: {', '.join(name for name in _COLUMNS if name not in _NEEDED)}\n"
-        + "".join(f"did you mean {one!r} by {name!r}?\n" for name, ones in near for one in ones),
+        + "".join(f"did you mean {one[0]!r} by {name!r}?\n" for name, one in near.items() if one)
+        + (f"not known: {_listed(strange)}\n" if strange else ""),
         next_step="Let the first line name the columns; nothing was sent.",
     )
 

@@ -88,7 +88,11 @@ def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
             '{"model": "model.png", "garment": "model.png", "category": "dresses", "size": 4}',
             "has no argument 'size'. Use model, ",
         ),
-        ("a.csv", b"model\n\xff\xfe\n", "cannot be read"),
+        (
+            "a.csv",
+            b"model,prompt\n\xe9t\xe9.jpg,x\n",
+            r"cannot be read \(it is not UTF-8\)\. .* In Excel: Save as 'CSV UTF-8'\.",
+        ),
         ("a.jsonl", "{not json}\n", "line 1: it is not a JSON object"),
         ("a.jsonl", "\n[1]\n", "line 2: it is not a JSON object"),
         ("a.jsonl", "[" * 100_000, "line 1: it is not a JSON object"),
@@ -113,6 +117,13 @@ def test_a_table_is_read_as_its_header_is_written(write: Any, separator: str, he
     assert [job.category for job in (work.job(0, 0), work.job(1, 0))] == ["dresses"] * 2
 
 
+def test_what_a_spreadsheet_leaves_empty_is_no_job(write: Any) -> None:
+    """Rows of separators alone are skipped, and so are empty values beyond the header."""
+    rows = f"model;prompt;name\n;;\n{URL};a shirt;first;;\n;;;;\n\n{URL};a shirt;second\n;;\n"
+    work = batches.batch(write("jobs.csv", rows))
+    assert [item.name for item in work.rows] == ["first", "second"]
+
+
 @pytest.mark.parametrize(
     ("header", "words"),
     [
@@ -122,6 +133,7 @@ def test_a_table_is_read_as_its_header_is_written(write: Any, separator: str, he
         ("photos/ana.png,photos/tee.png,dresses", "found: 'photos/ana.png', "),
         ("model,garment", "needed: model, garment, category; or model, prompt\n"),
         ("model,prompt,size", "also known: name, garment_desc, seed, randomize_seed, "),
+        ("model,prompt,notes,promt", "did you mean 'prompt' by 'promt'?\nnot known: 'notes'\n"),
         (",".join("abcdefghijkl"), "'j' and 2 more\n"),
         ("", "found: \n"),
     ],
@@ -134,7 +146,7 @@ def test_a_bad_header_is_named_once(write: Any, header: str, words: str) -> None
     assert "jobs.csv has a header that cannot be used.\n" in text
     assert words in text
     assert "line 2" not in text
-    assert len(text.splitlines()) <= 6
+    assert len(text.splitlines()) <= 7
 
 
 def test_every_bad_row_is_named(write: Any) -> None:
