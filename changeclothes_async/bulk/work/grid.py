@@ -227,8 +227,8 @@ def _prompts(
 
 
 def _listed(given: Any, what: str) -> Any:
-    if isinstance(given, Iterable):
-        return given
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+        return given  # a text would be a column, and a call, for each of its letters
     raise errors.InvalidInput(
         f"{what}={given!r} is not a list.", next_step=f"Give a list of {what}."
     )

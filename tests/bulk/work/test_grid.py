@@ -148,6 +148,11 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
         ({"models": URL, "prompts": [None]}, "prompts is of type NoneType"),
         ({"models": URL, "prompts": {"red": 7}}, "prompts is of type int"),
         ({"models": URL, "prompts": "x", "seeds": 7}, "seeds"),
+        (
+            {"models": URL, "prompts": "x", "seeds": "12"},
+            "seeds='12' is not a list. Give a list of",
+        ),
+        ({"models": URL, "prompts": b"xy"}, "is not a list. Give a list of prompts"),
         ({"models": URL, "prompts": "x", "seeds": [1], "seed": 2}, "not both. Give all of them as"),
         ({"models": URL, "prompts": "x", "category": "dresses"}, "category: prompts take none"),
         ({"models": URL, "garments": URL, "category": "dresses", "seeds": [1]}, "with prompts"),
