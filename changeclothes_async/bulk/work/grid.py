@@ -280,5 +280,8 @@ def _name(image: images.Image, what: str, number: int) -> str:
 
 def _source(image: images.Image) -> str:
     if isinstance(image, images.File):
-        return os.path.relpath(image.path)
+        # Not the way there from the working folder: that is another one from another folder, and
+        # on Windows there is none to another drive.
+        whole = Path(os.path.abspath(image.path))  # noqa: PTH100 - Path's keeps the dots
+        return "/".join(whole.parts[-2:])
     return image.url if isinstance(image, images.Link) else ""

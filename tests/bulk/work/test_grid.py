@@ -75,6 +75,18 @@ def test_numbers_in_names_are_counted(tmp_path: Path, given: str) -> None:
     assert found == ["9", "look-1", "look-02", "look-2", "look-10", "look"]
 
 
+def test_equal_names_are_marked_alike_from_every_folder(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pictures of one name stay apart, under names that the working folder does not change."""
+    (photos / "garments" / "upper_body" / "lime.jpg").write_bytes(samples.PNG)
+    monkeypatch.chdir(photos)
+    first = names(Grid(URL, "garments").columns)
+    assert len({*first}) == 4
+    monkeypatch.chdir(photos / "garments" / "upper_body")
+    assert names(Grid(URL, "..").columns) == names(Grid(URL, photos / "garments").columns) == first
+
+
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(photos: Path) -> None:
     """What is there is taken by its name."""
     (photos / "models" / "look[1].jpg").write_bytes(samples.PNG)
