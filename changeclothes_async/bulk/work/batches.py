@@ -55,16 +55,18 @@ class Batch:
         return self._jobs[row]
 
     async def settle(self, settled: grid.Settled) -> None:
-        """Look at every picture once; raises NotAnImage naming the row."""
+        """Look at every picture once; raises NotAnImage, which names all rows where one is none."""
+        refused = []
         for number, job in enumerate(self._jobs):
             pictures = {name: getattr(job, name) for name in job.picture_names}
             try:
                 given = {name: await settled(image) for name, image in pictures.items()}
             except errors.NotAnImage as error:
-                raise errors.NotAnImage(
-                    f"{self.rows[number].name}: {error.message}", next_step=error.next_step
-                ) from None
-            self._jobs[number] = job.model_copy(update=given)
+                named = f"{self.rows[number].name}: {error.message}"
+                refused.append(errors.NotAnImage(named, next_step=error.next_step))
+            else:
+                self._jobs[number] = job.model_copy(update=given)
+        grid.refuse(refused)
 
 
 def batch(jobs: str | os.PathLike[str] | Iterable[requests.Job]) -> Batch:

@@ -21,6 +21,7 @@ from changeclothes_async.protocol import images, requests
 _log = logging.getLogger("changeclothes_async")
 
 _SHOWN = 5
+_REFUSED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,12 @@ class Grid:
         )
 
     async def settle(self, settled: Settled) -> None:
-        """Look at every picture once; raises NotAnImage."""
-        self.rows = [await _settled(item, settled) for item in self.rows]
-        self.columns = [await _settled(item, settled) for item in self.columns]
+        """Look at every picture once; raises NotAnImage, which names all that are none."""
+        refused: list[errors.NotAnImage] = []
+        rows = [await _settled(item, settled, refused) for item in self.rows]
+        columns = [await _settled(item, settled, refused) for item in self.columns]
+        refuse(refused)
+        self.rows, self.columns = rows, columns
 
 
 def _check_fit(
@@ -163,8 +167,27 @@ def _check_fit(
     raise errors.InvalidInput(unfit[0], next_step=unfit[1])
 
 
-async def _settled(item: Item, settled: Settled) -> Item:
-    return replace(item, image=await settled(item.image)) if item.image else item
+def refuse(refused: Sequence[errors.NotAnImage]) -> None:
+    """Raise where pictures were refused: the error of a single one, or one that lists them."""
+    if not refused:
+        return
+    if len(refused) == 1:
+        raise refused[0]
+    more = f"… and {len(refused) - _REFUSED:,} more\n" if len(refused) > _REFUSED else ""
+    raise errors.NotAnImage(
+        f"{len(refused):,} pictures cannot be sent:\n"
+        + "".join(f"{error.message}\n" for error in refused[:_REFUSED])
+        + more,
+        next_step="Fix them or leave them out, and run it again; nothing was sent.",
+    )
+
+
+async def _settled(item: Item, settled: Settled, refused: list[errors.NotAnImage]) -> Item:
+    try:
+        return replace(item, image=await settled(item.image)) if item.image else item
+    except errors.NotAnImage as error:
+        refused.append(error)
+        return item
 
 
 def _dressed(items: Iterable[Item], category: requests.Category | str | None) -> list[Item]:

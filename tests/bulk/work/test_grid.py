@@ -187,6 +187,27 @@ async def test_settling_looks_at_every_picture(photos: Path) -> None:
         await Grid(URL, photos / "garments").settle(reading.Reader().settled)
 
 
+@pytest.mark.parametrize(("count", "more"), [(2, False), (10, False), (25, True)])
+async def test_all_that_are_no_pictures_are_named(tmp_path: Path, count: int, more: bool) -> None:
+    """Of rows and of columns, ten at most: whoever mends one by one waits for each."""
+    for folder in ("models", "garments"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "good.png").write_bytes(samples.PNG)
+    for number in range(1, count):
+        (tmp_path / "models" / f"bad-{number}.jpg").write_bytes(b"no picture")
+    (tmp_path / "garments" / "rag.jpg").touch()
+    work = Grid(tmp_path / "models", tmp_path / "garments", "dresses")
+    with pytest.raises(NotAnImage) as caught:
+        await work.settle(reading.Reader().settled)
+    said = str(caught.value).splitlines()
+    assert said[0] == f"{count} pictures cannot be sent:"
+    assert "bad-1.jpg is not a picture" in said[1]
+    assert any("rag.jpg is empty" in line for line in said) is not more
+    assert ("… and 15 more" in said) is more
+    assert said[-1].startswith("Fix them or leave them out")
+    assert len(said) == min(count, 10) + 2 + more
+
+
 def test_a_missing_path_is_named_before_any_category(tmp_path: Path) -> None:
     """A path that leads nowhere is said with the path, and what may be there instead."""
     nowhere = tmp_path / "nowhere"
