@@ -13,7 +13,7 @@ from changeclothes_async.sandbox.drawing import pixels
 from changeclothes_async.sandbox.drawing.pixels import Bytes
 
 LARGEST = 40_000_000  # pixels in a picture; a file of a few bytes can claim many more
-WORDS = "SANDBOX  changeclothes"
+WORDS = "SANDBOX changeclothes"
 
 
 class Unreadable(ValueError):
@@ -77,11 +77,13 @@ def write(rgb: Bytes) -> bytes:
 def _badge(size: int) -> Image.Image:
     """Draw the mark for the lower right corner; `size` is its letters' height."""
     font = ImageFont.load_default(size)
-    left, top, right, bottom = (round(n) for n in font.getbbox(WORDS))
+    left, _, right, _ = (round(n) for n in font.getbbox(WORDS))
+    # A capital is what the eye centres: the one g that hangs below would push the words up.
+    _, top, _, bottom = (round(n) for n in font.getbbox("X"))
     width, height = right - left + 4 * size, bottom - top + 4 * size
     layer = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     draw = ImageDraw.Draw(layer)
-    box = (size, 1.4 * size, width - size, height - 0.7 * size)
+    box = (size, size, width - size - 1, height - size - 1)
     draw.rounded_rectangle(box, size * 0.7, fill=(20, 20, 24, 105))
     draw.text((2 * size - left, 2 * size - top), WORDS, font=font, fill=(255, 255, 255, 225))
     return layer

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from changeclothes_async.sandbox.drawing import drawn_garments, examples, pictures
+from changeclothes_async.sandbox.drawing import drawn_garments, examples, picture_files, pictures
 
 PHOTOS = os.environ.get("CHANGECLOTHES_PHOTOS")
 RED = (214, 24, 32)
@@ -228,3 +228,15 @@ def test_photographs_keep_face_and_background() -> None:
         change = np.abs(after - before).mean(2)
         assert change[: len(change) // 10].mean() < 4, path.name
         assert (change > 25).mean() > 0.03, path.name
+
+
+@pytest.mark.parametrize("shape", [(1024, 768), (400, 300), (1536, 2048)])
+def test_the_mark_s_words_stand_in_the_middle_of_it(shape: tuple[int, int]) -> None:
+    """As far from its left as from its right, and its capitals as far from its top as its foot."""
+    picture = pixels(picture_files.write(np.full((*shape, 3), 120, np.uint8)))[..., 0]
+    down, across = np.nonzero(picture < 95)
+    box = picture[down.min() : down.max() + 1, across.min() : across.max() + 1]
+    _, letters = np.nonzero(box > 140)
+    assert abs(letters.min() - (box.shape[1] - 1 - letters.max())) <= 4
+    capitals, _ = np.nonzero(box[:, : box.shape[1] // 3] > 140)
+    assert abs(capitals.min() - (box.shape[0] - 1 - capitals.max())) <= 2
