@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _RESEND = "--resend-unsure sends them again, and may pay them twice."
-_SORTS = ("saved", "failed", "damaged", "not fetched", "unsure", "open")
+_SORTS = ("saved", "failed", "damaged", "unfetched", "unsure", "open")
 _TROUBLES = (
     ("failed", "Failed", "--retry-failed sends them again, and each call may cost."),
     (
-        "not fetched",
+        "unfetched",
         "Paid, but not fetched",
         "Run the same line again: it fetches them, which costs nothing.",
     ),
@@ -107,7 +107,7 @@ def run_facts(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) 
         "stopped": printing.told(lookbook.stopped) if lookbook.stopped else None,
         "failed": cells["failed"],
         "damaged": cells["damaged"],
-        "unfetched": cells["not fetched"],
+        "unfetched": cells["unfetched"],
         "unsure": cells["unsure"],
         "out": lookbook.out,
         "gallery": lookbook.out / "index.html" if gallery else None,
@@ -117,7 +117,7 @@ def run_facts(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) 
 def _sort(cell: Cell) -> str:
     if cell.kind != "failed":
         return cell.kind
-    return {"damaged": "damaged", "paid": "not fetched"}.get(cell.state, "failed")
+    return {"damaged": "damaged", "paid": "unfetched"}.get(cell.state, "failed")
 
 
 def _spent(spent: Spent) -> str:

@@ -26,7 +26,7 @@ def test_each_cell_is_read_once(tmp_path: Path) -> None:
     facts = summing.run_facts(book, found, spent, gallery=True)
     assert words[0].startswith("2 saved, 1 failed, 1 damaged, 1 unsure, 1 open; 5 calls sent")
     assert facts["counts"] == {
-        "saved": 2, "failed": 1, "damaged": 1, "not fetched": 0, "unsure": 1, "open": 1
+        "saved": 2, "failed": 1, "damaged": 1, "unfetched": 0, "unsure": 1, "open": 1
     }  # fmt: skip
     names = {sort: [cell["name"] for cell in facts[sort]] for sort in ("failed", "unfetched")}
     assert names == {"failed": ["model-0__garment-0"], "unfetched": []}
