@@ -95,6 +95,13 @@ function sentence(words) {
   return /[.!?…]$/.test(words) ? words : `${words}.`;
 }
 
+/* What is open was not sent, unless a run was left amid a call. */
+const unsent = cells.every((cell) => cell.kind !== "open" || cell.words === "not sent");
+
+function label(kind) {
+  return capital(kind === "open" && unsent ? "not sent" : kind);
+}
+
 function capital(words) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
@@ -133,7 +140,7 @@ function ask(changes) {
 for (const kind of ["all", ...Object.keys(book.counts)]) {
   const total = Object.values(book.counts).reduce((sum, count) => sum + count, 0);
   const count = kind === "all" ? total : book.counts[kind];
-  const button = make("button", "", capital(kind), make("b", "", count.toLocaleString("en")));
+  const button = make("button", "", label(kind), make("b", "", count.toLocaleString("en")));
   if (kind !== "all") button.prepend(make("i", kind));
   button.type = "button";
   button.value = kind;

@@ -142,7 +142,8 @@ function tile(i, j) {
   part.setAttribute("role", "gridcell");
   part.setAttribute("aria-colindex", j + (asked.wall ? 1 : 2));
   if (!cell) return part;
-  const state = cell.kind === "saved" ? "saved" : `${cell.kind}, ${cell.words}`;
+  const states = { saved: "saved", open: cell.words };
+  const state = states[cell.kind] || `${cell.kind}, ${cell.words}`;
   part.id = `cell-${cell.row}-${cell.column}`;
   part.title = cell.name;
   part.setAttribute("aria-label", `${spoken(cell)}: ${state}`);

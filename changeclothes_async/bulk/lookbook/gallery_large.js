@@ -27,7 +27,8 @@ function fillLarge(cell) {
     ...source("Mask", { picture: cell.mask }, ""),
   );
   const known = cell.kind === "saved" || cell.kind === cell.words;
-  const state = capital(cell.kind) + (known ? "" : `: ${cell.words}`);
+  const state =
+    cell.kind === "open" ? capital(cell.words) : capital(cell.kind) + (known ? "" : `: ${cell.words}`);
   $("state").replaceChildren(make("i", cell.kind), state);
   $("error").className = cell.kind;
   const words = [cell.error, cell.next].filter(Boolean);

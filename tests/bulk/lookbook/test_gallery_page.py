@@ -102,6 +102,24 @@ async def test_a_state_that_nothing_is_in_is_not_offered(
     assert await page.value(kinds) == ["all", "saved", "open"]
 
 
+@pytest.mark.parametrize(
+    ("state", "label", "words"),
+    [(State.OPEN, "Not sent1", "Not sent"), (State.PAID, "Open1", "Paid, not fetched")],
+    ids=["open", "paid"],
+)
+async def test_what_was_not_sent_is_called_so_everywhere(
+    page: chromium.Page, tmp_path: Path, state: State, label: str, words: str
+) -> None:
+    """In the counts, on the tile and in the large view; what is paid is not among it."""
+    cells = lookbooks.drawn(lookbooks.cells(tmp_path, 2, 2, {(0, 0): state}))
+    await page.open(Lookbook(cells, tmp_path).gallery().as_uri())
+    assert await page.value("document.querySelector('#kinds [value=open]').textContent") == label
+    tile = "document.querySelector('#cell-0-0').getAttribute('aria-label')"
+    assert await page.value(tile) == f"model-0 in garment-0: {words.lower()}"
+    await page.click("#cell-0-0")
+    assert await page.value("$('state').textContent") == words
+
+
 async def test_what_stopped_the_run_is_one_sentence(page: chromium.Page, tmp_path: Path) -> None:
     """A single word is one too."""
     stopped = errors.Interrupted("interrupted")
