@@ -139,9 +139,9 @@ def tally(kinds: Mapping[str, int]) -> str:
 
 
 def size(cells: Cells) -> str:
-    """Say how large the grid is, such as "6 models × 9 garments"."""
+    """Say how large the grid is, such as "6 models × 9 garments", or a batch: "7 jobs"."""
     rows, columns = len(cells.rows), len(cells.columns)
-    if columns == 1:
+    if columns == 1 and not cells.columns[0].name:  # a batch's column
         return _many(rows, "job")
     across = "prompt" if all(head.text is not None for head in cells.columns) else "garment"
     return f"{_many(rows, 'model')} × {_many(columns, across)}"

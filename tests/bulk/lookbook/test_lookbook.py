@@ -85,6 +85,22 @@ def test_it_says_itself_in_a_line(tmp_path: Path) -> None:
     assert repr(book) == f"<Lookbook {words}; {tmp_path}>"
 
 
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (Head(""), "2 jobs"),
+        (Head("tee"), "2 models × 1 garment"),
+        (Head("red", text="a red dress"), "2 models × 1 prompt"),
+    ],
+    ids=["batch", "garment", "prompt"],
+)
+def test_only_a_batch_is_of_jobs(tmp_path: Path, column: Head, words: str) -> None:
+    """A grid of one garment or prompt is still a grid."""
+    cells = lookbooks.cells(tmp_path, 2, 1)
+    cells.columns = [column]
+    assert f" {words}: 2 saved" in repr(Lookbook(cells, tmp_path))
+
+
 def test_iterating_reads_cell_by_cell(tmp_path: Path) -> None:
     """A million cells are not made to look at the first."""
     cells = lookbooks.cells(tmp_path, 1000, 1000)
