@@ -18,7 +18,11 @@ from changeclothes_async.protocol import images
 
 DEFAULT = Path("look")
 _NAMES = {"webp": "WebP"}
-_SUFFIXES = {".jpeg": ".jpg", ".jpe": ".jpg", ".tif": ".tiff"}
+_SUFFIXES = {
+    **dict.fromkeys((".jpeg", ".jpe", ".jfif"), ".jpg"),
+    ".tif": ".tiff",
+    ".heif": ".heic",
+}
 
 
 def checked(output: Path | None, photographs: Iterable[str]) -> Path:

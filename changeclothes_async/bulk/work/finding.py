@@ -22,7 +22,10 @@ from changeclothes_async.protocol import images, requests
 
 _log = logging.getLogger("changeclothes_async")
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic"}
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif"),
+    *(".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"),
+}
 FOLDERS = "upper_body, lower_body or dresses"
 _CATEGORIES = {category.value: category for category in requests.Category}
 _SHOWN = 5

@@ -66,6 +66,13 @@ def test_globs_and_single_files(photos: Path, given: str, expected: list[str]) -
     assert names(Grid(str(photos / given), URL, "dresses").rows) == expected
 
 
+def test_pictures_are_known_by_every_usual_suffix(tmp_path: Path) -> None:
+    """Those that browsers, telephones and old cameras write too, in any capitals."""
+    for name in ("a.jpe", "b.jfif", "c.heif", "d.HEIC", "e.JPEG", "f.pdf"):
+        (tmp_path / name).write_bytes(samples.PNG)
+    assert names(Grid(tmp_path, URL, "dresses").rows) == ["a", "b", "c", "d", "e"]
+
+
 @pytest.mark.parametrize("given", ["", "*.png"], ids=["folder", "glob"])
 def test_numbers_in_names_are_counted(tmp_path: Path, given: str) -> None:
     """Rows and columns stand in the order of a person: look-2 before look-10."""
