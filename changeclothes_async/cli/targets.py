@@ -31,6 +31,11 @@ def checked(output: Path | None, photographs: Iterable[str]) -> Path:
     Without a suffix it takes a name that is free, as the default does. Raises InvalidInput.
     """
     target = output or DEFAULT
+    if str(target) == "-":
+        raise errors.InvalidInput(
+            "A picture is not written to stdout: there its path is printed.",
+            next_step="Give a file's name with -o; nothing was sent.",
+        )
     with _writing(target):
         _try(target)
         if os.path.lexists(target) and not target.is_file():
