@@ -105,7 +105,12 @@ def failure(error: errors.ChangeClothesError, *, as_json: bool) -> None:
 
 def red(words: str) -> str:
     """Colour words, unless NO_COLOR is set; without a terminal click takes the colour out again."""
-    return words if os.environ.get("NO_COLOR") else click.style(words, fg="red")
+    return words if os.environ.get("NO_COLOR") or _is_dumb() else click.style(words, fg="red")
+
+
+def _is_dumb() -> bool:
+    """Tell a terminal that knows no colour and takes no line back, as an editor's shell."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def sentence(error: errors.ChangeClothesError) -> str:
@@ -158,7 +163,7 @@ def _fitted(words: str, stream: TextIO) -> str:
 @contextmanager
 def waiting(words: str) -> Iterator[None]:
     """Turn a spinner with the time it takes, on a terminal alone."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or _is_dumb():
         yield
         return
     from rich import progress

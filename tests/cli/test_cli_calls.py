@@ -392,6 +392,24 @@ def test_words_and_logs_go_above_the_spinner(
         assert said in shown
 
 
+def test_a_dumb_terminal_is_told_plain_lines(
+    folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No spinner, no colour: an editor's shell would show the codes."""
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", sandbox.url)
+    monkeypatch.setenv("TERM", "dumb")
+    sandbox.credits = 0
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*COMMAND, *TRY_ON], stderr=theirs) as process:
+        os.close(theirs)
+        shown = b"".join(iter(partial(_read, ours), b"")).decode()
+    os.close(ours)
+    assert process.returncode == 3
+    assert shown.startswith("Error: ")
+    assert "\x1b" not in shown
+
+
 def _read(terminal: int) -> bytes:
     """Read what is shown; a terminal that nobody writes to any more is an error on Linux."""
     try:

@@ -88,10 +88,15 @@ def test_what_a_service_said_stays_as_it_is() -> None:
     assert printing.sentence(error) == "https://x.example/?api_key=… and /base_url=1 Go."
 
 
-@pytest.mark.parametrize(("no_colour", "red"), [("", True), ("1", False)])
-def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch, no_colour: str, red: bool) -> None:
-    """On a terminal too."""
+@pytest.mark.parametrize(
+    ("no_colour", "term", "red"), [("", "xterm", True), ("1", "xterm", False), ("", "dumb", False)]
+)
+def test_no_color_is_obeyed(
+    monkeypatch: pytest.MonkeyPatch, no_colour: str, term: str, red: bool
+) -> None:
+    """On a terminal too; and one that is dumb knows no colours."""
     monkeypatch.setenv("NO_COLOR", no_colour)
+    monkeypatch.setenv("TERM", term)
     done = CliRunner().invoke(commands.changeclothes, ["ledger", __file__], color=True)
     assert ("\x1b[31mError:" in done.stderr) is red
     assert "is not a ledger" in done.stderr

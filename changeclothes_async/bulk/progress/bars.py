@@ -5,6 +5,7 @@ A bar draws the snapshots it is handed and counts nothing itself.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -33,7 +34,8 @@ def bar_for(progress: bool | Bar, stream: TextIO | None = None) -> Bar | None:
     stream = stream or sys.stderr
     if stream is None:  # a program without a console
         return None
-    if stream.isatty() and find_spec("rich"):
+    is_dumb = os.environ.get("TERM") == "dumb"  # it takes no line back, as an editor's shell
+    if stream.isatty() and not is_dumb and find_spec("rich"):
         from changeclothes_async.bulk.progress import terminal
 
         return terminal.RichBar(stream)

@@ -255,14 +255,17 @@ def test_no_bar_or_a_bar_of_one_s_own() -> None:
     assert bars.bar_for(own) is own
 
 
-def test_a_pipe_gets_lines_and_a_terminal_a_live_bar() -> None:
-    """What is read later by a person or a program gets no escape codes."""
+def test_a_pipe_gets_lines_and_a_terminal_a_live_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read later, or by a terminal that takes no line back, gets no escape codes."""
+    monkeypatch.setenv("TERM", "xterm")
     pipe = io.StringIO()
     line_bar = bars.bar_for(True, pipe)
     assert isinstance(line_bar, bars.LineBar)
     line_bar.update(BEGUN)
     assert pipe.getvalue() == "12/54 saved, 8 in flight, 0 calls sent\n"
     assert isinstance(bars.bar_for(True, Terminal()), terminal.RichBar)
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(bars.bar_for(True, Terminal()), bars.LineBar)
 
 
 def test_rich_and_ipython_load_only_when_used() -> None:
