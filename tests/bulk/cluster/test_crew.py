@@ -50,7 +50,7 @@ async def run(
     hired: Callable[[], object] = lambda: None,
     **terms: Any,
 ) -> runner.Run:
-    """Run a grid on a cluster in this process, as `running.run` does on dask's."""
+    """Run a grid on a cluster in this process, as `making.run` does on dask's."""
     site, caller = placing.site(out), client._caller
     await caller.senders.here()
     await work.settle(caller.reader(client._options).settled)
