@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids wit
     from changeclothes_async.bulk.placing import Out
     from changeclothes_async.bulk.progress.progress import Bar, OnEvent
     from changeclothes_async.bulk.run.planning import Plan
-    from changeclothes_async.bulk.work.grid import Work
+    from changeclothes_async.bulk.work.works import Work
 
 BatchJobs: TypeAlias = str | os.PathLike[str] | Iterable[requests.Job]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, TypeAlias, TypeVar
 
 from changeclothes_async import arguments, errors, settings
-from changeclothes_async.protocol import answers, images, requests
+from changeclothes_async.protocol import answers, formats, requests
 from changeclothes_async.transport import saving
 
 if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package; Pillow is an extra
@@ -98,7 +98,7 @@ class Picture:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         data = self._kept
-        kind = images.kind(data[: images.HEAD])
+        kind = formats.of(data[: formats.HEAD])
         source = self.url
         if kind:
             source = f"data:{kind.mime};base64,{base64.b64encode(data).decode()}"

@@ -14,15 +14,10 @@ from pathlib import Path
 
 from changeclothes_async import errors
 from changeclothes_async.cli import printing
-from changeclothes_async.protocol import images
+from changeclothes_async.protocol import formats
 
 DEFAULT = Path("look")
 _NAMES = {"webp": "WebP"}
-_SUFFIXES = {
-    **dict.fromkeys((".jpeg", ".jpe", ".jfif"), ".jpg"),
-    ".tif": ".tiff",
-    ".heif": ".heic",
-}
 
 
 def checked(output: Path | None, photographs: Iterable[str]) -> Path:
@@ -50,9 +45,9 @@ def checked(output: Path | None, photographs: Iterable[str]) -> Path:
 def note(path: Path) -> str | None:
     """Say that a picture is of another kind than its name says, None where it is not."""
     with path.open("rb") as file:
-        kind = images.kind(file.read(images.HEAD))
+        kind = formats.of(file.read(formats.HEAD))
     suffix = path.suffix.lower()
-    if kind is None or _SUFFIXES.get(suffix, suffix) == kind.suffix:
+    if kind is None or formats.SPELLINGS.get(suffix, suffix) == kind.suffix:
         return None
     name = kind.mime.removeprefix("image/")
     return f"{path} holds a {_NAMES.get(name, name.upper())}, as the service made it."

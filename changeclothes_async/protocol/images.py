@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import data_uris
+from changeclothes_async.protocol import data_uris, formats
 
 ACCEPTED = "a path, an http(s) URL, a data: URI, bytes, an open binary file or a PIL image"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -42,6 +42,10 @@ class File:
     path: str
     keep: object = field(default=None, repr=False, compare=False)
     """What must live as long as the file is needed, such as a temporary file's owner."""
+    digest: bytes = field(default=b"", repr=False, compare=False)
+    """32 bytes that stand for its content, once it was looked at for many jobs."""
+    size: int = field(default=0, repr=False, compare=False)
+    """How many bytes are sent of it, known at the same time."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,19 @@ class Bytes:
     """A picture in memory."""
 
     data: bytes = field(repr=False)
+    made_of: bytes | None = field(default=None, repr=False, compare=False)
+    """What stands for a picture that was encoded here: an encoder's bytes change with its version,
+    and a job would be paid for again."""
 
     @cached_property
     def digest(self) -> bytes:
-        """Its SHA-256; kept, since one picture serves many jobs."""
-        return hashlib.sha256(self.data).digest()
+        """32 bytes that stand for it; kept, since one picture serves many jobs."""
+        return self.made_of or hashlib.sha256(self.data).digest()
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+        return len(self.data)
 
     def __repr__(self) -> str:
         return f"Bytes({len(self.data)} bytes)"
@@ -104,68 +116,6 @@ ImageSource: TypeAlias = (
 A path, a URL or a data URI as text, a path object, the bytes, an open binary file (sync or async),
 or a PIL image.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A picture format: its MIME type and its usual suffix."""
-
-    mime: str
-    suffix: str
-
-
-_STARTS: tuple[tuple[bytes, Kind], ...] = (
-    (b"\xff\xd8\xff", Kind("image/jpeg", ".jpg")),
-    (b"\x89PNG\r\n\x1a\n", Kind("image/png", ".png")),
-    (b"GIF87a", Kind("image/gif", ".gif")),
-    (b"GIF89a", Kind("image/gif", ".gif")),
-    (b"II*\x00", Kind("image/tiff", ".tiff")),
-    (b"MM\x00*", Kind("image/tiff", ".tiff")),
-)
-_WEBP = Kind("image/webp", ".webp")
-_BMP = Kind("image/bmp", ".bmp")
-_BRANDS = {
-    **dict.fromkeys((b"avif", b"avis"), Kind("image/avif", ".avif")),
-    **dict.fromkeys(
-        (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"),
-        Kind("image/heic", ".heic"),
-    ),
-}
-SUFFIXES = frozenset(
-    known.suffix for known in (*(known for _, known in _STARTS), _WEBP, _BMP, *_BRANDS.values())
-)
-"""The usual suffixes of all formats that are known."""
-HEAD = 16
-"""How many first bytes `kind` looks at."""
-
-
-def kind(head: bytes) -> Kind | None:
-    """Tell a picture's format from its first bytes; None when it is none that is known."""
-    for start, found in _STARTS:
-        if head.startswith(start):
-            return found
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return _WEBP
-    # A BMP's reserved words are zero; "BM" alone would take many a text for a picture.
-    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
-        return _BMP
-    return _BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None
-
-
-def checked(data: bytes, name: str, if_empty: str = "Give a picture that is whole.") -> Kind:
-    """Give the format of what begins with `data`; raises NotAnImage, calling it `name`.
-
-    `if_empty` is the next step where there are no bytes.
-    """
-    if not data:
-        raise errors.NotAnImage(f"{name} is empty.", next_step=if_empty)
-    found = kind(data[:HEAD])
-    if found is None:
-        raise errors.NotAnImage(
-            f"{name} is not a picture: it begins with {data[:8]!r}.",
-            next_step="Give a JPEG, PNG, WebP or another picture file.",
-        )
-    return found
 
 
 def called(image: Image) -> str:
@@ -229,7 +179,7 @@ def _of_text(text: str) -> Image:
         raise errors.NotAnImage(
             f"The API takes no {scheme[1]}:// addresses.", next_step=f"Give {ACCEPTED}."
         )
-    if len(text) > _SHOWN and (found := kind(data_uris.bare(text))):
+    if len(text) > _SHOWN and (found := formats.of(data_uris.bare(text))):
         raise errors.NotAnImage(
             f"The text of {len(text):,} letters is no path, but a picture in Base64.",
             next_step=f"Put data:{found.mime};base64, before it, or hand over the bytes.",

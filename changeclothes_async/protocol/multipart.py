@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from changeclothes_async.protocol import images
+from changeclothes_async.protocol import formats, images
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,7 @@ class Picture:
     """A picture that is ready to be sent as a file part."""
 
     content: images.Bytes | Stored = field(repr=False)
-    kind: images.Kind
-    made_of: bytes | None = field(default=None, repr=False)
-    """What stands for a picture that was encoded here: an encoder's bytes change with its version,
-    and a job would be paid for again."""
+    format: formats.Format
 
     @property
     def frame(self) -> bytes | Stored:
@@ -57,7 +54,7 @@ class Body:
     length: int
     frames: tuple[bytes | Stored, ...] = field(repr=False)
     tail: bytes = field(repr=False)
-    kinds: frozenset[images.Kind] = frozenset()
+    formats: frozenset[formats.Format] = frozenset()
     """The formats of its pictures."""
 
 
@@ -74,13 +71,13 @@ def body(
     opening = f"--{boundary}\r\n"
     head = "".join([_text(opening, name, value) for name, value in texts])
     frames: list[bytes | Stored] = []
-    kinds = set()
+    found = set()
     for name, picture in pictures:
         if isinstance(picture, images.Link):
             head += _text(opening, name, picture.url)
         else:
-            kinds.add(picture.kind)
-            head += _file(opening, name, picture.kind)
+            found.add(picture.format)
+            head += _file(opening, name, picture.format)
             frames += (head.encode(), picture.frame)
             head = "\r\n"
     tail = f"{head}--{boundary}--\r\n".encode()
@@ -89,7 +86,7 @@ def body(
         length=sum(map(_size, frames)) + len(tail),
         frames=tuple(frames),
         tail=tail,
-        kinds=frozenset(kinds),
+        formats=frozenset(found),
     )
 
 
@@ -97,10 +94,10 @@ def _text(opening: str, name: str, value: str) -> str:
     return f'{opening}Content-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
 
 
-def _file(opening: str, name: str, kind: images.Kind) -> str:
+def _file(opening: str, name: str, form: formats.Format) -> str:
     return (
         f'{opening}Content-Disposition: form-data; name="{name}"; '
-        f'filename="{name}{kind.suffix}"\r\nContent-Type: {kind.mime}\r\n\r\n'
+        f'filename="{name}{form.suffix}"\r\nContent-Type: {form.mime}\r\n\r\n'
     )
 
 

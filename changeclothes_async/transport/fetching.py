@@ -13,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from changeclothes_async import errors, settings
-from changeclothes_async.protocol import addresses, images, retries
+from changeclothes_async.protocol import addresses, formats, retries
 from changeclothes_async.transport import downloads, trying
 
 _HOPS = 3
@@ -105,7 +105,7 @@ async def _pictured(url: str, chunks: AsyncIterator[bytes], kind: str) -> AsyncI
     head = b""
     async for chunk in chunks:
         head += chunk
-        if len(head) >= images.HEAD:
+        if len(head) >= formats.HEAD:
             break
     _check_head(url, head, kind)
     yield head
@@ -116,7 +116,7 @@ async def _pictured(url: str, chunks: AsyncIterator[bytes], kind: str) -> AsyncI
 def _check_head(url: str, head: bytes, kind: str) -> None:
     if not head:
         raise _failed(url, "it is empty")
-    if images.kind(head[: images.HEAD]):
+    if formats.of(head[: formats.HEAD]):
         return  # whatever type it is called: many servers call all they have text/html
     if kind.startswith(("text/", "application/json")):
         raise _failed(url, f"it is {kind[:60]}, not a picture")
@@ -128,7 +128,7 @@ def _check_head(url: str, head: bytes, kind: str) -> None:
 
 def _is_text(head: bytes) -> bool:
     try:
-        return head[: images.HEAD].decode("ascii").replace("\n", "").isprintable()
+        return head[: formats.HEAD].decode("ascii").replace("\n", "").isprintable()
     except UnicodeDecodeError:
         return False
 

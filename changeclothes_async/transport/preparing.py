@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import images, multipart
+from changeclothes_async.protocol import formats, images, multipart
 from changeclothes_async.transport import files
 
 EDGE = 2048
@@ -57,12 +57,12 @@ def prepared(picture: multipart.Picture, longest: int, what: str) -> multipart.P
     """
     from PIL import Image, UnidentifiedImageError
 
-    if picture.kind.mime == "image/heic":
+    if picture.format.mime == "image/heic":
         _read_heic(what)
     content = picture.content
     source = io.BytesIO(content.data) if isinstance(content, images.Bytes) else content.path
     try:
-        with _opened(source, picture.kind) as image:
+        with _opened(source, picture.format) as image:
             data = _encoded(image, longest)
     except UnidentifiedImageError:
         return picture
@@ -80,7 +80,7 @@ def prepared(picture: multipart.Picture, longest: int, what: str) -> multipart.P
         if data is None:
             return picture
         made_of = hashlib.sha256(f"edge {longest} ".encode() + _digest(picture)).digest()
-        return multipart.Picture(images.Bytes(data), images.checked(data, what), made_of)
+        return multipart.Picture(images.Bytes(data, made_of), formats.checked(data, what))
     raise failure
 
 
@@ -89,7 +89,7 @@ def _digest(picture: multipart.Picture) -> bytes:
     return content.digest if isinstance(content, images.Bytes) else files.digested(content)
 
 
-def _opened(source: Any, kind: images.Kind) -> Any:
+def _opened(source: Any, kind: formats.Format) -> Any:
     """Open a picture; a telephone's JPEG may have more pixels than Pillow's limit for all."""
     from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 

@@ -14,9 +14,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from changeclothes_async.protocol import images, multipart
+from changeclothes_async.protocol import formats, images, multipart
 from changeclothes_async.transport import files, preparing, spooling
 
 SMALL = 2 * 2**20
@@ -40,7 +41,8 @@ class Reader:
     def __init__(self, edge: int | None = None) -> None:
         self._edge = edge
         self._pictures: OrderedDict[str, tuple[files.Stamp, multipart.Picture]] = OrderedDict()
-        self._digests: dict[str, tuple[files.Stamp, bytes, int]] = {}
+        self._digests: dict[str, tuple[files.Stamp, bytes]] = {}
+        self._looked: dict[str, tuple[files.Stamp, bytes, int]] = {}
         self._kept = 0
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[multipart.Picture]] = {}
@@ -68,7 +70,7 @@ class Reader:
 
     async def _taken(self, image: images.Bytes | images.Stream | images.Drawn) -> multipart.Picture:
         if isinstance(image, images.Bytes):
-            return multipart.Picture(image, images.checked(image.data, _WHAT[images.Bytes]))
+            return multipart.Picture(image, formats.checked(image.data, _WHAT[images.Bytes]))
         if isinstance(image, images.Stream):
             return await spooling.spooled(image.handle, SMALL)
         return await self._in_thread(spooling.encoded, image.image)
@@ -92,26 +94,23 @@ class Reader:
 
     async def digest(self, picture: images.Link | multipart.Picture) -> bytes:
         """Give 32 bytes that stand for what is sent: the content, or a link's address."""
-        if isinstance(picture, images.Link):
-            return picture.digest
-        content = picture.content
-        if picture.made_of:
-            return picture.made_of
-        if isinstance(content, images.Bytes):
+        content = picture if isinstance(picture, images.Link) else picture.content
+        if isinstance(content, images.Link | images.Bytes):
             return content.digest
         known = self._digests.get(content.path)
         if known and known[0] == content.stamp:
             return known[1]
         digest = await self._in_thread(files.digested, content)
         if content.keep is None:  # a temporary file is another one each time
-            self._digests[content.path] = (content.stamp, digest, content.size)
+            self._digests[content.path] = (content.stamp, digest)
         return digest
 
     async def settled(self, image: images.Image) -> images.Image:
         """Check and digest a picture for many jobs, and make it one that can be read again."""
-        again = image if isinstance(image, images.Link | images.File) else await self._copied(image)
-        await self._digest_of(again)
-        return again
+        if isinstance(image, images.Link):
+            return image
+        again = image if isinstance(image, images.File) else await self._copied(image)
+        return await self._looked_at(again) if isinstance(again, images.File) else again
 
     async def _copied(self, image: images.Image) -> images.File | images.Bytes:
         picture = await self.ready(image)
@@ -121,32 +120,16 @@ class Reader:
             return content
         return images.File(content.path, content.keep)
 
-    async def _digest_of(self, image: images.Link | images.File | images.Bytes) -> bytes:
-        if isinstance(image, images.File):
-            known = self._digests.get(image.path)
-            stamp = files.stamp_of(image.path)
-            if known and known[0] == stamp:
-                return known[1]
+    async def _looked_at(self, image: images.File) -> images.File:
+        stamp = files.stamp_of(image.path)
+        known = self._looked.get(image.path)
+        if known is None or known[0] != stamp:
             picture = await self.ready(image)
-            digest = await self.digest(picture)
-            size = picture.size if isinstance(picture, multipart.Picture) else 0
-            self._digests[image.path] = (stamp or (), digest, size)
-            return digest
-        return image.digest
-
-    def known_digest(self, image: images.Image) -> bytes:
-        """Give a settled picture's digest as it was last seen; reads nothing."""
-        if isinstance(image, images.File):
-            return self._digests[image.path][1]
-        if isinstance(image, images.Link | images.Bytes):
-            return image.digest
-        raise TypeError(f"{image!r} was not settled")
-
-    def size_of(self, image: images.Image) -> int:
-        """Give a settled picture's size in bytes; 0 for a link, which is not uploaded."""
-        if isinstance(image, images.File):
-            return self._digests[image.path][2]
-        return len(image.data) if isinstance(image, images.Bytes) else 0
+            assert isinstance(picture, multipart.Picture)  # noqa: S101 - only links stay links
+            known = (stamp or (), await self.digest(picture), picture.size)
+            if image.keep is None:
+                self._looked[image.path] = known
+        return replace(image, digest=known[1], size=known[2])
 
     def _known(self, path: str) -> multipart.Picture | None:
         """Give a picture that was read before and has not changed since."""
@@ -162,9 +145,9 @@ class Reader:
         with files.read(path) as file:
             seen = os.fstat(file.fileno())
             small = seen.st_size <= SMALL
-            data = file.read(seen.st_size if small else images.HEAD)
+            data = file.read(seen.st_size if small else formats.HEAD)
             files.check_unchanged(file, path, files.stamp(seen))
-        kind = images.checked(data, images.shown(path))
+        kind = formats.checked(data, images.shown(path))
         if small:
             picture = multipart.Picture(images.Bytes(data), kind)
         else:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import images
+from changeclothes_async.protocol import formats
 
 _PIECE = 2**20
 _PARTS = f".{'[0-9a-f]' * 16}.part"
@@ -132,7 +132,7 @@ class _Work:
 
     def takes(self, chunk: bytes) -> bool:
         """Take a chunk in; tell whether there is enough for a write."""
-        self._head += chunk[: images.HEAD - len(self._head)]
+        self._head += chunk[: formats.HEAD - len(self._head)]
         self._gathered += chunk
         return len(self._gathered) >= _PIECE
 
@@ -221,5 +221,5 @@ def _keep(path: Path, size: int, digest: bytes) -> None:
 
 
 def _suffix(head: bytes) -> str:
-    kind = images.kind(head)
+    kind = formats.of(head)
     return kind.suffix if kind else ""

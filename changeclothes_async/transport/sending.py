@@ -215,7 +215,7 @@ class Call:
 
 def _of_formats(body: multipart.Body) -> str:
     """Name the formats that a service may have refused; nobody documents which it reads."""
-    rare = sorted(kind.suffix[1:].upper() for kind in body.kinds if kind.mime not in _COMMON)
+    rare = sorted(each.suffix[1:].upper() for each in body.formats if each.mime not in _COMMON)
     named = " and ".join(rare)
     return f" A picture was sent as {named}; prepare=… sends it as a JPEG." if rare else ""
 

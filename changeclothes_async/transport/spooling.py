@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import images, multipart
+from changeclothes_async.protocol import formats, images, multipart
 from changeclothes_async.transport import files
 
 _CHUNK = 256 * 2**10
@@ -48,7 +48,7 @@ def encoded(image: Any) -> multipart.Picture:
         )
     else:
         return multipart.Picture(
-            images.Bytes(file.getvalue()), images.checked(file.getvalue(), "The image")
+            images.Bytes(file.getvalue()), formats.checked(file.getvalue(), "The image")
         )
     raise broken
 
@@ -86,7 +86,7 @@ async def _read(handle: Any, small: int) -> multipart.Picture:
     start = b""
     while len(start) <= small and (chunk := await _next(handle)):
         start += chunk
-    kind = images.checked(start, "The open file", _AT_ITS_END)
+    kind = formats.checked(start, "The open file", _AT_ITS_END)
     if len(start) <= small:
         return multipart.Picture(images.Bytes(start), kind)
     try:

@@ -7,7 +7,7 @@ import base64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changeclothes_async.protocol import data_uris, images
+from changeclothes_async.protocol import data_uris, formats, images
 
 
 @given(st.binary(max_size=300))
@@ -17,11 +17,11 @@ def test_a_data_uri_gives_back_what_was_put_in(data):
     assert images.of(uri) == images.Bytes(data)
 
 
-@given(st.binary(min_size=images.HEAD + 2, max_size=300))
+@given(st.binary(min_size=formats.HEAD + 2, max_size=300))
 def test_bare_base64_gives_enough_to_tell_a_picture_by(data):
     """In one line, or in the many that e-mails have."""
     for text in (base64.b64encode(data), b"\n" + base64.encodebytes(data)):
-        assert data_uris.bare(text.decode()) == data[: images.HEAD + 2]
+        assert data_uris.bare(text.decode()) == data[: formats.HEAD + 2]
 
 
 @given(st.text())

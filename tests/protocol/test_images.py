@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import images
+from changeclothes_async.protocol import formats, images
 from tests.samples import DATA_URI, JPEG, PNG, WEBP
 
 BASE64 = base64.b64encode(PNG).decode()
@@ -159,7 +159,7 @@ KINDS = {
 )
 def test_a_format_is_known_by_its_first_bytes(mime, head):
     """The first bytes tell the type, never the name; a text or film has none."""
-    found = images.kind(head[: images.HEAD])
+    found = formats.of(head[: formats.HEAD])
     assert (found.mime if found else None) == mime
 
 
@@ -168,7 +168,7 @@ def test_what_pillow_writes_is_known(form):
     """The formats of real files are found as such."""
     file = io.BytesIO()
     DRAWN.save(file, form)
-    assert images.kind(file.getvalue()[: images.HEAD]).mime == f"image/{form.lower()}"
+    assert formats.of(file.getvalue()[: formats.HEAD]).mime == f"image/{form.lower()}"
 
 
 def test_bytes_stay_out_of_repr():

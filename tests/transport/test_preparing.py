@@ -17,7 +17,7 @@ from PIL import Image
 from changeclothes_async import client as clients
 from changeclothes_async import errors
 from changeclothes_async.bulk.work.grid import Grid
-from changeclothes_async.protocol import images, multipart
+from changeclothes_async.protocol import formats, images, multipart
 from changeclothes_async.transport import preparing
 from tests import peers
 from tests.samples import PNG
@@ -45,7 +45,7 @@ def claiming(jpeg, width, height):
 
 def sent(data, longest=256):
     """Give what would be sent for a picture in memory."""
-    picture = multipart.Picture(images.Bytes(data), images.checked(data, "it"))
+    picture = multipart.Picture(images.Bytes(data), formats.checked(data, "it"))
     return preparing.prepared(picture, longest, "it")
 
 
@@ -92,7 +92,7 @@ def test_the_format_follows_what_is_in_it(form, mode, kind):
     file = io.BytesIO()
     Image.new(mode, (300, 200)).save(file, form)
     picture = sent(file.getvalue())
-    assert picture.kind.mime == kind
+    assert picture.format.mime == kind
     image = Image.open(io.BytesIO(picture.content.data))
     assert image.has_transparency_data == (mode == "RGBA")
 
@@ -158,16 +158,16 @@ def test_heic_becomes_a_jpeg():
     file = io.BytesIO()
     heif.from_pillow(Image.new("RGB", (300, 200), "red")).save(file)
     picture = sent(file.getvalue(), 2048)
-    assert picture.kind.mime == "image/jpeg"
+    assert picture.format.mime == "image/jpeg"
     assert Image.open(io.BytesIO(picture.content.data)).size == (300, 200)
 
 
 WITHOUT = (
     "import sys; sys.modules[{name!r}] = None\n"
     "from changeclothes_async.transport import preparing\n"
-    "from changeclothes_async.protocol import images, multipart\n"
+    "from changeclothes_async.protocol import formats, images, multipart\n"
     "heic = images.Bytes(b'0000ftypheic0000')\n"
-    "picture = multipart.Picture(heic, images.checked(heic.data, 'it'))\n"
+    "picture = multipart.Picture(heic, formats.checked(heic.data, 'it'))\n"
     "try: preparing.prepared(picture, preparing.edge(True), 'it')\n"
     "except ImportError as error: print(error)"
 )

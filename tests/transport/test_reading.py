@@ -85,7 +85,7 @@ async def test_a_path_gives_its_bytes_again_and_again(tmp_path, data):
     for source in (path, str(path)):
         picture = await ready(source)
         assert await content(picture) == await content(picture) == data
-        assert (picture.size, picture.kind.mime) == (len(data), "image/png")
+        assert (picture.size, picture.format.mime) == (len(data), "image/png")
 
 
 async def test_a_data_uri_gives_its_bytes():
@@ -105,7 +105,7 @@ async def test_a_pil_image_goes_as_png(mode):
     """Images of every mode are encoded; nothing of the user's object changes."""
     image = Image.new(mode, (3, 2))
     picture = await ready(image)
-    assert picture.kind.mime == "image/png"
+    assert picture.format.mime == "image/png"
     assert Image.open(io.BytesIO(await content(picture))).size == (3, 2)
     assert image.mode == mode
 
@@ -127,7 +127,7 @@ async def test_a_type_is_found_from_the_content(tmp_path):
     for data, mime in ((PNG, "image/png"), (JPEG, "image/jpeg"), (WEBP, "image/webp")):
         path = tmp_path / f"{mime[6:]}.jpg"
         path.write_bytes(data)
-        assert (await ready(path)).kind.mime == mime
+        assert (await ready(path)).format.mime == mime
 
 
 def _folder(path):
@@ -438,8 +438,7 @@ async def test_a_settled_open_file_serves_many_jobs_and_readers(monkeypatch, tmp
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     reader = reading.Reader(edge)
     image = await reader.settled(images.of(io.BytesIO(data)))
-    assert reader.known_digest(image) == hashlib.sha256(data).digest()
-    assert reader.size_of(image) == len(data)
+    assert (image.digest, image.size) == (hashlib.sha256(data).digest(), len(data))
     del reader
     gc.collect()
     picture = await ready(image)
@@ -484,6 +483,9 @@ async def test_an_encoder_of_another_version_makes_no_other_job(monkeypatch, tmp
         monkeypatch.setattr("changeclothes_async.transport.preparing._QUALITY", quality)
         reader = reading.Reader(edge)
         digests.append(await reader.digest(await ready(photo, reader)))
+        for source in (photo, photo.read_bytes(), io.BytesIO(photo.read_bytes())):
+            settled = await reader.settled(images.of(source))
+            assert settled.digest == await reader.digest(await reader.ready(settled)) == digests[-1]
     assert digests[0] == digests[1] != digests[2]
 
 

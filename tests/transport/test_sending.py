@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from changeclothes_async import errors, settings
-from changeclothes_async.protocol import answers, images, multipart
+from changeclothes_async.protocol import answers, formats, images, multipart
 from changeclothes_async.transport import flights, sending
 from changeclothes_async.transport import sender as senders
 from tests import peers
@@ -640,7 +640,7 @@ async def test_a_stopped_attempt_is_settled(script, kind, how):
         await script(line)
 
     async def large():
-        picture = multipart.Picture(images.Bytes(png(16 * 2**20)), images.kind(png()))
+        picture = multipart.Picture(images.Bytes(png(16 * 2**20)), formats.of(png()))
         return multipart.body([], [("modelImg", picture)] if kind is errors.NotSent else [])
 
     async with peers.serve(watched) as peer, sending_to(peer, book, large) as (sender, flight):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from changeclothes_async.protocol import images
+from changeclothes_async.protocol import formats
 from changeclothes_async.transport.places import Spot
 
 
@@ -27,7 +27,7 @@ def whole(path: Spot, limit: int) -> str | None:
         data = path.read_bytes() if path.stat().st_size <= limit else b""
     except Exception:  # each store raises errors of its own kinds
         return None
-    kind = images.kind(data[: images.HEAD])
+    kind = formats.of(data[: formats.HEAD])
     return _uri(kind.mime, data) if kind else None
 
 

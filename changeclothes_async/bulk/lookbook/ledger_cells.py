@@ -12,7 +12,7 @@ from changeclothes_async.bulk.calls import outcomes
 from changeclothes_async.bulk.ledger import glance, records
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.lookbook import cells
-from changeclothes_async.bulk.work import grid
+from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import answers, images
 from changeclothes_async.transport.places import Spot
 
@@ -24,7 +24,7 @@ class LedgerCells:
 
     def __init__(
         self,
-        work: grid.Work,
+        work: works.Work,
         identity: Callable[[int, int], bytes],
         site: placing.Site,
         problems: Mapping[str, errors.ChangeClothesError],
@@ -41,14 +41,14 @@ class LedgerCells:
         return next(self.read([(row, column)]))
 
     def __iter__(self) -> Iterator[cells.Cell]:
-        return self.read(grid.walk(self._work))
+        return self.read(works.walk(self._work))
 
     def read(self, places: Iterable[tuple[int, int]]) -> Iterator[cells.Cell]:
         """Read some cells, page by page."""
         walk = iter(places)
         while some := list(islice(walk, _AT_ONCE)):
             identities = [self._identity(*place) for place in some]
-            cell_names = [grid.cell_name(self._work, *place) for place in some]
+            cell_names = [works.cell_name(self._work, *place) for place in some]
             # Opened for each page, so that a lookbook keeps no file open while nobody looks.
             with glance.at(self._site.ledger) as book:
                 entries = book.entries(identities)
@@ -99,7 +99,7 @@ class LedgerCells:
         return self._site.place.root / picture.saved.file if picture and same else None
 
 
-def _head(item: grid.Item) -> cells.Head:
+def _head(item: works.Item) -> cells.Head:
     image = item.image
     return cells.Head(
         name=item.name,

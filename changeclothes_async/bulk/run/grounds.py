@@ -13,12 +13,12 @@ from pathlib import Path
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import names, placing
-from changeclothes_async.bulk.work import grid
-from changeclothes_async.protocol import images
+from changeclothes_async.bulk.work import works
+from changeclothes_async.protocol import formats, images
 from changeclothes_async.transport import places
 
 
-async def check(work: grid.Work, site: placing.Site) -> None:
+async def check(work: works.Work, site: placing.Site) -> None:
     """Look at the folder, and change nothing.
 
     Raises InvalidInput where it is none or holds a photograph of the work, LedgerError where it
@@ -28,7 +28,7 @@ async def check(work: grid.Work, site: placing.Site) -> None:
         await asyncio.to_thread(_check, work, site.place.root, site.ledger)
 
 
-def _check(work: grid.Work, root: Path, ledger: Path) -> None:
+def _check(work: works.Work, root: Path, ledger: Path) -> None:
     if not os.path.exists(root):  # noqa: PTH110 - Path's fails where it may not look
         return
     if not root.is_dir():
@@ -38,7 +38,7 @@ def _check(work: grid.Work, root: Path, ledger: Path) -> None:
         _check_pictures(work, root)
 
 
-def _check_photographs(work: grid.Work, root: Path) -> None:
+def _check_photographs(work: works.Work, root: Path) -> None:
     folders = {os.path.dirname(path): path for path in _photographs(work)}  # noqa: PTH120
     own = {os.path.realpath(folder) for folder in (root, root / names.MASKS)}
     for folder, path in folders.items():
@@ -50,12 +50,12 @@ def _check_photographs(work: grid.Work, root: Path) -> None:
             )
 
 
-def _check_pictures(work: grid.Work, root: Path) -> None:
+def _check_pictures(work: works.Work, root: Path) -> None:
     there: set[str] = set()
     with contextlib.suppress(OSError):  # which the ledger meets too, and puts into words
-        there = {path.stem for path in root.iterdir() if path.suffix in images.SUFFIXES}
-    for cell in grid.walk(work) if there else ():
-        if (name := grid.cell_name(work, *cell)) in there:
+        there = {path.stem for path in root.iterdir() if path.suffix in formats.SUFFIXES}
+    for cell in works.walk(work) if there else ():
+        if (name := works.cell_name(work, *cell)) in there:
             raise errors.LedgerError(
                 f"{root} holds pictures of this run, such as {name}, but not its ledger: they "
                 "would be paid for again.",
@@ -63,7 +63,7 @@ def _check_pictures(work: grid.Work, root: Path) -> None:
             )
 
 
-def _photographs(work: grid.Work) -> Iterator[str]:
+def _photographs(work: works.Work) -> Iterator[str]:
     rows = ((row, 0) for row in range(len(work.rows)))
     columns = ((0, column) for column in range(1, len(work.columns)))
     for cells in (rows, columns):

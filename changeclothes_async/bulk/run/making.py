@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import os
 from contextlib import AsyncExitStack
@@ -14,8 +15,8 @@ from changeclothes_async.bulk.calls import calls, services
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.lookbook import ledger_cells, lookbook
 from changeclothes_async.bulk.run import grounds, marks, planning, runner
-from changeclothes_async.bulk.work import grid
-from changeclothes_async.transport import places, reading, saving
+from changeclothes_async.bulk.work import works
+from changeclothes_async.transport import places, saving
 
 if TYPE_CHECKING:  # an extra
     from changeclothes_async.bulk.cluster.crew import Crew
@@ -25,7 +26,7 @@ _log = logging.getLogger("changeclothes_async")
 
 
 async def run(
-    work: grid.Work,
+    work: works.Work,
     out: placing.Out,
     caller: calls.Caller,
     options: settings.Settings,
@@ -37,8 +38,8 @@ async def run(
     """Work through all cells and give the lookbook; raises NotAnImage before anything is sent."""
     site = placing.site(out)
     await caller.senders.here()  # what adopts the ledger where this is left early
-    reader = caller.reader(options)
-    await work.settle(reader.settled)
+    await work.settle(caller.reader(options).settled)
+    work = copy.copy(work)  # the lookbook's own: another run may find other pictures
     await grounds.check(work, site)
     await marks.check(site)
     book = await ledger.Ledger.open(site.ledger)
@@ -61,7 +62,7 @@ async def run(
         raise
     await ends.aclose()
     _stopped_early(going.ended_by)
-    made = lookbook.Lookbook(_cells(work, reader, site, going), site.place.root, going.ended_by)
+    made = lookbook.Lookbook(_cells(work, site, going), site.place.root, going.ended_by)
     if gallery:
         try:
             await asyncio.to_thread(made.gallery)
@@ -94,7 +95,7 @@ async def _crew(
 
 
 async def plan(
-    work: grid.Work,
+    work: works.Work,
     out: placing.Out,
     caller: calls.Caller,
     options: settings.Settings,
@@ -102,8 +103,7 @@ async def plan(
 ) -> planning.Plan:
     """Count what a run would do; nothing is sent and nothing is changed."""
     site = placing.site(out)
-    reader = caller.reader(options)
-    await work.settle(reader.settled)
+    await work.settle(caller.reader(options).settled)
     await grounds.check(work, site)
     await marks.check(site)
     book = (
@@ -114,16 +114,14 @@ async def plan(
     try:
         if book:
             await services.check(book, options.base_url)
-        return await planning.Planner(work, reader, book, site.place, wishes).plan()
+        return await planning.Planner(work, book, site.place, wishes).plan()
     finally:
         if book:
             await book.close()
 
 
-def _cells(
-    work: grid.Work, reader: reading.Reader, site: placing.Site, going: runner.Run
-) -> ledger_cells.LedgerCells:
+def _cells(work: works.Work, site: placing.Site, going: runner.Run) -> ledger_cells.LedgerCells:
     def identity(row: int, column: int) -> bytes:
-        return planning.identity(work.job(row, column), reader)
+        return planning.identity(work.job(row, column))
 
     return ledger_cells.LedgerCells(work, identity, site, going.problems)

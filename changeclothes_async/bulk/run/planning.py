@@ -11,13 +11,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from changeclothes_async.bulk.ledger.states import State
-from changeclothes_async.bulk.work import grid
-from changeclothes_async.protocol import requests
+from changeclothes_async.bulk.work import works
+from changeclothes_async.protocol import images, requests
 from changeclothes_async.transport import places
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.ledger import ledger
-    from changeclothes_async.transport import reading
 
 _AT_ONCE = 256
 
@@ -121,23 +120,22 @@ class Wishes:
 class Planner:
     """Finds out what is to be done for each cell of a work; without a `book` nothing was paid."""
 
-    work: grid.Work
-    reader: reading.Reader
+    work: works.Work
     book: ledger.Ledger | None
     place: places.Place
     wishes: Wishes
 
     async def steps(self) -> AsyncIterator[Planned]:
         """Walk over the work, cell by cell, in constant memory."""
-        walk = grid.walk(self.work)
+        walk = works.walk(self.work)
         while some := list(islice(walk, _AT_ONCE)):
             for planned in await self._planned(some):
                 yield planned
 
     async def _planned(self, some: Sequence[tuple[int, int]]) -> list[Planned]:
         jobs = [self.work.job(*cell) for cell in some]
-        identities = [identity(job, self.reader) for job in jobs]
-        names = [grid.cell_name(self.work, *cell) for cell in some]
+        identities = [identity(job) for job in jobs]
+        names = [works.cell_name(self.work, *cell) for cell in some]
         entries = await self.book.entries(identities) if self.book else {}
         pictures = await self.book.pictures(names) if self.book else {}
         there = await self._in_place(pictures) if pictures else set()
@@ -159,14 +157,14 @@ class Planner:
         counts = dict.fromkeys(Step, 0)
         left: Counter[State] = Counter()
         duplicates = size = 0
-        repeats = _repeats(self.work, self.reader)
+        repeats = _repeats(self.work)
         async for planned in self.steps():
             if planned.step is Step.SEND and repeats(planned.row, planned.column):
                 duplicates += 1
                 continue
             counts[planned.step] += 1
             if planned.step is Step.SEND:
-                size += sum(self.reader.size_of(image) for _, image in planned.job.pictures())
+                size += _size(planned.job)
             elif planned.step is Step.LEAVE:
                 left[planned.state] += 1
         return Plan(
@@ -182,22 +180,34 @@ class Planner:
         )
 
 
-def identity(job: requests.Job, reader: reading.Reader) -> bytes:
+def identity(job: requests.Job) -> bytes:
     """Give the digest of all that is paid for in a job whose pictures were looked at.
 
     Whether they have changed since is found when they are sent.
     """
-    digests = [reader.known_digest(image) for _, image in job.pictures()]
+    digests = [_settled(image).digest for _, image in job.pictures()]
     return requests.identity(job.endpoint, job.texts(), digests)
 
 
-def _repeats(work: grid.Work, reader: reading.Reader) -> Callable[[int, int], bool]:
+def _size(job: requests.Job) -> int:
+    """Tell how many bytes are uploaded for a job: none for what the service fetches itself."""
+    pictures = [_settled(image) for _, image in job.pictures()]
+    return sum(each.size for each in pictures if not isinstance(each, images.Link))
+
+
+def _settled(image: images.Image) -> images.Link | images.File | images.Bytes:
+    if isinstance(image, images.Stream | images.Drawn) or not image.digest:
+        raise TypeError(f"{image!r} was not settled")
+    return image
+
+
+def _repeats(work: works.Work) -> Callable[[int, int], bool]:
     """Tell which cells are paid for by an earlier one: those whose row or column was there before.
 
     Kept by row and column, since a set of a million digests would not be small.
     """
-    rows = _seen_before([identity(work.job(n, 0), reader) for n in range(len(work.rows))])
-    columns = _seen_before([identity(work.job(0, n), reader) for n in range(len(work.columns))])
+    rows = _seen_before([identity(work.job(n, 0)) for n in range(len(work.rows))])
+    columns = _seen_before([identity(work.job(0, n)) for n in range(len(work.columns))])
     return lambda row, column: row in rows or column in columns
 
 

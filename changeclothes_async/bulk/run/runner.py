@@ -25,7 +25,7 @@ from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.ledger.states import Event, State
 from changeclothes_async.bulk.progress import progress as reporting
 from changeclothes_async.bulk.run import interrupts, keeping, patience, permits, planning, trust
-from changeclothes_async.bulk.work import grid
+from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import places, sending
 
@@ -61,7 +61,7 @@ class Run:
 
     def __init__(
         self,
-        work: grid.Work,
+        work: works.Work,
         place: places.Place,
         caller: calls.Caller,
         options: settings.Settings,
@@ -128,8 +128,7 @@ class Run:
             await asyncio.wait(self._tasks)
 
     async def _feed(self) -> None:
-        reader, wishes = self._caller.reader(self._options), self._terms.wishes
-        planner = planning.Planner(self._work, reader, self._book, self._place, wishes)
+        planner = planning.Planner(self._work, self._book, self._place, self._terms.wishes)
         async for planned in planner.steps():
             if planned.step is planning.Step.SEND:
                 await self._ahead.acquire()

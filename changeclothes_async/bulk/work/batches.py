@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import names, placing
-from changeclothes_async.bulk.work import grid
+from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import images, requests
 
 _SHOWN = 10
@@ -32,7 +32,7 @@ _COLUMNS = [
 
 
 class Batch:
-    """Jobs with names, one a row; see `grid.Work`."""
+    """Jobs with names, one a row; see `works.Work`."""
 
     def __init__(self, jobs: Iterable[tuple[str, requests.Job]]) -> None:
         named = list(jobs)
@@ -40,11 +40,11 @@ class Batch:
             raise errors.InvalidInput("There are no jobs.", next_step="Give at least one.")
         self._jobs = [job for _, job in named]
         given = names.distinct((name, str(number)) for number, (name, _) in enumerate(named))
-        self.rows: Sequence[grid.Item] = [
-            grid.Item(name, job.pictures()[0][1])  # the model's, in every job
+        self.rows: Sequence[works.Item] = [
+            works.Item(name, job.pictures()[0][1])  # the model's, in every job
             for name, job in zip(given, self._jobs, strict=True)
         ]
-        self.columns: Sequence[grid.Item] = [grid.Item("")]
+        self.columns: Sequence[works.Item] = [works.Item("")]
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -54,19 +54,27 @@ class Batch:
         del column
         return self._jobs[row]
 
-    async def settle(self, settled: grid.Settled) -> None:
+    async def settle(self, settled: works.Settled) -> None:
         """Look at every picture once; raises NotAnImage, which names all rows where one is none."""
-        refused = []
-        for number, job in enumerate(self._jobs):
-            pictures = {name: getattr(job, name) for name in job.picture_names}
-            try:
-                given = {name: await settled(image) for name, image in pictures.items()}
-            except errors.NotAnImage as error:
-                named = f"{self.rows[number].name}: {error.message}"
-                refused.append(errors.NotAnImage(named, next_step=error.next_step))
-            else:
-                self._jobs[number] = job.model_copy(update=given)
-        grid.refuse(refused)
+        refused: list[errors.NotAnImage] = []
+        # A new list, since a lookbook of an earlier run has the old one.
+        self._jobs = [
+            await _settled(item.name, job, settled, refused)
+            for item, job in zip(self.rows, self._jobs, strict=True)
+        ]
+        works.refuse(refused)
+
+
+async def _settled(
+    name: str, job: requests.Job, settled: works.Settled, refused: list[errors.NotAnImage]
+) -> requests.Job:
+    pictures = {argument: getattr(job, argument) for argument in job.picture_names}
+    try:
+        given = {argument: await settled(image) for argument, image in pictures.items()}
+    except errors.NotAnImage as error:
+        refused.append(errors.NotAnImage(f"{name}: {error.message}", next_step=error.next_step))
+        return job
+    return job.model_copy(update=given)
 
 
 def batch(jobs: str | os.PathLike[str] | Iterable[requests.Job]) -> Batch:

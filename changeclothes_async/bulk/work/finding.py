@@ -18,14 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import images, requests
+from changeclothes_async.protocol import formats, images, requests
 
 _log = logging.getLogger("changeclothes_async")
 
-SUFFIXES = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif"),
-    *(".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"),
-}
+SUFFIXES = formats.SUFFIXES | formats.SPELLINGS.keys()
 FOLDERS = "upper_body, lower_body or dresses"
 _CATEGORIES = {category.value: category for category in requests.Category}
 _SHOWN = 5

@@ -27,7 +27,7 @@ from changeclothes_async.bulk.cluster import worker as workers
 from changeclothes_async.bulk.cluster.crew import Crew
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.run import runner
-from changeclothes_async.bulk.work import grid as grids
+from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import multipart
 from changeclothes_async.transport import uploads
 from tests import peers, samples
@@ -44,7 +44,7 @@ Quick = Callable[..., AsyncChangeClothes]
 
 async def run(
     client: AsyncChangeClothes,
-    work: grids.Work,
+    work: works.Work,
     out: Path,
     cluster: Engine,
     hired: Callable[[], object] = lambda: None,

@@ -46,6 +46,22 @@ async def test_a_second_runner_is_refused_in_words(
     assert service.calls == ["m0__g0"]
 
 
+async def test_a_lookbook_stays_what_was_made(
+    service: Service, quick: Quick, tmp_path: Path
+) -> None:
+    """Also where the same grid is run again by the same client, with another photograph by then."""
+    garment = tmp_path / "tee.png"
+    garment.write_bytes(samples.png(900))
+    work, client = Grid({"ana": samples.PNG}, {"tee": garment}, "dresses"), quick()
+    first = await client.run_grid(work, tmp_path / "first")
+    garment.write_bytes(samples.png(901))
+    second = await client.run_grid(work, tmp_path / "second")
+    assert len(service.charges) == 2
+    for lookbook in (first, second):
+        (cell,) = lookbook
+        assert (cell.state, cell.path and cell.path.is_file()) == (State.SAVED, True)
+
+
 def _missing(path: Path) -> None:
     path.unlink()
 

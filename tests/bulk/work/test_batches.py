@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from changeclothes_async import ChangeByPrompt, InvalidInput, NotAnImage, TryOn
-from changeclothes_async.bulk.work import batches, grid
+from changeclothes_async.bulk.work import batches, works
 from changeclothes_async.protocol import images
 from changeclothes_async.transport import reading
 from tests import samples
@@ -175,7 +175,7 @@ def test_any_iterable_of_jobs_is_a_batch() -> None:
     jobs = (ChangeByPrompt(model=URL, prompt=f"shirt {n}") for n in range(3))
     work = batches.batch(jobs)
     assert len(work) == 3
-    assert [grid.cell_name(work, *cell) for cell in grid.walk(work)] == ["0001", "0002", "0003"]
+    assert [works.cell_name(work, *cell) for cell in works.walk(work)] == ["0001", "0002", "0003"]
 
 
 @pytest.mark.parametrize("jobs", [[], [None], [{"model": URL}], 7], ids=repr)

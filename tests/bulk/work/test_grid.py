@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from changeclothes_async import Category, ChangeByPrompt, Grid, InvalidInput, NotAnImage, TryOn
-from changeclothes_async.bulk.work import grid
+from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import images
 from changeclothes_async.transport import reading
 from tests import samples
@@ -125,8 +125,8 @@ def test_each_cell_is_a_job_of_its_own() -> None:
     assert isinstance(job, TryOn)
     assert (job.model, job.garment) == (images.Link(f"{URL}#2"), images.Link(f"{URL}#3"))
     assert (job.category, job.garment_desc) == (Category.DRESSES, "lime")
-    assert list(grid.walk(work)) == [(0, 0), (1, 0)]
-    assert grid.cell_name(work, 0, 0) == "red-dress__a"
+    assert list(works.walk(work)) == [(0, 0), (1, 0)]
+    assert works.cell_name(work, 0, 0) == "red-dress__a"
 
 
 def test_prompts_and_seeds_are_columns() -> None:
@@ -300,6 +300,6 @@ def test_a_million_cells_are_made_as_they_are_asked_for() -> None:
     sides = [f"https://shop.example/{n}.jpg" for n in range(1000)]
     work = Grid(sides, sides, "dresses")
     assert len(work) == 1_000_000
-    walk = grid.walk(work)
+    walk = works.walk(work)
     assert [next(walk) for _ in range(2)] == [(0, 0), (0, 1)]
     assert repr(work) == "Grid(1000 models × 1000 columns)"
