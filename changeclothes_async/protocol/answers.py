@@ -12,24 +12,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any, TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
 from changeclothes_async import errors
+from changeclothes_async.protocol import blotting
 
 LARGEST = 8 * 2**20
 """The most bytes of an answer that are read or unpacked."""
-
-_SHORTEST_SECRET = 8  # fewer letters are no secret, and would blot out parts of words
-_PIECE = 12  # letters of a longer one that was cut off; fewer may be anybody's
-_BLOT = "***"
-_NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
 _LATER = {408, 425, 429, 503, 521, 523}
 _TOO_MUCH = {413, 415, 431}
@@ -85,52 +79,13 @@ def received(status: int, headers: Mapping[str, str], body: bytes, secret: str =
         with contextlib.suppress(zlib.error):
             body = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(body, LARGEST)
     raw = Raw(status, headers, body)
-    return _without(raw, secret) if len(secret) >= _SHORTEST_SECRET else raw
-
-
-def blotted(text: str, secret: str) -> str:
-    """Blot a secret out of a text, and any long beginning of it, since others cut their texts."""
-    if len(secret) < _SHORTEST_SECRET:
-        return text
-    text = _spellings(secret)[1].sub(_BLOT, text)
-    for size in range(len(secret), min(_PIECE, len(secret)) - 1, -1):
-        text = text.replace(secret[:size], _BLOT)
-    return text
+    return _without(raw, secret) if secret else raw
 
 
 def _without(raw: Raw, secret: str) -> Raw:
-    plain, spelled = _spellings(secret)
-
-    def without(text: str) -> str:
-        # A quick look first: of plain letters only JSON knows other spellings.
-        is_worth_it = plain in text.lower() or "\\u00" in text
-        return spelled.sub(_BLOT, text) if is_worth_it else text
-
-    headers = {without(name): without(value) for name, value in raw.headers.items()}
-    body = without(raw.body.decode("latin-1")).encode("latin-1")
-    return Raw(raw.status, headers, _ended(body, secret.encode("utf-8", "replace")))
-
-
-@lru_cache(maxsize=8)
-def _spellings(secret: str) -> tuple[str, re.Pattern[str]]:
-    """Give a secret's longest plain part, and what finds it as JSON, addresses and pages write it.
-
-    In any case, since names of headers come in lower case.
-    """
-    plain = max(re.findall("[a-z0-9]*", secret.lower()), key=len)
-    return plain, re.compile("".join(map(_spelled, secret)), re.IGNORECASE)
-
-
-def _spelled(letter: str) -> str:
-    code, named = ord(letter), _NAMED.get(letter, f"#{ord(letter)}")
-    other = rf"\\+u{code:04x}|%{code:02x}|&#0*{code};|&#x0*{code:x};|&{named};"
-    return rf"(?:\\*{re.escape(letter)}|{other})"
-
-
-def _ended(body: bytes, secret: bytes) -> bytes:
-    """Blot out the beginning of a secret in which a body was cut off."""
-    at = body.rfind(secret[:_PIECE], -len(secret))
-    return body[:at] + _BLOT.encode() if at >= 0 and secret.startswith(body[at:]) else body
+    blot = blotting.Blot(secret)
+    headers = {blot.out_of(name): blot.out_of(value) for name, value in raw.headers.items()}
+    return Raw(raw.status, headers, blot.out_of_bytes(raw.body))
 
 
 def decode(raw: Raw, *, whole: bool = True) -> Outcome:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from changeclothes_async import settings
-from changeclothes_async.protocol import answers
+from changeclothes_async.protocol import blotting
 
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again; the least patient servers wait for 2 s.
@@ -89,7 +89,8 @@ def words(error: Exception, secret: str = "") -> str:
     elif isinstance(error, aiohttp.ClientConnectorError):
         why = error.strerror or error.os_error
         name, said = "", f"Cannot connect to {error.host}:{error.port}: {why}"
-    said = answers.blotted(" ".join(said.split()), secret)[:300]  # cut first, a piece would stay
+    # Cut first, a piece would stay.
+    said = blotting.Blot(secret).out_of_cut(" ".join(said.split()))[:300]
     return f"{name}{said}" if said else type(error).__name__
 
 

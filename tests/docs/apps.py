@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -48,7 +49,8 @@ async def running(name: str, sandbox: Sandbox, folder: Path, **options: str) -> 
         await _serving(app)
         yield f"http://127.0.0.1:{port}"
     finally:
-        app.kill()
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            app.kill()
         await app.communicate()
 
 

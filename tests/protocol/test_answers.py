@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import answers
+from changeclothes_async.protocol import answers, blotting
 
 URL = "https://r2.changeclothesai.online/1748486113268661990.webp"
 
@@ -345,7 +345,7 @@ WRITTEN = {
 def test_a_secret_is_blotted_out_where_it_is_written_otherwise(body):
     """What stays is nothing that the secret could be read from."""
     raw = answers.received(502, {"location": f"/?{body}"}, body.encode(), PADDED)
-    left = raw.body.decode() + raw.headers["location"] + answers.blotted(body, PADDED)
+    left = raw.body.decode() + raw.headers["location"] + blotting.Blot(PADDED).out_of_cut(body)
     assert left.count("***") == 3
     assert "keykey" not in left.lower()
     assert "0123" not in left

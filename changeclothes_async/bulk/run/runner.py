@@ -22,9 +22,17 @@ from typing import TYPE_CHECKING, Any
 from changeclothes_async import errors, results, settings
 from changeclothes_async.bulk.calls import calls, hearing, outcomes, paying
 from changeclothes_async.bulk.ledger import ledger
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.progress import progress as reporting
-from changeclothes_async.bulk.run import interrupts, keeping, patience, permits, planning, trust
+from changeclothes_async.bulk.run import (
+    interrupts,
+    keeping,
+    patience,
+    permits,
+    planning,
+    trust,
+    verdicts,
+)
 from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import places, sending
@@ -37,12 +45,6 @@ _log = logging.getLogger("changeclothes_async")
 _BACKLOG = 256
 _LONGEST_PAUSE = 30.0
 _REFRESH = 0.1
-_STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
-_KINDS: dict[State, reporting.Kind] = {
-    State.FAILED: "failed",
-    State.UNSURE: "unsure",
-    State.DAMAGED: "unsure",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,25 +242,15 @@ class Run:
             await self._saved(planned, outcome)
 
     def _failed(self, planned: planning.Planned, error: errors.ChangeClothesError) -> None:
-        event = outcomes.event_of(error)
-        state = _STATES.get(event, planned.state)
-        if isinstance(error, errors.NotAnImage):
+        verdict = verdicts.of(error, planned.state)
+        if verdict.is_news:
             self.problems[planned.name] = error
-            state = State.FAILED
-        elif isinstance(error, errors.LedgerError) and error.money != "not spent":
-            self.problems[planned.name] = error  # it tells of an end that is known nowhere else
-            state = State.UNSURE
-            self._permits.stop(error)
-        elif isinstance(error, errors.BatchStopped):
-            if error.money != "not spent":
-                state = State.FAILED  # an earlier attempt of it did
-        elif event is Event.GIVE_BACK:
-            # The account, the ledger, or a network that stays away: no other cell can succeed.
+        if verdict.stops:
             self._permits.stop(error)
         if reason := self._trust.lost(error):
             self._permits.stop(reason)
-        self._tally.enters(state)
-        self._tell(_KINDS.get(state, "given back"), planned.name, error)
+        self._tally.enters(verdict.state)
+        self._tell(verdict.kind, planned.name, error)
 
     async def _saved(self, planned: planning.Planned, made: answers.Made) -> None:
         try:

@@ -1,0 +1,44 @@
+"""What a cell came to whose call ended in an error, and whether others can still succeed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.calls import outcomes
+from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.progress import progress
+
+_STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
+_KINDS: dict[State, progress.Kind] = {
+    State.FAILED: "failed",
+    State.UNSURE: "unsure",
+    State.DAMAGED: "unsure",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A cell's state, and whether the run `stops`; `is_news` where no ledger knows the error."""
+
+    state: State
+    stops: bool = False
+    is_news: bool = False
+
+    @property
+    def kind(self) -> progress.Kind:
+        """What is told of the cell."""
+        return _KINDS.get(self.state, "given back")
+
+
+def of(error: errors.ChangeClothesError, before: State) -> Verdict:
+    """Judge how a cell's call ended that stood at `before`."""
+    if isinstance(error, errors.NotAnImage):
+        return Verdict(State.FAILED, is_news=True)
+    if isinstance(error, errors.LedgerError) and error.money != "not spent":
+        return Verdict(State.UNSURE, stops=True, is_news=True)
+    event = outcomes.event_of(error)
+    if isinstance(error, errors.BatchStopped):  # an earlier attempt of it may have been paid
+        return Verdict(before if error.money == "not spent" else State.FAILED)
+    # What is given back is the account's trouble, the ledger's, or a network's that stays away.
+    return Verdict(_STATES.get(event, before), stops=event is Event.GIVE_BACK)

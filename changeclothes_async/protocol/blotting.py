@@ -1,0 +1,57 @@
+"""A secret blotted out of texts that echo it, however they spell it.
+
+A service, a proxy or aiohttp may repeat the API key: plainly, in JSON's escapes, percent-encoded in
+an address, as a page's entities, or cut off.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_SHORTEST = 8  # fewer letters are no secret, and would blot out parts of words
+_PIECE = 12  # letters of a longer one that was cut off; fewer may be anybody's
+_BLOT = "***"
+_NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+
+
+class Blot:
+    """Finds one secret; nothing is found of one that is too short to be one."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret if len(secret) >= _SHORTEST else ""
+        self._plain, self._spelled = _spellings(self._secret)
+
+    def out_of(self, text: str) -> str:
+        """Blot the whole secret out of a text, in any case: names of headers come in lower case."""
+        # A quick look first: of plain letters only JSON knows other spellings.
+        if self._secret and (self._plain in text.lower() or "\\u00" in text):
+            return self._spelled.sub(_BLOT, text)
+        return text
+
+    def out_of_bytes(self, data: bytes) -> bytes:
+        """Blot it out of an answer's body, also its beginning in which the body was cut off."""
+        body = self.out_of(data.decode("latin-1")).encode("latin-1")
+        secret = self._secret.encode("utf-8", "replace")
+        at = body.rfind(secret[:_PIECE], -len(secret)) if secret else -1
+        return body[:at] + _BLOT.encode() if at >= 0 and secret.startswith(body[at:]) else body
+
+    def out_of_cut(self, text: str) -> str:
+        """Blot it and any long beginning of it out of a text that others have cut anywhere."""
+        text, size = self.out_of(text), len(self._secret)
+        for length in range(size, min(_PIECE, size) - 1, -1) if size else ():
+            text = text.replace(self._secret[:length], _BLOT)
+        return text
+
+
+@lru_cache(maxsize=8)
+def _spellings(secret: str) -> tuple[str, re.Pattern[str]]:
+    """Give a secret's longest plain part, and what finds it however it is written."""
+    plain = max(re.findall("[a-z0-9]*", secret.lower()), key=len)
+    return plain, re.compile("".join(map(_spelled, secret)), re.IGNORECASE)
+
+
+def _spelled(letter: str) -> str:
+    code, named = ord(letter), _NAMED.get(letter, f"#{ord(letter)}")
+    other = rf"\\+u{code:04x}|%{code:02x}|&#0*{code};|&#x0*{code:x};|&{named};"
+    return rf"(?:\\*{re.escape(letter)}|{other})"

@@ -1,0 +1,39 @@
+"""What a cell came to whose call ended in an error: a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from changeclothes_async import errors
+from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.bulk.run import verdicts
+from changeclothes_async.bulk.run.verdicts import Verdict
+
+FAILED, UNSURE, OPEN = State.FAILED, State.UNSURE, State.OPEN
+
+TABLE: list[tuple[errors.ChangeClothesError, Verdict, str]] = [
+    (errors.TryOnException(), Verdict(FAILED), "failed"),
+    (errors.HarmfulContent(), Verdict(FAILED), "failed"),
+    (errors.Unsure(), Verdict(UNSURE), "unsure"),
+    (errors.Damaged(), Verdict(State.DAMAGED), "unsure"),
+    (errors.NotAnImage(), Verdict(FAILED, is_news=True), "failed"),
+    (errors.InsufficientCredits(), Verdict(OPEN, stops=True), "given back"),
+    (errors.NotSent(), Verdict(OPEN, stops=True), "given back"),
+    (errors.LedgerError(), Verdict(OPEN, stops=True), "given back"),
+    (errors.LedgerError(money="spent"), Verdict(UNSURE, stops=True, is_news=True), "unsure"),
+    (errors.LedgerError(money="maybe spent"), Verdict(UNSURE, stops=True, is_news=True), "unsure"),
+    (errors.BatchStopped(), Verdict(OPEN), "given back"),
+    (errors.BatchStopped(money="maybe spent"), Verdict(FAILED), "failed"),
+]
+
+
+@pytest.mark.parametrize(("error", "verdict", "told"), TABLE, ids=lambda each: type(each).__name__)
+def test_each_end_is_judged(error: errors.ChangeClothesError, verdict: Verdict, told: str) -> None:
+    """Its state, whether another cell can succeed, and what is told of it."""
+    assert verdicts.of(error, OPEN) == verdict
+    assert verdict.kind == told
+
+
+def test_what_is_given_back_is_as_it_was() -> None:
+    """A resend that never left leaves an unsure cell unsure."""
+    assert verdicts.of(errors.NotSent(), UNSURE).state is UNSURE
