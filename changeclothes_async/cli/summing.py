@@ -47,20 +47,14 @@ class Spent:
 
 
 class Found:
-    """A run's cells by what can be done about them: to a lookbook three of these have failed.
-
-    They are walked over once, and those that nothing is wrong with are only counted: each is read
-    from the ledger, and there may be a million.
-    """
+    """A run's cells by what can be done about them: to a lookbook three of these have failed."""
 
     def __init__(self, lookbook: Lookbook) -> None:
-        self.counts: dict[str, int] = dict.fromkeys(_SORTS, 0)
         self.troubled: dict[str, list[Cell]] = {sort: [] for sort, _, _ in _TROUBLES}
-        for cell in lookbook:
-            sort = _sort(cell)
-            self.counts[sort] += 1
-            if sort in self.troubled:
-                self.troubled[sort].append(cell)
+        for cell in (*lookbook.failed, *lookbook.unsure):
+            self.troubled[_sort(cell)].append(cell)
+        counts = lookbook.kinds | {sort: len(some) for sort, some in self.troubled.items()}
+        self.counts = {sort: counts[sort] for sort in _SORTS}
 
 
 def plan(planned: Plan) -> Iterator[str]:
@@ -115,9 +109,7 @@ def run_facts(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) 
 
 
 def _sort(cell: Cell) -> str:
-    if cell.kind != "failed":
-        return cell.kind
-    return {"damaged": "damaged", "paid": "unfetched"}.get(cell.state, "failed")
+    return {"damaged": "damaged", "paid": "unfetched"}.get(cell.state, cell.kind)
 
 
 def _spent(spent: Spent) -> str:
