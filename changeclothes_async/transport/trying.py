@@ -21,7 +21,19 @@ async def tried(attempt: Callable[[], Awaitable[T]], again: Again) -> T:
     The first attempt is made without tenacity, which only takes over its failure: what succeeds
     at once, as nearly all does, so does not pay for the machinery (some 100 µs).
     """
-    failures: list[errors.ChangeClothesError] = []
+    try:
+        return await attempt()
+    except errors.InvalidInput:
+        raise  # it would be as wrong again
+    except errors.ChangeClothesError as error:
+        failures = [error]
+    return await _tried_again(attempt, again, failures)
+
+
+async def _tried_again(
+    attempt: Callable[[], Awaitable[T]], again: Again, failures: list[errors.ChangeClothesError]
+) -> T:
+    """Go on after a first failure, which tenacity gets to see as if it had made that attempt."""
     pause: float | None = None
 
     async def further() -> T:
@@ -37,12 +49,6 @@ async def tried(attempt: Callable[[], Awaitable[T]], again: Again) -> T:
         pause = again(error, state.attempt_number)
         return pause is not None
 
-    try:
-        return await attempt()
-    except errors.InvalidInput:
-        raise  # it would be as wrong again
-    except errors.ChangeClothesError as error:
-        failures.append(error)
     retrying = tenacity.AsyncRetrying(
         retry=is_again, wait=lambda _: pause or 0.0, sleep=asyncio.sleep, reraise=True
     )
