@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from changeclothes_async.bulk.ledger.states import State
     from changeclothes_async.bulk.lookbook.cells import Cell
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
-    from changeclothes_async.bulk.progress.bars import LineBar, NotebookBar
-    from changeclothes_async.bulk.progress.progress import Bar, Event, OnEvent, Snapshot
+    from changeclothes_async.bulk.progress.bars import Bar, LineBar, NotebookBar
+    from changeclothes_async.bulk.progress.events import Event, OnEvent
+    from changeclothes_async.bulk.progress.tally import Snapshot
     from changeclothes_async.bulk.run.planning import Plan
     from changeclothes_async.bulk.work.grid import Grid, JobOptions
     from changeclothes_async.client import AsyncChangeClothes, PlanOptions, RunOptions
@@ -62,11 +63,11 @@ if TYPE_CHECKING:
 # Loaded when first used: pydantic, aiohttp and the rest take longer to import than this package.
 _LATER = {
     "AsyncChangeClothes": "client",
-    "Bar": "bulk.progress.progress",
+    "Bar": "bulk.progress.bars",
     "Category": "protocol.requests",
     "Cell": "bulk.lookbook.cells",
     "ChangeByPrompt": "protocol.requests",
-    "Event": "bulk.progress.progress",
+    "Event": "bulk.progress.events",
     "Failure": "results",
     "Grid": "bulk.work.grid",
     "ImageSource": "protocol.images",
@@ -76,14 +77,14 @@ _LATER = {
     "Look": "results",
     "Lookbook": "bulk.lookbook.lookbook",
     "NotebookBar": "bulk.progress.bars",
-    "OnEvent": "bulk.progress.progress",
+    "OnEvent": "bulk.progress.events",
     "Outcome": "results",
     "Picture": "results",
     "Plan": "bulk.run.planning",
     "PlanOptions": "client",
     "Raw": "protocol.answers",
     "RunOptions": "client",
-    "Snapshot": "bulk.progress.progress",
+    "Snapshot": "bulk.progress.tally",
     "State": "bulk.ledger.states",
     "Stats": "bulk.calls.senders",
     "Success": "results",

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
 from changeclothes_async import arguments, checks, results, settings
-from changeclothes_async.bulk.calls import calls, pool, senders
+from changeclothes_async.bulk.calls import callers, pool, senders
 from changeclothes_async.protocol import images, requests
 from changeclothes_async.transport import logs, preparing
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids wit
     from changeclothes_async.bulk.cluster.engine import Where
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
     from changeclothes_async.bulk.placing import Out
-    from changeclothes_async.bulk.progress.progress import Bar, OnEvent
+    from changeclothes_async.bulk.progress.bars import Bar
+    from changeclothes_async.bulk.progress.events import OnEvent
     from changeclothes_async.bulk.run.planning import Plan
     from changeclothes_async.bulk.work.works import Work
 
@@ -117,7 +118,7 @@ class AsyncChangeClothes:
             trace_configs=checks.traced(trace_configs, session),
             edge=preparing.edge(prepare),
         )
-        self._caller = calls.Caller(self._options, session, ledger, on_event)
+        self._caller = callers.Caller(self._options, session, ledger, on_event)
         self._fetcher = results.Fetcher(self._options.fetching, self._caller.senders.downloads)
 
     def __repr__(self) -> str:

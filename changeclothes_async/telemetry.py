@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.progress import progress
+from changeclothes_async.bulk.progress import events
 
 _NAME = "changeclothes_async"
 _ENDS = {"failed", "unsure"}
@@ -52,7 +52,7 @@ class Telemetry:
             "changeclothes.failures", "{call}", "Calls that ended without a result"
         )
 
-    def __call__(self, event: progress.Event) -> None:
+    def __call__(self, event: events.Event) -> None:
         """Take an event in; for `on_event`."""
         if event.kind == "claimed":
             self._begin(event)
@@ -65,7 +65,7 @@ class Telemetry:
         elif event.kind in _ENDS and event.error:
             self._failures.add(1, {**_of(event.error), "changeclothes.money": event.error.money})
 
-    def _begin(self, event: progress.Event) -> None:
+    def _begin(self, event: events.Event) -> None:
         if event.attempt > 1:
             self._retries.add(1)
         span = self._tracer.start_span(
@@ -78,7 +78,7 @@ class Telemetry:
         )
         _attempt.set((span, time.monotonic()))
 
-    def _end(self, event: progress.Event) -> None:
+    def _end(self, event: events.Event) -> None:
         if (begun := _attempt.get()) is None:
             return
         span, began = begun

@@ -17,7 +17,7 @@ from changeclothes_async.cli import printing, running
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
-    from changeclothes_async.bulk.progress.progress import Event
+    from changeclothes_async.bulk.progress.events import Event
     from changeclothes_async.sandbox import Sandbox
 
 MODELS = ("ana", "kofi", "mei", "noor")

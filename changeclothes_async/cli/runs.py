@@ -13,7 +13,8 @@ from changeclothes_async.cli import INTERRUPTED, printing, running, summing
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
-    from changeclothes_async.bulk.progress.progress import Event, Snapshot
+    from changeclothes_async.bulk.progress.events import Event
+    from changeclothes_async.bulk.progress.tally import Snapshot
     from changeclothes_async.protocol.requests import CategoryName
 
 

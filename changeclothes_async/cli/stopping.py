@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from changeclothes_async.cli import printing
 
 if TYPE_CHECKING:
-    from changeclothes_async.bulk.progress.progress import Event
+    from changeclothes_async.bulk.progress.events import Event
 
 
 class Stop:

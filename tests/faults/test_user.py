@@ -43,7 +43,7 @@ ROWS = [
         "the next one who asks gets the result",
         "spent",
         "1",
-        "tests/bulk/calls/test_calls.py::test_a_cancelled_callers_result_is_there_for_the_next_one",
+        "tests/bulk/calls/test_callers.py::test_a_cancelled_callers_result_is_there_for_the_next_one",
     ),
     Row(
         "cancel between two attempts",

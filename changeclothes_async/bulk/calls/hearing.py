@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.progress import progress
+from changeclothes_async.bulk.progress import events
 from changeclothes_async.protocol import answers
 
 if TYPE_CHECKING:  # aiohttp and tenacity load with the first call, not with the package
@@ -28,11 +28,11 @@ Page = TypeVar("Page", bound="sending.Journal | None")
 class Listener:
     """Tells `on_event` of single calls, which it numbers: "try_on-1" and so on."""
 
-    def __init__(self, on_event: progress.OnEvent | None) -> None:
+    def __init__(self, on_event: events.OnEvent | None) -> None:
         self._on_event = on_event
         self._numbers = itertools.count(1)
 
-    def tell(self, event: progress.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         """Tell an event, whatever the listener makes of it."""
         if self._on_event:
             try:
@@ -50,19 +50,19 @@ class Listener:
             yield name
         except errors.ChangeClothesError as error:
             unsure = isinstance(error, errors.Unsure | errors.Damaged)
-            self.tell(progress.Event("unsure" if unsure else "failed", name, error=error))
+            self.tell(events.Event("unsure" if unsure else "failed", name, error=error))
             raise
 
     def journal(self, name: str, page: Page) -> Page | sending.Journal:
         """Give what tells of a call's attempts, on top of the ledger's page where there is one."""
         return Telling(self.tell, name, page) if self._on_event else page
 
-    def beside(self, other: progress.OnEvent | None) -> progress.OnEvent | None:
+    def beside(self, other: events.OnEvent | None) -> events.OnEvent | None:
         """Give one function for a run's listener and this one; that of the run may stop it."""
         if self._on_event is None or other is None:
             return other or (self.tell if self._on_event else None)
 
-        def both(event: progress.Event) -> None:
+        def both(event: events.Event) -> None:
             self.tell(event)
             other(event)
 
@@ -73,7 +73,7 @@ class Listener:
 class Telling:
     """A journal that tells, and hands on to the ledger's page."""
 
-    tell: progress.OnEvent
+    tell: events.OnEvent
     name: str
     page: sending.Journal | None
     attempt: int = 0
@@ -101,5 +101,5 @@ class Telling:
         if is_paid:
             self._tell("paid")
 
-    def _tell(self, kind: progress.Kind, **facts: Any) -> None:
-        self.tell(progress.Event(kind, self.name, attempt=self.attempt, **facts))
+    def _tell(self, kind: events.Kind, **facts: Any) -> None:
+        self.tell(events.Event(kind, self.name, attempt=self.attempt, **facts))

@@ -11,11 +11,21 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from changeclothes_async import arguments
 from changeclothes_async.bulk.progress import telling
-from changeclothes_async.bulk.progress.progress import Bar, Snapshot
+from changeclothes_async.bulk.progress.tally import Snapshot
+
+
+class Bar(Protocol):
+    """Something that shows snapshots."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show how it is going; called often."""
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Show how it ended."""
 
 
 def bar_for(progress: bool | Bar, stream: TextIO | None = None) -> Bar | None:

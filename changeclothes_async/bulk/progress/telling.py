@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from changeclothes_async.bulk.progress.progress import Snapshot
+from changeclothes_async.bulk.progress.tally import Snapshot
 
 STOPPING = "finishing what is paid for; Ctrl-C again stops now"
 STOPPING_CELL = "finishing what is paid for; interrupt again to stop now"

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from changeclothes_async.bulk.progress import lifting, telling
-from changeclothes_async.bulk.progress.progress import Snapshot
+from changeclothes_async.bulk.progress.tally import Snapshot
 
 _STYLES = {
     "saved": "green",

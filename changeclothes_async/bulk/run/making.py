@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from changeclothes_async import errors, settings
 from changeclothes_async.bulk import placing
-from changeclothes_async.bulk.calls import calls, services
+from changeclothes_async.bulk.calls import callers, services
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.lookbook import ledger_cells, lookbook
 from changeclothes_async.bulk.run import grounds, marks, planning, runner
@@ -28,7 +28,7 @@ _log = logging.getLogger("changeclothes_async")
 async def run(
     work: works.Work,
     out: placing.Out,
-    caller: calls.Caller,
+    caller: callers.Caller,
     options: settings.Settings,
     terms: runner.Terms,
     *,
@@ -81,7 +81,7 @@ def _stopped_early(reason: errors.ChangeClothesError | None) -> None:
 
 async def _crew(
     cluster: Where | None,
-    caller: calls.Caller,
+    caller: callers.Caller,
     options: settings.Settings,
     place: places.Place,
 ) -> Crew | None:
@@ -97,7 +97,7 @@ async def _crew(
 async def plan(
     work: works.Work,
     out: placing.Out,
-    caller: calls.Caller,
+    caller: callers.Caller,
     options: settings.Settings,
     wishes: planning.Wishes,
 ) -> planning.Plan:

@@ -16,7 +16,8 @@ from typing import Any
 from changeclothes_async import errors
 from changeclothes_async.bulk.calls import outcomes
 from changeclothes_async.bulk.ledger.states import Event
-from changeclothes_async.bulk.progress import progress
+from changeclothes_async.bulk.progress import events
+from changeclothes_async.bulk.progress import tally as tallies
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import sending
 
@@ -25,7 +26,7 @@ class Permits:
     """A run's leave to make calls, asked for before each claim."""
 
     def __init__(
-        self, max_calls: int | None, on_event: progress.OnEvent | None, tally: progress.Tally
+        self, max_calls: int | None, on_event: events.OnEvent | None, tally: tallies.Tally
     ) -> None:
         self._max_calls = max_calls
         self._on_event = on_event
@@ -85,7 +86,7 @@ class Permits:
         """Take note that a cell waits no more, and give the task that waited."""
         return self._waiting.pop(cell, None)
 
-    def tell(self, event: progress.Event) -> None:
+    def tell(self, event: events.Event) -> None:
         """Report an event to whoever asked for them."""
         if self._on_event:
             try:

@@ -20,10 +20,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors, results, settings
-from changeclothes_async.bulk.calls import calls, hearing, outcomes, paying
+from changeclothes_async.bulk.calls import callers, hearing, outcomes, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.ledger.states import State
-from changeclothes_async.bulk.progress import progress as reporting
+from changeclothes_async.bulk.progress import bars, events, tally
 from changeclothes_async.bulk.run import (
     interrupts,
     keeping,
@@ -54,8 +54,8 @@ class Terms:
     wishes: planning.Wishes = field(default_factory=planning.Wishes)
     max_calls: int | None = None
     masks: bool = True
-    on_event: reporting.OnEvent | None = None
-    bar: reporting.Bar | None = None
+    on_event: events.OnEvent | None = None
+    bar: bars.Bar | None = None
 
 
 class Run:
@@ -65,7 +65,7 @@ class Run:
         self,
         work: works.Work,
         place: places.Place,
-        caller: calls.Caller,
+        caller: callers.Caller,
         options: settings.Settings,
         book: ledger.Ledger,
         terms: Terms,
@@ -86,7 +86,7 @@ class Run:
         self._patience = patience.Patience()
         self._trust = trust.in_answers(options.max_concurrency)
         self._results = trust.in_results(options.max_concurrency)
-        self._tally = reporting.Tally(len(work.rows) * len(work.columns), known)
+        self._tally = tally.Tally(len(work.rows) * len(work.columns), known)
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._aborting = False
         self.problems: dict[str, errors.ChangeClothesError] = {}
@@ -270,9 +270,9 @@ class Run:
         self._tell("saved", planned.name)
 
     def _tell(
-        self, kind: reporting.Kind, cell: str, error: errors.ChangeClothesError | None = None
+        self, kind: events.Kind, cell: str, error: errors.ChangeClothesError | None = None
     ) -> None:
-        self._permits.tell(reporting.Event(kind, cell, error=error))
+        self._permits.tell(events.Event(kind, cell, error=error))
 
     def _interrupted(self) -> None:
         self._permits.stop(errors.Interrupted("interrupted"))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from changeclothes_async import errors
 from changeclothes_async.bulk.calls import outcomes
 from changeclothes_async.bulk.ledger.states import Event, State
-from changeclothes_async.bulk.progress import progress
+from changeclothes_async.bulk.progress import events
 
 _STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
-_KINDS: dict[State, progress.Kind] = {
+_KINDS: dict[State, events.Kind] = {
     State.FAILED: "failed",
     State.UNSURE: "unsure",
     State.DAMAGED: "unsure",
@@ -26,7 +26,7 @@ class Verdict:
     is_news: bool = False
 
     @property
-    def kind(self) -> progress.Kind:
+    def kind(self) -> events.Kind:
         """What is told of the cell."""
         return _KINDS.get(self.state, "given back")
 

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from changeclothes_async.bulk.progress import bars, telling, terminal
-from changeclothes_async.bulk.progress.progress import Snapshot
+from changeclothes_async.bulk.progress.tally import Snapshot
 
 BEGUN = Snapshot(
     total=54,

@@ -10,7 +10,7 @@ import pytest
 from changeclothes_async import AsyncChangeClothes, BudgetSpent, LedgerBusy
 from changeclothes_async.bulk.calls import paying
 from changeclothes_async.bulk.ledger.ledger import Ledger
-from changeclothes_async.bulk.progress import progress
+from changeclothes_async.bulk.progress import tally
 from changeclothes_async.bulk.run import permits
 from changeclothes_async.transport import flights
 from tests.bulk.service import BUSY, FAILED, Service, failing, grid
@@ -65,15 +65,15 @@ async def test_a_budget_that_ended_a_run_says_so_however_it_ended(
 async def test_a_claim_that_is_refused_takes_nothing_from_the_budget(tmp_path: Path) -> None:
     """Where the ledger has something against it there is no call, and another cell may have it."""
     book = await Ledger.open(tmp_path / "ledger.db")
-    tally = progress.Tally(2, {})
-    leave = permits.Permits(1, None, tally)
+    count = tally.Tally(2, {})
+    leave = permits.Permits(1, None, count)
     pages = [paying.Page(book, flights.Flight(), job, "/e", "cell") for job in (JOB, OTHER)]
     held, free = (permits.Permitted(page, leave, "cell") for page in pages)
     await book.claim(JOB, endpoint="/e")  # as by another loop
     with pytest.raises(LedgerBusy):
         await held.claim(1)
     await free.claim(1)
-    assert (tally.calls, tally.in_flight) == (1, 1)
+    assert (count.calls, count.in_flight) == (1, 1)
     await book.close()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from changeclothes_async import AsyncChangeClothes, Event, Grid, Interrupted
-from changeclothes_async.bulk.progress.progress import Snapshot
+from changeclothes_async.bulk.progress.tally import Snapshot
 from changeclothes_async.bulk.run import interrupts
 from changeclothes_async.protocol import requests
 from tests import peers

@@ -1,58 +1,17 @@
-"""How a run is going: events as they happen, and snapshots counted from the ledger."""
+"""How a run is going, counted from the ledger at its start and from what happens after that."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from dataclasses import dataclass
 
-from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.states import State
 
 _RECENT = 64
 _EARLY = 1.0  # seconds in which a rate is chance
 _SHOWN = (State.SAVED, State.PAID, State.FAILED, State.UNSURE, State.DAMAGED)
-
-
-Kind: TypeAlias = Literal[
-    "claimed",
-    "sending",
-    "sent",
-    "answered",
-    "paid",
-    "placed",
-    "saved",
-    "failed",
-    "unsure",
-    "given back",
-    "waiting",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to one cell.
-
-    `kind` is, of an attempt: "claimed" (written down), "sending" (`bytes` more are handed over),
-    "sent" (whole), "answered" (understood, not yet written down); of its cell: "paid" (written
-    down), "placed" (the picture is on the disk), "saved" (and that is written down), "failed",
-    "unsure", "given back" (not spent, and still to do), "waiting" (for the network or service).
-    A single call's `cell` is its number, such as "try_on-1", and "paid", "failed" or "unsure" its
-    end. `attempt` counts a call's attempts from 1: a "claimed" with 2 is the first retry.
-    """
-
-    kind: Kind
-    cell: str
-    bytes: int = 0
-    error: errors.ChangeClothesError | None = None
-    at: float = field(default_factory=time.time)
-    attempt: int = 0
-
-
-OnEvent: TypeAlias = Callable[[Event], None]
-"""What `on_event` takes: a function that is told each `Event`, and does nothing that takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +35,6 @@ class Snapshot:
     seconds_left: float | None
     stopping: bool
     damaged: int = 0
-
-
-class Bar(Protocol):
-    """Something that shows snapshots."""
-
-    def update(self, snapshot: Snapshot) -> None:
-        """Show how it is going; called often."""
-
-    def close(self, snapshot: Snapshot) -> None:
-        """Show how it ended."""
 
 
 class Tally:

@@ -21,7 +21,7 @@ from changeclothes_async.protocol import images, multipart, requests
 
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
     from changeclothes_async.bulk.calls import paying
-    from changeclothes_async.bulk.progress import progress
+    from changeclothes_async.bulk.progress import events
     from changeclothes_async.transport import flights, reading, sending
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
@@ -37,7 +37,7 @@ class Caller:
         options: settings.Settings,
         given: Any = None,
         book: str | os.PathLike[str] | None = None,
-        on_event: progress.OnEvent | None = None,
+        on_event: events.OnEvent | None = None,
     ) -> None:
         self._book = book
         self._opening: Future[paying.Payments] | None = None

@@ -11,7 +11,7 @@ import pytest
 
 from changeclothes_async import AsyncChangeClothes, Event, Grid, Snapshot
 from changeclothes_async.bulk.ledger.states import State
-from changeclothes_async.bulk.progress.progress import Tally
+from changeclothes_async.bulk.progress.tally import Tally
 from tests.bulk import service as services
 from tests.bulk.service import G0, HARMFUL, PICS, Service, failing, grid, states
 
