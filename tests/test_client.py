@@ -49,7 +49,7 @@ REFUSED = {
     "extra field": (bad(extra_fields={"category": "x"}), "documented"),
     "extra fields": (bad(extra_fields=0), "extra_fields"),
     "seed": ({"model": PNG, "prompt": "red", "seed": -1}, "seed=-1"),
-    "prompt": ({"model": PNG, "prompt": ""}, "prompt"),
+    "prompt": ({"model": PNG, "prompt": ""}, "prompt='' is not accepted. It should have"),
     "scale": ({"model": PNG, "prompt": "red", "guidance_scale": 0}, "guidance_scale"),
     "steps": ({"model": PNG, "prompt": "red", "num_inference_steps": 51}, "num_inference_steps"),
 }

@@ -251,7 +251,9 @@ def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
             next_step=f"Use {', '.join(job.model_fields)}.",
         )
     given = repr(first["input"])[:80]
+    accepted = (
+        first["msg"].replace("Input should", "It should").replace("String should", "It should")
+    )
     return errors.InvalidInput(
-        f"{name}={given} is not accepted.",
-        next_step=f"{first['msg'].replace('Input should', 'It should')}; nothing was sent.",
+        f"{name}={given} is not accepted.", next_step=f"{accepted}; nothing was sent."
     )
