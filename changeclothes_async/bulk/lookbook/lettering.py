@@ -40,11 +40,6 @@ class Lettering:
             )
         return found
 
-    def with_times(self, text: str) -> str:
-        """Write × as x where no font has it, as Pillow's own has not."""
-        known = _covered(self._face(frozenset(text)), frozenset("×"))
-        return text if known else text.replace("×", "x")
-
     def _face_for(self, letters: frozenset[str]) -> _Face:
         return max(self._faces, key=lambda face: _covered(face, letters))
 

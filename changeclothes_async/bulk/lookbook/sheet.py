@@ -130,7 +130,8 @@ class Sheet:
         self.draw.line((left, line, right, line), _LINE, max(1, self.plan.cell // 200))
         total, drawn = len(cells.rows) * len(cells.columns), self.plan.rows * self.plan.columns
         note = f" (the first {drawn:,} are drawn)" if drawn < total else ""
-        said = self.letters.with_times(f"{data.size(cells)}{note}:  {tally}")
+        # Pillow's own font has no multiplication sign.
+        said = f"{data.size(cells)}{note}:  {tally}".replace("×", "by")
         font = self.letters.font(self.plan.letter, said)
         middle = line + self.plan.letter * 1.7
         self.draw.text((left, middle), cut(said, font, right - left), _SOFT, font, anchor="lm")

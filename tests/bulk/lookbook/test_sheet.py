@@ -130,18 +130,6 @@ def test_a_name_in_other_letters_takes_another_font() -> None:
         lettering.Lettering("no-such.ttf").font(20, "x")
 
 
-def test_a_size_is_written_as_on_the_page() -> None:
-    """With the sign for times where a font has it, and with an x where it would be a box."""
-    letters = lettering.Lettering(None)
-    said = letters.with_times("6 models × 9 garments")
-    mark, font = said[9], letters.font(20, said)
-    assert said == f"6 models {mark} 9 garments"
-    assert mark in "×x"
-    assert bytes(font.getmask(mark)) != bytes(font.getmask("\uffff"))
-    if any(lettering._loaded(face, 20) for face in lettering._SYSTEM):
-        assert mark == "×"
-
-
 def test_long_words_are_cut_to_their_place() -> None:
     """Lines stay within their width and number, and say that something was cut."""
     font = lettering.Lettering(None).font(20)
