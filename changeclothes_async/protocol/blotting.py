@@ -48,10 +48,13 @@ class Blot:
 def _spellings(secret: str) -> tuple[str, re.Pattern[str]]:
     """Give a secret's longest plain part, and what finds it however it is written."""
     plain = max(re.findall("[a-z0-9]*", secret.lower()), key=len)
-    return plain, re.compile("".join(map(_spelled, secret)), re.IGNORECASE)
+    # Escapes are looked for at the first of their backslashes only: an answer may hold thousands.
+    spelled = [_spelled(letter, "" if at else r"(?<!\\)") for at, letter in enumerate(secret)]
+    return plain, re.compile("".join(spelled), re.IGNORECASE)
 
 
-def _spelled(letter: str) -> str:
+def _spelled(letter: str, begins: str) -> str:
     code, named = ord(letter), _NAMED.get(letter, f"#{ord(letter)}")
-    other = rf"\\+u{code:04x}|%{code:02x}|&#0*{code};|&#x0*{code:x};|&{named};"
-    return rf"(?:\\*{re.escape(letter)}|{other})"
+    escaped = r"\\++" if letter == "\\" else rf"\\*+{re.escape(letter)}"
+    entities = f"&#0*+{code};|&#x0*+{code:x};|&{named};"
+    return rf"(?:{begins}(?:{escaped}|\\++u{code:04x})|%{code:02x}|{entities})"

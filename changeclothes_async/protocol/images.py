@@ -57,10 +57,15 @@ class Bytes:
     """What stands for a picture that was encoded here: an encoder's bytes change with its version,
     and a job would be paid for again."""
 
-    @cached_property
+    @property
     def digest(self) -> bytes:
-        """32 bytes that stand for it; kept, since one picture serves many jobs."""
-        return self.made_of or hashlib.sha256(self.data).digest()
+        """32 bytes that stand for it in a job."""
+        return self.made_of or self.sha256
+
+    @cached_property
+    def sha256(self) -> bytes:
+        """Its bytes' digest; kept, since one picture serves many jobs."""
+        return hashlib.sha256(self.data).digest()
 
     @property
     def size(self) -> int:

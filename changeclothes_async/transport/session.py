@@ -90,7 +90,8 @@ class Session:
                     **self._route,
                 ) as response,
             ):
-                if upload.is_overtaken:
+                # Where a body waits for the server's "100", an answer before it is to its head.
+                if upload.is_overtaken and "Expect" not in response.request_info.headers:
                     response.close()
                     self._trust_no_idle_connection()
                     return errors.NotSent(

@@ -178,6 +178,20 @@ async def test_an_answer_that_nobody_asked_for_is_no_calls(client, unasked):
     assert (second.attempts, len(peer.charges)) == (2, 2)
 
 
+@pytest.mark.parametrize(("status", "kind"), [(401, errors.AccountError), (413, errors.Refused)])
+async def test_an_answer_to_a_head_alone_is_the_calls(client, status, kind):
+    """Where `Expect: 100-continue` is sent, a body waits, and may be refused by its head."""
+
+    async def script(line):
+        await line.read()
+        await line.send(peers.http(status))
+        await line.hold()
+
+    async with peers.serve(script) as peer:
+        error = await refused(client, peer, headers={"Expect": "100-continue"})
+    assert (type(error), error.http_status, error.money) == (kind, status, "not spent")
+
+
 async def test_a_bomb_is_unpacked_to_a_cap_only(client):
     """A packed gigabyte is cut at the cap: paid, damaged, and not in memory."""
     bomb = zlib.compress(b" " * 2**26, 9)

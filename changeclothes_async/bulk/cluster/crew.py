@@ -80,12 +80,18 @@ class Crew:
         digests: Sequence[bytes],
     ) -> sending.Post:
         """Give what carries a job's attempts to the wire; a late end is told to `late`."""
-        copies, named = [], []
+        copies: list[_Copy] = []
+        named: list[tuple[str, images.Link | bytes]] = []
         for (name, image), (_, picture), digest in zip(job.pictures(), ready, digests, strict=True):
-            named.append((name, picture if isinstance(picture, images.Link) else digest))
-            if not isinstance(picture, images.Link):
-                path = image.path if isinstance(image, images.File) else None
-                copies.append(_Copy(digest, path, picture.content))
+            if isinstance(picture, images.Link):
+                named.append((name, picture))
+                continue
+            content = picture.content
+            # By what travels: in its job a prepared picture stands for its original.
+            sent = content.sha256 if isinstance(content, images.Bytes) else digest
+            path = image.path if isinstance(image, images.File) else None
+            named.append((name, sent))
+            copies.append(_Copy(sent, path, content))
         return partial(self._post, tuple(job.texts()), tuple(named), copies, late)
 
     async def saved(self, url: str, name: str) -> places.Saved | None:

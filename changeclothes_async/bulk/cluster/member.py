@@ -93,9 +93,16 @@ class Member:
             async with asyncio.timeout(limit):
                 return await answer
         except TimeoutError:
+            if answer.done() and not answer.cancelled():
+                return answer.result()  # it came in the same turn
             raise Lost("it did not report in time") from None
+        except asyncio.CancelledError:
+            if late and answer.done() and not (answer.cancelled() or answer.exception()):
+                self._late[number] = late
+                self._tell(messages.Report(number, answer.result()))
+            raise
         finally:
-            del self._waiting[number]
+            self._waiting.pop(number, None)
             is_out = self._outbox.pop(number, None) is None
             if late and is_out and answer.cancelled():
                 self._late[number] = late

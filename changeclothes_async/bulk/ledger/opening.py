@@ -26,6 +26,9 @@ _NEXT_STEPS = {
 }
 _PATIENCE = 60_000  # milliseconds
 
+_held_here: set[Path] = set()
+"""The ledgers that this process holds."""
+
 
 def blame(path: Path, error: Exception) -> errors.LedgerError:
     """Put `error`, met while working on the ledger at `path`, into words with a next step."""
@@ -133,10 +136,15 @@ def _locked(path: Path) -> Iterator[None]:
     _touch(beside)
     with closing(_connect(beside, "rw", timeout=0)) as held:
         if not _taken(held):
-            gc.collect()  # a client that nobody closed, and that nobody has any more
+            if path in _held_here:  # perhaps by a client that nobody closed and nobody has any more
+                gc.collect()
             if not _taken(held):
                 raise errors.LedgerBusy(f"Another run is working on the ledger {path}.")
-        yield
+        _held_here.add(path)
+        try:
+            yield
+        finally:
+            _held_here.discard(path)
 
 
 def _taken(lock: sqlite3.Connection) -> bool:

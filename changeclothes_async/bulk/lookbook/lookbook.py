@@ -43,7 +43,6 @@ class Lookbook:
         self._cells = cells
         self.out = out
         self.stopped = stopped
-        self._numbers = {kind: array("Q") for kind in ("failed", "unsure")}
 
     def __len__(self) -> int:
         return len(self._cells.rows) * len(self._cells.columns)
@@ -97,30 +96,32 @@ class Lookbook:
     @property
     def counts(self) -> dict[State, int]:
         """How many cells are at each state, all states named; counted once."""
-        counted = self._counted
+        counted, _ = self._counted
         return {state: sum(n for (at, _), n in counted.items() if at is state) for state in State}
 
     @property
     def kinds(self) -> dict[str, int]:
         """How many cells are saved, failed, unsure and open."""
-        counted = self._counted
+        counted, _ = self._counted
         return {kind: sum(n for (_, it), n in counted.items() if it == kind) for kind in data.KINDS}
 
     @cached_property
-    def _counted(self) -> Counter[tuple[State, str]]:
-        """Walk over all cells once, and note where those are that people look for."""
+    def _counted(self) -> tuple[Counter[tuple[State, str]], dict[str, array[int]]]:
+        """Walk over all cells once: their counts, and the numbers of those that people look for."""
         counted: Counter[tuple[State, str]] = Counter()
+        numbers = {kind: array("Q") for kind in ("failed", "unsure")}
         for number, cell in enumerate(self._cells):
             counted[cell.state, cell.kind] += 1
-            if cell.kind in self._numbers:
-                self._numbers[cell.kind].append(number)
-        return counted
+            if cell.kind in numbers:
+                numbers[cell.kind].append(number)
+        return counted, numbers
 
     def _having(self, kind: str) -> list[Cell]:
         if not self.kinds[kind]:
             return []
         across = len(self._cells.columns)
-        numbers = self._numbers.get(kind, range(len(self)))
+        _, known = self._counted
+        numbers = known.get(kind, range(len(self)))
         some = self._cells.read(divmod(number, across) for number in numbers)
         return [cell for cell in some if cell.kind == kind]
 
@@ -172,9 +173,9 @@ class Lookbook:
 
         Raises SaveFailed.
         """
-        kinds = self.kinds
-        others = sorted(chain(*self._numbers.values()))
-        return gallery.write(self._cells, kinds, others, self.out, self.stopped)
+        _, numbers = self._counted
+        troubled = sorted(chain(*numbers.values()))
+        return gallery.write(self._cells, self.kinds, troubled, self.out, self.stopped)
 
     def _only_column(self) -> int:
         if len(self._cells.columns) == 1:

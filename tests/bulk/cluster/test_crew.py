@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from changeclothes_async import (
     AsyncChangeClothes,
@@ -98,6 +99,20 @@ async def test_a_run_over_two_workers(
     assert again.ended_by is None
     assert len(service.calls) == 40
     assert len(service.downloads) == 40
+
+
+async def test_prepared_photographs_travel_as_they_are_sent(
+    service: Service, quick: Quick, out: Path, engine: Engines, tmp_path: Path
+) -> None:
+    """A job knows them by their originals, an agent by the bytes that it gets."""
+    wide = tmp_path / "wide.png"
+    Image.new("RGB", (400, 100)).save(wide)
+    work = Grid({"path": wide, "bytes": wide.read_bytes()}, {"tee": samples.png(200)}, "dresses")
+    going = await run(quick(prepare=200), work, out, engine("one"))
+    assert (going.ended_by, going.problems) == (None, {})
+    assert await states(out) == {"saved": 1}
+    again = await quick(prepare=200).run_grid(work, out)
+    assert (again.ok, len(service.charges)) == (True, 1)
 
 
 async def test_each_picture_is_sent_once_to_each_agent(

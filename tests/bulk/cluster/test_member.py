@@ -186,6 +186,23 @@ async def test_a_report_after_whoever_waited_was_cancelled_is_told(
     assert (one.load, service.calls) == (0, ["m1__g0"])
 
 
+async def test_a_report_in_the_same_turn_as_the_cancellation_is_told(
+    member: Hired, order: Order, service: Service
+) -> None:
+    """It was on its way to whoever waited, and would be lost with him."""
+    one, _, _ = member
+    late: list[messages.Outcome] = []
+    doing = asyncio.create_task(one.done(order, 10, late=late.append))
+    while not one._waiting:  # noqa: ASYNC110 - it sets no event
+        await asyncio.sleep(0)
+    ((number, _),) = one._waiting.items()
+    one._tell(messages.Report(number, errors.Unsure("It was sent.")))
+    doing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    assert [type(outcome) for outcome in late] == [errors.Unsure]
+
+
 async def test_an_order_that_arrives_after_its_limit_is_not_begun(
     member: Hired, order: Order, service: Service
 ) -> None:
