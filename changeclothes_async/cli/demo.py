@@ -172,7 +172,9 @@ def _draw(folder: Path) -> None:
 
 
 def _write(path: Path, draw: Callable[[], bytes]) -> None:
+    from changeclothes_async.transport import saving
+
     path = path.with_suffix(".png")
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():  # somebody's own photograph may be called so
-        path.write_bytes(draw())
+        with saving.placed(path) as part:
+            part.write_bytes(draw())

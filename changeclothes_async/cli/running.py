@@ -18,11 +18,12 @@ EDGE = 2048
 # A picture may be a URL too and is checked later; as a path its name is completed by the shell.
 PICTURE = click.Path(readable=False)
 
+UNSURE = 4
 _EXITS: tuple[tuple[type[errors.ChangeClothesError], int], ...] = (
     (errors.InvalidInput, 2),
     (errors.MissingExtra, 2),
     (errors.AccountError, 3),
-    (errors.Unsure, 4),
+    (errors.Unsure, UNSURE),
     (errors.ChangeClothesError, 1),
 )
 
@@ -68,6 +69,8 @@ class Command(click.Command):
 
 def exit_code(error: errors.ChangeClothesError) -> int:
     """Give the exit code that an error ends a command with."""
+    if isinstance(error, errors.LedgerError) and error.money != "not spent":
+        return UNSURE
     return next(code for kind, code in _EXITS if isinstance(error, kind))
 
 

@@ -122,7 +122,7 @@ def _check_head(url: str, head: bytes, kind: str) -> None:
         raise _failed(url, f"it is {kind[:60]}, not a picture")
     if head.lstrip()[:1] in {b"<", b"{"}:
         raise _failed(url, "it is a page, not a picture")
-    if not kind.startswith("image/") or _is_text(head):  # a format to come is called a picture
+    if _is_text(head):  # all else may be a format to come
         raise _failed(url, "it is not a picture")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -101,8 +102,9 @@ class Reader:
         if known and known[0] == content.stamp:
             return known[1]
         digest = await self._in_thread(files.digested, content)
-        if content.keep is None:  # a temporary file is another one each time
-            self._digests[content.path] = (content.stamp, digest)
+        self._digests[content.path] = (content.stamp, digest)
+        if content.keep is not None:  # a temporary file, of which nothing may be left
+            weakref.finalize(content.keep, self._digests.pop, content.path, None)
         return digest
 
     async def settled(self, image: images.Image) -> images.Image:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from changeclothes_async import errors
-from changeclothes_async.cli import commands, printing, wording
+from changeclothes_async.cli import commands, printing, running, wording
 from changeclothes_async.sandbox import Sandbox
 from tests import peers
 from tests.cli.conftest import Shell
@@ -142,3 +142,9 @@ def test_every_error_has_a_next_step_for_the_shell() -> None:
             assert step
             for word in ("api_key=", "error.raw", "base_url", "ssl="):
                 assert word not in step
+
+
+@pytest.mark.parametrize(("money", "code"), [("not spent", 1), ("maybe spent", 4), ("spent", 4)])
+def test_a_call_that_no_ledger_took_ends_as_an_unsure_one(money: errors.Money, code: int) -> None:
+    """A shell that goes on by the exit code must not send it again."""
+    assert running.exit_code(errors.LedgerError(money=money)) == code

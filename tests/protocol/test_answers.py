@@ -351,6 +351,17 @@ def test_a_secret_is_blotted_out_where_it_is_written_otherwise(body):
     assert "0123" not in left
 
 
+RUNS = ["\\" * 300_000, "%2" * 150_000, "&#0" * 100_000, "\\\\u00" * 50_000]
+
+
+@pytest.mark.parametrize("run", RUNS, ids=["backslashes", "percents", "entities", "escapes"])
+def test_a_long_run_of_escapes_is_looked_through_once(run):
+    """Not anew from each of its letters, which would take days: this test would not end."""
+    body = f"{run} \\u0041 {PADDED}".encode()
+    raw = answers.received(200, {}, body, PADDED)
+    assert raw.body == f"{run} \\u0041 ***".encode()
+
+
 @pytest.mark.parametrize("secret", ['sk-"quoted"-1234567890', "sk-back\\slash-1234567890"])
 def test_a_secret_that_json_has_to_escape_is_blotted_out(secret):
     """A service that repeats it in JSON writes it otherwise, and msg has it as it was."""

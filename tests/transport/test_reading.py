@@ -495,4 +495,7 @@ async def test_large_streams_leave_nothing_behind(tmp_path):
     for _ in range(3):
         picture = await ready(io.BytesIO(BIG), reader)
         assert await reader.digest(picture) == hashlib.sha256(BIG).digest()
+        assert len(reader._digests) == 1
+    del picture
+    gc.collect()
     assert reader._digests == {}

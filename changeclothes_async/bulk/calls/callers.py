@@ -159,10 +159,10 @@ class Caller:
 
         with self._lock:  # loops of several threads may be the first
             if self._opening is None or (self._opening.done() and self._opening.exception()):
-                self._opening = paying.opening(path)
+                self._opening = paying.opening(path, base_url)
             opening = self._opening
         payments = await asyncio.shield(wrap_future(opening))
-        await services.settle(payments.book, base_url)
+        await services.note(payments.book, base_url)
         self._paying = payments
         return payments
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from changeclothes_async import errors
+from changeclothes_async.bulk.calls import outcomes
 from changeclothes_async.bulk.progress import events
 from changeclothes_async.protocol import answers
 
@@ -49,8 +50,8 @@ class Listener:
         try:
             yield name
         except errors.ChangeClothesError as error:
-            unsure = isinstance(error, errors.Unsure | errors.Damaged)
-            self.tell(events.Event("unsure" if unsure else "failed", name, error=error))
+            in_doubt = outcomes.is_in_doubt(error)
+            self.tell(events.Event("unsure" if in_doubt else "failed", name, error=error))
             raise
 
     def journal(self, name: str, page: Page) -> Page | sending.Journal:

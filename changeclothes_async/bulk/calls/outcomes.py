@@ -25,6 +25,12 @@ def event_of(outcome: answers.Outcome) -> states.Event:
     return states.Event.GIVE_BACK
 
 
+def is_in_doubt(error: errors.ChangeClothesError) -> bool:
+    """Tell whether nobody knows what a call cost, or what came of what was paid."""
+    is_unwritten = isinstance(error, errors.LedgerError) and error.money != "not spent"
+    return is_unwritten or isinstance(error, errors.Unsure | errors.Damaged)
+
+
 def facts_of(outcome: answers.Outcome) -> records.Facts:
     """Give what the ledger keeps of an attempt's end; enough to give it again."""
     if isinstance(outcome, answers.Made):

@@ -6,33 +6,38 @@ ledger would give it again for ever.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from changeclothes_async import errors, settings
-from changeclothes_async.bulk.ledger import ledger
+from changeclothes_async.bulk.ledger import glance, ledger
 
 _KEY = "service"
 
 
-async def check(book: ledger.Ledger, base_url: str) -> None:
+def check(path: Path, base_url: str) -> None:
     """Raise LedgerError where one of the two is on this machine and the other is not.
 
     Which address it is does not matter: a sandbox has another port each time, and a service may
-    have several names.
+    have several names. Nothing is held and nothing is changed; a ledger without calls is anybody's.
     """
+    if not os.path.exists(path):  # noqa: PTH110 - False for a path too long to be one
+        return
+    with glance.at(path) as book:
+        known = book.recall(_KEY)
+        if known is not None and _is_here(known) != _is_here(base_url) and book.was_used():
+            raise errors.LedgerError(
+                f"The ledger {path} holds calls of {known}, and this client calls {base_url}.",
+                next_step="Choose another one (for a run, another out) for each of the two, or go "
+                "on through the address it was begun with; nothing was sent.",
+            )
+
+
+async def note(book: ledger.Ledger, base_url: str) -> None:
+    """Write down whose calls a ledger holds from now on; it was checked before."""
     known = await book.recall(_KEY)
-    if known is not None and _is_here(known) != _is_here(base_url):
-        raise errors.LedgerError(
-            f"The ledger {book.path} holds calls of {known}, and this client calls {base_url}.",
-            next_step="Choose another one (for a run, another out) for each of the two; nothing "
-            "was sent.",
-        )
-
-
-async def settle(book: ledger.Ledger, base_url: str) -> None:
-    """Check, and write down whose calls a new ledger holds."""
-    await check(book, base_url)
-    if await book.recall(_KEY) is None:
+    if known is None or _is_here(known) != _is_here(base_url):
         await book.remember(_KEY, base_url)
 
 

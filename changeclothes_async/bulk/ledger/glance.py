@@ -10,6 +10,7 @@ from pathlib import Path
 
 from changeclothes_async.bulk.ledger import opening, tables
 from changeclothes_async.bulk.ledger.records import Entry, Picture
+from changeclothes_async.bulk.ledger.states import State
 
 
 @contextmanager
@@ -32,6 +33,12 @@ class Glance:
     def pictures(self, names: Sequence[str]) -> dict[str, Picture]:
         """Look up the pictures of those names that were put in place."""
         return tables.pictures(self._db, names)
+
+    def was_used(self) -> bool:
+        """Tell whether any job ever came to more than a call that was not sent."""
+        return any(
+            count for state, count in tables.counts(self._db).items() if state is not State.OPEN
+        )
 
     def recall(self, key: str) -> str | None:
         """Return what was kept under `key`."""

@@ -42,11 +42,12 @@ async def run(
     work = copy.copy(work)  # the lookbook's own: another run may find other pictures
     await grounds.check(work, site)
     await marks.check(site)
+    await asyncio.to_thread(services.check, site.ledger, options.base_url)
     book = await ledger.Ledger.open(site.ledger)
     ends = AsyncExitStack()
     ends.push_async_callback(book.close)
     try:
-        await services.settle(book, options.base_url)
+        await services.note(book, options.base_url)
         await marks.leave(site, book)
         if isinstance(site.place, places.Folder):
             await asyncio.to_thread(saving.sweep, site.place.root)
@@ -106,14 +107,13 @@ async def plan(
     await work.settle(caller.reader(options).settled)
     await grounds.check(work, site)
     await marks.check(site)
+    await asyncio.to_thread(services.check, site.ledger, options.base_url)
     book = (
         await ledger.Ledger.open(site.ledger, read_only=True)
         if await asyncio.to_thread(os.path.exists, site.ledger)  # False for a path too long to be
         else None
     )
     try:
-        if book:
-            await services.check(book, options.base_url)
         return await planning.Planner(work, book, site.place, wishes).plan()
     finally:
         if book:

@@ -293,6 +293,21 @@ def test_each_end_is_one_event(outcome: errors.ChangeClothesError, event: Event)
         assert outcome.money == "not spent"
 
 
+@pytest.mark.parametrize(
+    ("error", "in_doubt"),
+    [
+        (errors.Unsure(), True),
+        (errors.Damaged(), True),
+        (errors.LedgerError(money="maybe spent"), True),
+        (errors.LedgerError(), False),
+        (errors.TryOnException(), False),
+    ],
+)
+def test_what_is_in_doubt(error: errors.ChangeClothesError, in_doubt: bool) -> None:
+    """A call whose end nobody could write down is as unsure as one without an answer."""
+    assert outcomes.is_in_doubt(error) is in_doubt
+
+
 async def test_an_end_is_given_again_as_it_was(book: Ledger) -> None:
     """An error out of the ledger says what it said at the time, with the answer it came from."""
     raw = answers.Raw(500, {}, b'{"code": 20001, "msg": "no face found"}')

@@ -12,7 +12,7 @@ import pytest
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.states import State
-from changeclothes_async.bulk.lookbook.cells import Head
+from changeclothes_async.bulk.lookbook.cells import Cell, Head
 from changeclothes_async.bulk.lookbook.lookbook import Lookbook
 from tests import lookbooks
 
@@ -246,6 +246,23 @@ def test_without_pillow_pictures_are_shown_as_they_are(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_walk_that_was_broken_off_is_forgotten(tmp_path: Path) -> None:
+    """Who looks again counts each cell once: what failed may be sent again by its list."""
+    made = lookbooks.cells(tmp_path, 4, 5, {(0, 0): State.FAILED})
+    book, at = Lookbook(made, tmp_path), made.at
+
+    def broken(row: int, column: int) -> Cell:
+        if row == 2:
+            raise errors.LedgerError("The disk is gone.")
+        return at(row, column)
+
+    made.at = broken  # type: ignore[method-assign]
+    with pytest.raises(errors.LedgerError):
+        print(book.failed)
+    made.at = at  # type: ignore[method-assign]
+    assert [cell.name for cell in book.failed] == ["model-0__garment-0"]
 
 
 def test_a_large_grid_is_walked_over_once(tmp_path: Path) -> None:
