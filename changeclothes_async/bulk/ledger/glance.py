@@ -16,8 +16,11 @@ from changeclothes_async.bulk.ledger.states import State
 @contextmanager
 def at(path: Path) -> Iterator[Glance]:
     """Look into the ledger at `path`; raises LedgerError where there is none that can be read."""
-    with opening.for_reading(path) as db:
-        yield Glance(db)
+    try:
+        with opening.for_reading(path) as db:
+            yield Glance(db)
+    except (sqlite3.Error, OSError) as error:
+        raise opening.blame(path, error) from error
 
 
 @dataclass(frozen=True, slots=True)
