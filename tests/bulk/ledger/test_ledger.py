@@ -454,9 +454,11 @@ async def test_a_ledger_that_nobody_has_any_more_is_no_other_run(path: Path) -> 
         forgotten: list[object] = [await Ledger.open(path)]
         forgotten.append(forgotten)
         del forgotten
-        await (await Ledger.open(path)).close()
+        again = await Ledger.open(path)
     finally:
         gc.enable()
+    assert isinstance(await again.claim(SHIRT, endpoint="try-on"), Claim)
+    await again.close()
 
 
 async def test_a_second_client_of_this_process_is_refused(ledger: Ledger, path: Path) -> None:
