@@ -69,7 +69,9 @@ class Command(click.Command):
 
 def exit_code(error: errors.ChangeClothesError) -> int:
     """Give the exit code that an error ends a command with."""
-    if isinstance(error, errors.LedgerError) and error.money != "not spent":
+    from changeclothes_async.bulk.calls import outcomes
+
+    if outcomes.is_unwritten(error):
         return UNSURE
     return next(code for kind, code in _EXITS if isinstance(error, kind))
 

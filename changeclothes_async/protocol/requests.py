@@ -251,9 +251,7 @@ def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
             next_step=f"Use {', '.join(job.model_fields)}.",
         )
     given = repr(first["input"])[:80]
-    accepted = (
-        first["msg"].replace("Input should", "It should").replace("String should", "It should")
-    )
+    accepted = re.sub("^(Input|String) should", "It should", first["msg"])
     return errors.InvalidInput(
         f"{name}={given} is not accepted.", next_step=f"{accepted}; nothing was sent."
     )

@@ -5,6 +5,7 @@ A download costs nothing, so it is repeated on its own when it fails.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import ipaddress
 import socket
@@ -19,6 +20,7 @@ from changeclothes_async.transport import downloads, trying
 _HOPS = 3
 _TRIES = 4
 _PAUSES = retries.Policy(base=0.25, longest_backoff=8.0)
+_WORDS = 64  # bytes at the beginning, by which words are told from a picture
 _FOR_NOW = {404, 408, 425, 429}  # 404: a result may be announced before its store has it
 
 T = TypeVar("T")
@@ -127,10 +129,12 @@ def _check_head(url: str, head: bytes, kind: str) -> None:
 
 
 def _is_text(head: bytes) -> bool:
+    """Tell words in any language, of which the last letter may be cut."""
     try:
-        return head[: formats.HEAD].decode("ascii").replace("\n", "").isprintable()
+        words = codecs.getincrementaldecoder("utf-8")().decode(head[:_WORDS])
     except UnicodeDecodeError:
         return False
+    return "".join(words.split()).isprintable()
 
 
 async def _capped(url: str, chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:

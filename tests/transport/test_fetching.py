@@ -104,7 +104,10 @@ PASSING = {
     "JSON": picture(b"{}"),
     "words": picture(b"Sorry, this is not here any more.", kind="text/plain"),
     "words without a type": picture(b"Warming up.\nTry again.", kind=""),
-    "words in disguise": picture(b"Warming up.\nTry again."),
+    "words in disguise": picture(b"Warming up.\r\n\tTry again."),
+    "Chinese words": picture(
+        "服务正在预热，请稍后再试。请稍后再试。请稍后再试。".encode(), kind=""
+    ),
     "cut off": picture()[:-5] + b"",
 }
 

@@ -25,10 +25,14 @@ def event_of(outcome: answers.Outcome) -> states.Event:
     return states.Event.GIVE_BACK
 
 
+def is_unwritten(error: errors.ChangeClothesError) -> bool:
+    """Tell whether a call that may have cost credits ended where no ledger could take its end."""
+    return isinstance(error, errors.LedgerError) and error.money != "not spent"
+
+
 def is_in_doubt(error: errors.ChangeClothesError) -> bool:
     """Tell whether nobody knows what a call cost, or what came of what was paid."""
-    is_unwritten = isinstance(error, errors.LedgerError) and error.money != "not spent"
-    return is_unwritten or isinstance(error, errors.Unsure | errors.Damaged)
+    return isinstance(error, errors.Unsure | errors.Damaged) or is_unwritten(error)
 
 
 def facts_of(outcome: answers.Outcome) -> records.Facts:

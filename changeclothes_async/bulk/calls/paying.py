@@ -172,10 +172,8 @@ def _unwritten(outcome: answers.Outcome, error: errors.LedgerError) -> errors.Le
     if isinstance(outcome, answers.Made):
         said, keep = f"The paid result is at {outcome.result_img_url}.", "the result's address"
     else:
-        said, keep = (
-            f"The call itself ended: {logs.words(outcome)}.",
-            "what is in error.raw, if any",
-        )
+        said = f"The call itself ended: {logs.words(outcome)}."
+        keep = "the answer in error.raw" if outcome.raw else "that"
     return errors.LedgerError(
         f"{error.message} {said}",
         money="spent" if isinstance(outcome, answers.Made) else outcome.money,

@@ -35,7 +35,7 @@ def of(error: errors.ChangeClothesError, before: State) -> Verdict:
     """Judge how a cell's call ended that stood at `before`."""
     if isinstance(error, errors.NotAnImage):
         return Verdict(State.FAILED, is_news=True)
-    if isinstance(error, errors.LedgerError) and error.money != "not spent":
+    if outcomes.is_unwritten(error):
         return Verdict(State.UNSURE, stops=True, is_news=True)
     event = outcomes.event_of(error)
     if isinstance(error, errors.BatchStopped):  # an earlier attempt of it may have been paid
