@@ -251,7 +251,11 @@ class SaveFailed(ChangeClothesError, OSError):
 
 
 class LedgerError(ChangeClothesError):
-    """The ledger cannot be used as it is; nothing was sent."""
+    """The ledger cannot be used as it is; nothing was sent, unless `money` says otherwise.
+
+    Then it could not take the end of a call that may be paid: the message says how it ended, and
+    `raw` keeps what came.
+    """
 
     next_step = "Keep the file: it knows what was paid. Restore it from a copy or choose another."
 
