@@ -19,11 +19,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from changeclothes_async import AsyncChangeClothes, Grid
 from changeclothes_async.bulk.ledger.ledger import Ledger
-from tests import peers, samples
+from tests import listening, peers, samples
 
 PICS = "https://pics.example/"
 G0 = f"{PICS}g0.jpg"
@@ -60,7 +60,7 @@ class Service:
         self._charge = charge or self.charges.append
         self._port = 0
         self._server: asyncio.Server | None = None
-        self._lines: set[asyncio.Task[Any]] = set()
+        self._lines: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -76,10 +76,7 @@ class Service:
     async def stop(self) -> None:
         """Stop listening and break all connections off."""
         if self._server:
-            self._server.close()
-        for line in self._lines:
-            line.cancel()
-        await asyncio.gather(*self._lines, return_exceptions=True)
+            await listening.leave(self._server, self._lines)
 
     async def __aenter__(self) -> Self:
         await self.start()

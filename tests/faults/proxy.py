@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tests import listening
+
 _LINGER = struct.pack("ii", 1, 0)
 
 
@@ -58,10 +60,7 @@ class Proxy:
     async def stop(self) -> None:
         """Stop listening, and reset all connections."""
         assert self._server
-        self._server.close()
-        for line in self._lines:
-            line.cancel()
-        await asyncio.gather(*self._lines, return_exceptions=True)
+        await listening.leave(self._server, self._lines)
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
