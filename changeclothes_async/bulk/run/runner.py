@@ -5,6 +5,7 @@ Rules of this file:
 * The ledger decides what is sent; a run is resumed by running it again.
 * An error of the account, an empty budget or a wish to stop ends the claims (see `permits`); what
   is under way arrives, is settled and saved.
+* What is paid is fetched also by a run that may buy nothing: nobody knows how long it can be had.
 * While the network or the service is away, cells wait and try again; none is given up for it
   unless it stays away.
 """
@@ -87,6 +88,7 @@ class Run:
         self._trust = trust.in_answers(options.max_concurrency)
         self._results = trust.in_results(options.max_concurrency)
         self._tally = tally.Tally(len(work.rows) * len(work.columns), known)
+        self._has_paid = bool(known.get(State.PAID) or known.get(State.SAVED))
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._aborting = False
         self.problems: dict[str, errors.ChangeClothesError] = {}
@@ -132,15 +134,27 @@ class Run:
     async def _feed(self) -> None:
         planner = planning.Planner(self._work, self._book, self._place, self._terms.wishes)
         async for planned in planner.steps():
-            if planned.step is planning.Step.SEND:
-                await self._ahead.acquire()
-            elif planned.step is not planning.Step.FETCH:
+            if self._is_over():
+                return
+            if not self._wants(planned.step):
                 self._tally.stays(planned.state)
                 continue
+            if planned.step is planning.Step.SEND:
+                await self._ahead.acquire()
             await self._backlog.acquire()
-            if self._permits.stopped:
-                return
-            self._start(self._cell(planned))
+            if not self._is_over():
+                self._start(self._cell(planned))
+
+    def _is_over(self) -> bool:
+        """Tell whether nothing more is begun, not even fetching what earlier runs paid."""
+        stopped = self._permits.stopped
+        may_fetch = self._has_paid and isinstance(stopped, errors.AccountError | errors.BudgetSpent)
+        return stopped is not None and not may_fetch
+
+    def _wants(self, step: planning.Step) -> bool:
+        if step is planning.Step.SEND:
+            return not self._permits.stopped
+        return step is planning.Step.FETCH
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

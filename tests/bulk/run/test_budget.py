@@ -7,13 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from changeclothes_async import AsyncChangeClothes, BudgetSpent, LedgerBusy
+from changeclothes_async import (
+    AsyncChangeClothes,
+    BudgetSpent,
+    Grid,
+    InsufficientCredits,
+    LedgerBusy,
+    State,
+)
 from changeclothes_async.bulk.calls import paying
 from changeclothes_async.bulk.ledger.ledger import Ledger
 from changeclothes_async.bulk.progress import tally
 from changeclothes_async.bulk.run import permits
 from changeclothes_async.transport import flights
-from tests.bulk.service import BUSY, FAILED, Service, failing, grid
+from tests.bulk import service as services
+from tests.bulk.service import BUSY, FAILED, GONE, NO_CREDITS, PICS, Service, failing, grid
 
 Quick = Callable[..., AsyncChangeClothes]
 
@@ -43,6 +51,28 @@ async def test_a_budget_of_nothing_sends_nothing(
     assert not service.calls
     assert len(lookbook) == 4
     assert not caplog.records
+
+
+@pytest.mark.parametrize("wishes", [{"max_calls": 0}, {}], ids=["no budget", "no credits"])
+async def test_what_is_paid_is_fetched_by_a_run_that_may_buy_nothing(
+    service: Service, quick: Quick, out: Path, wishes: dict[str, int]
+) -> None:
+    """Behind however many open cells it stands: nobody knows how long a result can be fetched."""
+    service.picture = lambda _: GONE
+    late = Grid([f"{PICS}m{n}.jpg" for n in (28, 29)], f"{PICS}g0.jpg", "dresses")
+    paid = await quick().run_grid(late, out)
+    assert [cell.state for cell in paid] == [State.PAID] * 2
+    service.picture = services.picture
+
+    async def reply(cell: str) -> bytes:
+        return NO_CREDITS
+
+    service.reply = reply
+    lookbook = await quick(max_concurrency=1).run_grid(grid(30, 1), out, **wishes)
+    assert isinstance(lookbook.stopped, BudgetSpent | InsufficientCredits)
+    assert [cell.model for cell in lookbook.saved] == ["m28", "m29"]
+    assert len(service.charges) == 2
+    assert len(service.calls) <= 4
 
 
 async def test_retries_are_calls_of_the_budget(service: Service, quick: Quick, out: Path) -> None:
