@@ -70,4 +70,6 @@ def in_results(at_once: int) -> Trust:
 
 def _is_strange(error: errors.ChangeClothesError) -> bool:
     """Tell whether a request was answered, or swallowed, by what may not be the API at all."""
-    return isinstance(error, errors.Unsure | errors.Damaged | errors.JobError)
+    if isinstance(error, errors.Refused):
+        return 300 <= (error.http_status or 0) < 400  # no word of sizes, or of waiting
+    return isinstance(error, errors.Unsure | errors.Damaged | errors.JobError | errors.ServerError)
