@@ -118,12 +118,7 @@ class Call:
 
     async def _attempt(self) -> answers.Made:
         """Queue for a slot, and make an attempt with it."""
-        slot = await self._queue()
-        if self._sender.closing:
-            self._sender.limits.give_back(slot)
-            raise self._last or errors.ClientClosed("The client was closed before this was sent.")
-        self.attempts += 1
-        outcome = await self._carried(slot)
+        outcome = await self._carried(await self._queue())
         if isinstance(outcome, answers.Made):
             return outcome
         self._last = outcome
@@ -151,6 +146,11 @@ class Call:
         flight, attempts = self._flight, self._sender.attempts
         attempts.add(flight.task)
         try:
+            # In this order: who closes the client in another thread is seen here, or sees this.
+            if self._sender.closing:
+                self._sender.limits.give_back(slot)
+                raise self._last or errors.ClientClosed("The client was closed before it was sent.")
+            self.attempts += 1
             outcome = await self._ended(slot)
             await self._settle(outcome)
             return outcome

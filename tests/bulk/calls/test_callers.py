@@ -12,9 +12,11 @@ import pytest
 from changeclothes_async import (
     AsyncChangeClothes,
     BatchStopped,
+    ClientClosed,
     InsufficientCredits,
     LedgerBusy,
     LedgerError,
+    Look,
     TooManyWaiting,
     TryOn,
     TryOnException,
@@ -336,6 +338,25 @@ async def test_closing_leaves_the_ledger_to_another_loop(
     async with quick(ledger=book) as another:
         assert (await another.run(job())).attempts == 1
     assert len(service.charges) == 1
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["ledger", "no ledger"])
+async def test_closing_ends_the_queue_of_another_loop(
+    service: Service, quick: Quick, book: Path, written: bool
+) -> None:
+    """What is on the wire there arrives; what waits for a slot is not sent, and says why."""
+    gate, client = Gate(service), quick(ledger=book if written else None, max_concurrency=1)
+
+    async def three() -> list[object]:
+        return await asyncio.gather(*(client.run(job(n)) for n in range(3)), return_exceptions=True)
+
+    elsewhere = asyncio.create_task(asyncio.to_thread(asyncio.run, three()))
+    await gate.arrived.wait()
+    await client.aclose()
+    gate.open.set()
+    kinds = [type(end) for end in await elsewhere]
+    assert kinds == [Look, ClientClosed, ClientClosed]
+    assert len(service.calls) == 1
 
 
 async def test_stats_tell_what_is_under_way(service: Service, quick: Quick, book: Path) -> None:
