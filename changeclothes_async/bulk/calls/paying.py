@@ -66,7 +66,7 @@ class Payments:
         """
         key = asyncio.get_running_loop(), identity
         flight = self._under_way.get(key)
-        if flight is None:
+        if flight is None or flight.is_over:
             flight = flights.Flight(partial(self._left, key))
             page = Page(self.book, flight, identity, endpoint, name)
             self._under_way[key] = flight.begin(self._paid(page, send, again, look))

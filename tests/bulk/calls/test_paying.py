@@ -125,6 +125,24 @@ async def test_all_who_wait_get_the_error(book: Ledger) -> None:
     assert send.calls == 2
 
 
+async def test_who_asks_in_the_turn_that_a_call_ended_in_makes_a_new_one(book: Ledger) -> None:
+    """Its error was for those who waited for it; this one may be lucky."""
+    payments, asking = paying.Payments(book), []
+
+    async def failing(page: paying.Page) -> paying.Paid:
+        await page.claim(1)
+        await page.settle(errors.TryOnException("failed", code=20001))
+        asking.append(asyncio.ensure_future(payments.pay(JOB, "/e", working)))
+        raise errors.TryOnException("failed", code=20001)
+
+    working = Sending()
+    working.gate.set()
+    with pytest.raises(errors.TryOnException):
+        await payments.pay(JOB, "/e", failing)
+    assert (await asking[0])[0].seed == 7
+    assert await state(book) is State.PAID
+
+
 async def test_one_who_leaves_leaves_the_call_to_the_others(book: Ledger) -> None:
     """A cancelled waiter takes nothing from those who wait on."""
     payments, send = paying.Payments(book), Sending()
