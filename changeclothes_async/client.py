@@ -168,17 +168,22 @@ class AsyncChangeClothes:
         deadline: float | arguments.Unchanged | None = arguments.UNCHANGED,
         retries: int | None = None,
         prepare: bool | int | None = None,
+        resend_unsure: bool | None = None,
     ) -> Self:
         """Give the same client with other options: it shares session, limits and ledger.
 
         What is not given stays as it is; `deadline=None` takes a deadline away, and
-        `prepare=False` the preparing.
+        `prepare=False` the preparing. With `resend_unsure=True` its single calls are sent also
+        where the ledger holds them as unsure or damaged: they may be paid twice.
         """
         changes: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         if deadline is not arguments.UNCHANGED:
             changes["deadline"] = deadline
         if prepare is not None:
             changes["edge"] = preparing.edge(prepare)
+        if resend_unsure is not None:
+            checks.switches(resend_unsure=resend_unsure)
+            changes["resend_unsure"] = resend_unsure
         return self._with(self._options.changed(retries=retries, **changes))
 
     def _with(self, options: settings.Settings) -> Self:

@@ -76,6 +76,7 @@ class Settings:
     trust_env: bool = False
     trace_configs: Sequence[Any] = field(default=(), repr=False)
     max_result_bytes: int = 64 * 2**20
+    resend_unsure: bool = False
     edge: int | None = None
     """The longest edge of what is uploaded, in pixels; None for pictures as they are."""
 

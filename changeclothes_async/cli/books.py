@@ -100,14 +100,14 @@ def _words(counts: dict[str, int], troubled: list[Entry]) -> Iterator[str]:
         yield ""
         yield (
             "Damaged ones: --json shows what was answered. If paying twice is fine, "
-            "--resend-unsure of the grid or batch sends them again."
+            "--resend-unsure of the same command line sends them again."
         )
     if counts["unsure"]:
         yield ""
         yield (
             "Unsure ones: look for them in the account's history. If paying twice is fine, "
-            "run the grid or batch again with --resend-unsure, or release them here with the same "
-            "option."
+            "run the same command line again with --resend-unsure, or release them here with the "
+            "same option."
         )
 
 

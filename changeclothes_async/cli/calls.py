@@ -33,6 +33,12 @@ _one = running.options(
         help="Record the call there before it is sent, so that running the same line again does "
         "not pay again.",
     ),
+    click.option(
+        "--resend-unsure",
+        is_flag=True,
+        help="Send it also where the ledger holds it as maybe paid, or as paid without a usable "
+        "answer; it may then be paid twice.",
+    ),
     running.prepare,
     running.patience,
     running.as_json,
@@ -139,6 +145,7 @@ async def _call(
     timeout: float,
     retries: int,
     ledger: Path | None,
+    resend_unsure: bool,
     prepare: int | None,
     as_json: bool,
 ) -> int:
@@ -161,7 +168,7 @@ async def _call(
         with printing.said_here("broken_off"):
             async with client:
                 with printing.waiting(words), interrupts.handled(stop.first, stop.second):
-                    look = await call(client)
+                    look = await call(client.with_options(resend_unsure=resend_unsure))
                     path = await _saved(look, target)
     except asyncio.CancelledError:
         printing.say(stop.last_words)

@@ -56,10 +56,10 @@ def _own_step(error: errors.ChangeClothesError) -> str | None:
         )
     if isinstance(error, errors.NotSent):
         return _way_step(error)
-    if "next_step" in vars(error):  # said for this one, and not for all of its kind
-        return None
     if isinstance(error, errors.Unsure | errors.Damaged):
         return _resend_step(error)
+    if "next_step" in vars(error):  # said for this one, and not for all of its kind
+        return None
     if isinstance(error, errors.SaveFailed):
         return f"Make room or choose another place, {_RUN_AGAIN}"
     return None
@@ -75,16 +75,12 @@ def _way_step(error: errors.NotSent) -> str | None:
 
 
 def _resend_step(error: errors.ChangeClothesError) -> str | None:
-    """Say how a single call that the ledger holds back is sent again."""
-    book = _parameters().get("ledger")
+    """Say how a single call is sent again that a ledger may hold back."""
+    again = " If paying twice is fine, add --resend-unsure." if _parameters().get("ledger") else ""
     if isinstance(error, errors.Damaged):
-        return "It is paid: look into it for the result, or show it to the service's support."
-    if not book:
-        return None
-    return (
-        "Look at the account's history. If paying twice is fine: "
-        f"changeclothes ledger {book} --resend-unsure, and then the same line again."
-    )
+        paid = "It is paid: look into it for the result, or show it to the service's support."
+        return paid + again
+    return f"Look at the account's history.{again}" if again else None
 
 
 def _speaks_http(error: errors.ChangeClothesError) -> bool:

@@ -89,8 +89,6 @@ class Call:
             if errors.worst(self._money, error.money) != error.money:
                 error.money = self._money
                 error.next_step += " An earlier attempt of this call may have cost credits."
-            if isinstance(error, errors.InvalidParam) and self._body:
-                error.next_step += _of_formats(self._body)
             logs.call_ended(self._name, self.attempts, self._elapsed, error)
             raise
         except asyncio.CancelledError:
@@ -152,11 +150,19 @@ class Call:
                 raise self._last or errors.ClientClosed("The client was closed before it was sent.")
             self.attempts += 1
             outcome = await self._ended(slot)
+            if not isinstance(outcome, answers.Made):
+                self._complete(outcome)
             await self._settle(outcome)
             return outcome
         finally:
             flight.on_wire = False
             attempts.discard(flight.task)
+
+    def _complete(self, error: errors.ChangeClothesError) -> None:
+        """Put into an error what the answer does not tell, before it is written down."""
+        error.attempts, error.elapsed = self.attempts, self._elapsed
+        if isinstance(error, errors.InvalidParam) and self._body:
+            error.args = (f"{error.message}{_of_formats(self._body)}",)
 
     async def _ended(self, slot: limits.Slot) -> answers.Outcome:
         """Make one attempt, with its claim before it, and give its end."""

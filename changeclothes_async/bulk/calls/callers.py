@@ -29,6 +29,10 @@ Carrier = Callable[["paying.Page", "requests.Job", Ready, Sequence[bytes]], "sen
 """Gives what carries a job's attempts to the wire, for its pictures and their digests."""
 
 
+def _however_it_ended(_: object) -> bool:
+    return True
+
+
 class Caller:
     """Makes calls in whatever event loop it is used."""
 
@@ -77,8 +81,9 @@ class Caller:
                 job,
                 options,
                 payments,
+                again=_however_it_ended if options.resend_unsure else None,
                 # What was paid before needs no slot, but where one is free it may take it.
-                look=not limits.is_free(),
+                look=options.resend_unsure or not limits.is_free(),
                 watched=lambda page: self.listener.journal(name, page),
                 called=name,
             )

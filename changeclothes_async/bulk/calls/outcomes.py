@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import records, states
 from changeclothes_async.protocol import answers
 
 _LARGEST_KEPT = 2**20
+_HELD: dict[type[errors.ChangeClothesError], str] = {
+    errors.Unsure: "Look at the account's history before deciding; resend_unsure=True sends it "
+    "again, and may pay it twice.",
+    errors.Damaged: "Look into error.raw for the result, or show it to the service's support; "
+    "resend_unsure=True sends it again, and pays it again.",
+}
 
 
 def event_of(outcome: answers.Outcome) -> states.Event:
@@ -58,8 +65,8 @@ def outcome_of(entry: records.Entry) -> answers.Outcome:
     facts = entry.facts
     if entry.state is states.State.CLAIMED or facts is None:
         return refused(entry)
-    raw = answers.Raw(facts.http_status or 0, {}, facts.body) if facts.body else None
-    if raw and entry.state in {states.State.PAID, states.State.SAVED}:
+    raw = answers.Raw(facts.http_status or 0, {}, facts.body)
+    if facts.body and entry.state in {states.State.PAID, states.State.SAVED}:
         return answers.decode(replace(raw, status=200))
     kind = getattr(errors, facts.error or "", errors.Unsure)
     error: errors.ChangeClothesError = kind(
@@ -70,8 +77,23 @@ def outcome_of(entry: records.Entry) -> answers.Outcome:
         attempts=entry.attempts,
         money=entry.money,
         elapsed=facts.elapsed,
-        raw=raw,
+        raw=raw if facts.body else None,
+        **_understood(kind, raw),
     )
+    return held(error)
+
+
+def _understood(kind: type[errors.ChangeClothesError], raw: answers.Raw) -> dict[str, Any]:
+    """Give what the answer's meaning tells beside the facts, where that is still understood."""
+    again = answers.decode(raw)
+    if not isinstance(again, kind):
+        return {}
+    return {"next_step": again.next_step, "final": again.final}
+
+
+def held(error: errors.ChangeClothesError) -> errors.ChangeClothesError:
+    """Give an error with the next step where a ledger keeps its job from being sent again."""
+    error.next_step = _HELD.get(type(error), error.next_step)
     return error
 
 

@@ -96,6 +96,9 @@ class Payments:
         except errors.LedgerBusy:
             if page.stands is None:
                 raise
+        except (errors.Unsure, errors.Damaged) as error:
+            outcomes.held(error)
+            raise
         return _given(page.stands)
 
     async def close(self) -> None:

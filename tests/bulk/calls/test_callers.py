@@ -13,7 +13,9 @@ from changeclothes_async import (
     AsyncChangeClothes,
     BatchStopped,
     ClientClosed,
+    Damaged,
     InsufficientCredits,
+    InvalidInput,
     LedgerBusy,
     LedgerError,
     Look,
@@ -22,11 +24,13 @@ from changeclothes_async import (
     TryOnException,
     Unsure,
 )
-from tests import samples
+from tests import peers, samples
 from tests.bulk import service as services
-from tests.bulk.service import FAILED, G0, NO_CREDITS, PICS, Service, cut, failing, states
+from tests.bulk.service import FAILED, G0, NO_CREDITS, PICS, Reply, Service, cut, failing, states
 
 Quick = Callable[..., AsyncChangeClothes]
+
+HOLLOW = peers.http(200, '{"code": 200, "data": {}}')
 
 
 def job(number: int = 0) -> TryOn:
@@ -113,6 +117,24 @@ async def test_a_lost_answer_stays_unsure(service: Service, quick: Quick, book: 
     service.reply = failing({})
     assert await client.run(job(1))
     assert service.calls == ["m0__g0", "m1__g0"]
+
+
+@pytest.mark.parametrize("answer", [cut, failing({}, HOLLOW)], ids=["unsure", "damaged"])
+async def test_what_is_held_is_sent_again_where_a_person_says_so(
+    service: Service, quick: Quick, book: Path, answer: Reply
+) -> None:
+    """The error says how, the first time and each later one; then it is known as any other."""
+    client = quick(ledger=book)
+    service.reply = answer
+    for _ in range(2):
+        with pytest.raises((Unsure, Damaged), match="resend_unsure=True sends it again"):
+            await client.run(job())
+    service.reply = failing({})
+    with pytest.raises(InvalidInput, match="True or False"):
+        client.with_options(resend_unsure="no")  # type: ignore[arg-type]
+    look = await client.with_options(resend_unsure=True).run(job())
+    assert (await client.run(job())).result_img_url == look.result_img_url
+    assert service.calls == ["m0__g0"] * 2
 
 
 async def test_a_failed_call_may_be_made_again(service: Service, quick: Quick, book: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from changeclothes_async import AsyncChangeClothes, Grid
+from changeclothes_async import AsyncChangeClothes, ChangeClothesError, Event, Grid
 from changeclothes_async.bulk.ledger.states import State
 from tests import peers
 from tests.bulk import service as services
@@ -67,6 +67,32 @@ async def test_each_cell_is_told_as_the_ledger_knows_it(
     assert [cell.name for cell in lookbook.failed] == ["m0__g1", "m0__g3"]
     assert [cell.name for cell in lookbook.unsure] == ["m0__g2"]
     assert not lookbook.ok
+
+
+async def test_each_cell_says_what_to_do_next(service: Service, quick: Quick, out: Path) -> None:
+    """As its call said it: the ledger understands the kept answer anew."""
+    answers = {
+        "m0__g0": peers.http(413, "large", kind="text/plain"),
+        "m0__g1": peers.http(404, "nowhere", kind="text/plain"),
+        "m0__g2": peers.http(301, headers={"Location": "/"}),
+        "m0__g3": peers.envelope(10004),
+    }
+    service.reply = failing({cell: [answer] for cell, answer in answers.items()})
+    told: dict[str, ChangeClothesError] = {}
+
+    def listen(event: Event) -> None:
+        if event.error:
+            told[event.cell] = event.error
+
+    lookbook = await quick(max_concurrency=1).run_grid(grid(1, 5), out, on_event=listen)
+    errors = {cell.name: cell.error for cell in lookbook.failed}
+    assert errors.keys() == told.keys() == answers.keys()
+    for name, error in errors.items():
+        assert error
+        assert error.next_step == told[name].next_step
+        assert error.final == told[name].final
+        assert 0 < error.elapsed <= told[name].elapsed
+    assert len({error.next_step for error in told.values()}) == 4
 
 
 async def test_a_lookbook_is_read_when_it_is_looked_at(
