@@ -33,7 +33,7 @@ def session(given: Any) -> None:
         )
     if getattr(given, "auth", None) is not None:
         raise errors.InvalidInput(
-            "The session has auth=…, which allows no key beside it.",
+            "The session has auth=…, which conflicts with the API key.",
             next_step="Give a session without it; api_key is sent by the client itself.",
         )
     if getattr(given, "_middlewares", ()):
@@ -57,7 +57,7 @@ def listener(on_event: Any) -> None:
 
 
 def switches(**given: Any) -> None:
-    """Refuse what is neither True nor False: a text such as "false" would be taken for yes."""
+    """Refuse what is neither True nor False: a string such as "false" would be taken for yes."""
     for name, value in given.items():
         arguments.expect(name, value, "True or False", bool)
 

@@ -59,7 +59,7 @@ class AsyncChangeClothes:
     attempt's, in seconds, and never counts the wait for a slot; `deadline` covers all attempts
     and pauses. `retries` is the number of further attempts where one more is safe. With `ledger`
     (a path) each call is written down before it is sent, and equal calls are paid once; those in
-    flight at once are one call, by the options of whoever asked first. (A run's ledger is in its
+    flight at once are one call, with the options of whoever asked first. (A run's ledger is in its
     `out`, and knows that run's calls alone.)
     `session` is an `aiohttp.ClientSession` of your own; `headers`, `proxy`, `ssl` (a context) and
     `trust_env` are for those who need no session of their own. `on_event` is called with each

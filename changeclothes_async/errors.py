@@ -32,7 +32,7 @@ class ChangeClothesError(Exception):
     `money` is "not spent", "maybe spent" or "spent"; `attempts` counts the requests that were
     started; `elapsed` is in seconds, pauses included; `code` and `msg` are the envelope's and
     `http_status` the answer's, each None where there was none; `raw` is the answer as received
-    (capped), where there was one; `final` says that trying again by itself would be in vain.
+    (capped), where there was one; `final` says that an automatic retry would be in vain.
     """
 
     money: Money = "not spent"
@@ -63,7 +63,7 @@ class ChangeClothesError(Exception):
 class InvalidInput(ChangeClothesError):
     """Something handed over cannot be sent; nothing left this machine.
 
-    No ValueError, which pydantic would wrap in an error of its own on the way out of a job.
+    Not a ValueError, which pydantic would wrap in an error of its own on the way out of a job.
     """
 
     next_step = "Correct it and call again; nothing was sent."
@@ -101,13 +101,13 @@ class ClientClosed(ChangeClothesError, RuntimeError):
 
 
 class TooManyWaiting(ChangeClothesError):
-    """`max_waiting` callers wait for a free slot already; this one was turned away at once."""
+    """`max_waiting` callers are already waiting for a slot; this one was turned away at once."""
 
     next_step = "Try again in a few seconds, or raise max_waiting or max_concurrency."
 
 
 class NotSent(ChangeClothesError):
-    """No complete request left this machine, provably: no connection, or it broke in the upload."""
+    """Provably no complete request left this machine: no connection, or it broke in the upload."""
 
     next_step = "Check the network and base_url, then call again."
 
@@ -253,8 +253,8 @@ class SaveFailed(ChangeClothesError, OSError):
 class LedgerError(ChangeClothesError):
     """The ledger cannot be used as it is; nothing was sent, unless `money` says otherwise.
 
-    Then it could not take the end of a call that may be paid: the message says how it ended, and
-    `raw` keeps what came.
+    In that case a call that may be paid ended, but its outcome could not be recorded: the message
+    says how it ended, and `raw` keeps what came.
     """
 
     next_step = "Keep the file: it knows what was paid. Restore it from a copy or choose another."

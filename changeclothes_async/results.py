@@ -79,7 +79,7 @@ class Picture:
         return (await self._fetch(self.url, lambda chunks: saving.save(chunks, target))).path
 
     async def bytes(self) -> bytes:
-        """Fetch it into memory, to stay there; who asks meanwhile fetches it too.
+        """Fetch it and keep it in memory; concurrent callers each fetch it.
 
         Raises DownloadFailed.
         """

@@ -87,7 +87,7 @@ class Settings:
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
-            "A client is not pickled, since its key would be; make one where it is used "
+            "A client cannot be pickled, since its key would be too; make one where it is used "
             f"({KEY_VARIABLE} hands the key over)."
         )
 
@@ -122,7 +122,7 @@ def settle(
 
     Raises MissingKey, or InvalidInput naming the argument.
     """
-    arguments.expect("base_url", base_url, f"a text such as {ORIGIN}", str, NoneType)
+    arguments.expect("base_url", base_url, f"a string such as {ORIGIN}", str, NoneType)
     return Settings(
         api_key=_key(api_key),
         base_url=_origin((base_url or os.environ.get(ORIGIN_VARIABLE) or ORIGIN).strip()),
@@ -142,7 +142,7 @@ def is_loopback(host: str) -> bool:
 
 def _key(given: str | SecretStr | None) -> SecretStr:
     text = given.get_secret_value() if isinstance(given, SecretStr) else given
-    arguments.expect("api_key", text, "the key as a text", str, NoneType)
+    arguments.expect("api_key", text, "the key as a string", str, NoneType)
     if text is not None and not text.strip():  # the environment's may be another account's
         raise errors.MissingKey("api_key is empty.")
     text = (text or os.environ.get(KEY_VARIABLE) or _colab_secret() or "").strip()
@@ -155,7 +155,7 @@ def _key(given: str | SecretStr | None) -> SecretStr:
         )
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         raise errors.InvalidInput(
-            "The API key holds spaces, line ends or letters no header can carry.",
+            "The API key holds spaces, line ends or characters that no header can carry.",
             next_step="Copy it from the console again.",
         )
     return SecretStr(text)
@@ -258,8 +258,8 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
     ours = {"authorization", "content-type", "content-length", "host", "transfer-encoding"}
     arguments.expect("headers", headers, "a mapping of names to values", Mapping)
     for name, value in headers.items():
-        arguments.expect("A name in headers", name, "a text", str)
-        arguments.expect(f"headers: the value of {name[:60]!r}", value, "a text", str)
+        arguments.expect("A name in headers", name, "a string", str)
+        arguments.expect(f"headers: the value of {name[:60]!r}", value, "a string", str)
         if name.lower() in ours or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise errors.InvalidInput(
                 f"headers: {name[:60]!r} is set by the client, or is not a header name.",

@@ -23,7 +23,7 @@ class Address(Protocol):
     """An address as an object, such as a `UPath`."""
 
     def as_uri(self) -> str:
-        """Give it as a text."""
+        """Give it as a string."""
         ...
 
 
@@ -80,8 +80,8 @@ def local(path: str | os.PathLike[str]) -> Path:
     """Give the path of a file that is written on this machine; raises InvalidInput for others."""
     if "://" in str(path):
         raise errors.InvalidInput(
-            f"{path} is not a file of this machine.",
-            next_step="Give a path, and copy the file then.",
+            f"{path} is not a file on this machine.",
+            next_step="Give a local path, and copy the file afterwards.",
         )
     return Path(path)
 
@@ -89,7 +89,7 @@ def local(path: str | os.PathLike[str]) -> Path:
 def _text(out: Out) -> str:
     if isinstance(out, str | os.PathLike):
         text = os.fspath(out)
-        arguments.expect("out", text, "a path that is a text", str)
+        arguments.expect("out", text, "a path as a string", str)
         return text
     arguments.expect("out", out, "a folder's path or an address", has=("as_uri",))
     if getattr(out, "storage_options", None):

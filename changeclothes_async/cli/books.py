@@ -63,7 +63,7 @@ def _check(path: Path) -> None:
     except OSError:
         return  # the ledger says it in its own words
     raise errors.InvalidInput(
-        f"{path} is not a ledger: it does not begin as one.",
+        f"{path} is not a ledger: it does not begin like one.",
         next_step="Give a run's ledger.db, or its folder. If it was one, keep it: it knew what "
         "was paid.",
     )
@@ -89,7 +89,7 @@ def _words(counts: dict[str, int], troubled: list[Entry]) -> Iterator[str]:
         if counts[state]:
             yield f"{counts[state]:>9,}  {words}"
     if not any(counts.values()):
-        yield "No call was made yet."
+        yield "No call has been made yet."
     for state in ("failed", "damaged", "unsure"):
         entries = [entry for entry in troubled if entry.state == state]
         if entries:
@@ -130,7 +130,7 @@ async def _release(path: Path, as_json: bool) -> None:
     finally:
         await book.close()
     printing.say(
-        f"{len(found):,} released: the next run sends them again, and may pay them twice."
+        f"{len(found):,} released: the next run sends them again, and may pay for them twice."
         if found
         else "Nothing is unsure."
     )

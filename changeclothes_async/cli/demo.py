@@ -65,7 +65,7 @@ Next   the same with your own pictures and key:
     "--pictures",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Only draw the models and garments into FOLDER, where what is there stays; make no call.",
+    help="Only draw the models and garments into FOLDER, keeping what is there; make no call.",
 )
 async def demo(out: Path, open_: bool, pictures: Path | None) -> int:
     """Dress drawn models in drawn garments, with no account, no key and no network.

@@ -68,7 +68,7 @@ _run = running.options(
         callback=_where,
         metavar="WHERE",
         help="Let a dask cluster make the calls: a scheduler's address, a number of processes on "
-        "this machine, or 'local' for one a core.",
+        "this machine, or 'local' for one per core.",
     ),
     click.option("--retry-failed", is_flag=True, help="Send failed cells again."),
     click.option(
@@ -171,7 +171,7 @@ def grid(
 @click.argument("file", type=click.Path(path_type=Path))
 @_run
 def batch(file: Path, **options: Any) -> Any:
-    """Make the jobs of FILE, a .csv or .jsonl file with a job a line.
+    """Make the jobs of FILE, a .csv or .jsonl file with one job per line.
 
     Its columns are model, garment, category and garment_desc, or model, prompt, seed and so on,
     and optionally a name. Run again, it sends only what is missing.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from changeclothes_async.bulk.run.planning import Plan
 
 _SHOWN = 5
-_RESEND = "--resend-unsure sends them again, and may pay them twice."
+_RESEND = "--resend-unsure sends them again, and may pay for them twice."
 _SORTS = ("saved", "failed", "damaged", "unfetched", "unsure", "open")
 _TROUBLES = (
     ("failed", "Failed", "--retry-failed sends them again, and each call may cost."),

@@ -28,7 +28,7 @@ def checked(output: Path | None, photographs: Iterable[str]) -> Path:
     target = output or DEFAULT
     if str(target) == "-":
         raise errors.InvalidInput(
-            "A picture is not written to stdout: there its path is printed.",
+            "A picture is not written to stdout; its path is printed there.",
             next_step="Give a file's name with -o; nothing was sent.",
         )
     with _writing(target):

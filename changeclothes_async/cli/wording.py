@@ -22,7 +22,7 @@ _PHRASES = (
     ("api_key was not given, ", ""),
     ("api_key or CHANGECLOTHES_API_KEY", "CHANGECLOTHES_API_KEY"),
     ("ssl= takes a context of your own", "SSL_CERT_FILE may name one of your own"),
-    ("It should have at least 1 character", "Write at least one letter"),
+    ("It should have at least 1 character", "Write at least one character"),
 )
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "packet length too long")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

@@ -29,7 +29,7 @@ _LATER = {408, 425, 429, 503, 521, 523}
 _TOO_MUCH = {413, 415, 431}
 _ACCOUNT = {401, 402, 403}
 _NOWHERE = {404, 405, 410}
-_ADDRESS = "See that base_url is the API's address, without the endpoint's path; then call again."
+_ADDRESS = "Check that base_url is the API's address, without the endpoint's path; then call again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def decode(raw: Raw, *, whole: bool = True) -> Outcome:
         return _by_status(raw, None, None)
     code, msg = _code(envelope.get("code")), _msg(envelope.get("msg"))
     if code == 200:
-        return _made(raw, envelope.get("data")) or _damaged(raw, code, msg, "no result's URL in it")
+        return _made(raw, envelope.get("data")) or _damaged(raw, code, msg, "it has no result URL")
     if code in errors.CODES:
         return _named(raw, code, msg)
     return _by_status(raw, code, msg)

@@ -169,7 +169,7 @@ def of(source: object) -> Image:
     is_array = hasattr(source, "__array_interface__")  # numpy's, and whoever follows it
     hint = " PIL.Image.fromarray(array) makes a picture of it." if is_array else ""
     raise errors.NotAnImage(
-        f"A picture cannot be made of {type(source).__name__}.",
+        f"A picture cannot be made from {type(source).__name__}.",
         next_step=f"Give {ACCEPTED}.{hint}",
     )
 
@@ -186,7 +186,7 @@ def _of_text(text: str) -> Image:
         )
     if len(text) > _SHOWN and (found := formats.of(data_uris.bare(text))):
         raise errors.NotAnImage(
-            f"The text of {len(text):,} letters is no path, but a picture in Base64.",
+            f"The string of {len(text):,} characters is not a path but a picture in Base64.",
             next_step=f"Put data:{found.mime};base64, before it, or hand over the bytes.",
         )
     return _file(text)

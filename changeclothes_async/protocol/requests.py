@@ -33,7 +33,7 @@ class Category(StrEnum):
     """Which part of the body a garment covers (API 1, "category").
 
     Its names will do as well, such as "dresses". Type checkers take those that a program spells
-    out; a text from elsewhere passes them as `Category(text)`, which raises ValueError.
+    out; a string from elsewhere passes them as `Category(text)`, which raises ValueError.
     """
 
     UPPER_BODY = "upper_body"
@@ -131,7 +131,7 @@ class Job(BaseModel):
                 )
             if any("\ud800" <= letter <= "\udfff" for letter in value):
                 raise errors.InvalidInput(
-                    f"extra_fields: {name} holds half a letter (a lone surrogate).",
+                    f"extra_fields: {name} holds half a character (a lone surrogate).",
                     next_step="Decode the text anew; nothing was sent.",
                 )
 

@@ -154,7 +154,7 @@ class Endpoints:
             self._refund(call)
             raise
         except Exception:  # whatever breaks the work is an answer too, not a lost connection
-            _LOG.exception("the sandbox could not work call %d", call.number)
+            _LOG.exception("the sandbox could not carry out call %d", call.number)
             if not self._manners.charge_failures:
                 self._refund(call)
             return self._fail(call, envelopes.SERVER_ERROR, _BROKEN)
@@ -198,7 +198,7 @@ class Endpoints:
 def _refuse_encoding(request: web.BaseRequest) -> None:
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
-        msg = f"Content-Encoding {encoding} is not taken; send the form as it is"
+        msg = f"Content-Encoding {encoding} is not accepted; send the form as it is"
         raise envelopes.Refusal(envelopes.INVALID_PARAM, msg, http_status=415)
 
 

@@ -61,7 +61,7 @@ async def _read_part(
     form: Form, head: _Head, pieces: AsyncIterator[bytes], keep: bool, largest: int
 ) -> None:
     if head.name in form.texts or head.name in form.pictures:
-        raise _invalid(f"{head.name} comes twice, and which of the two counts is nowhere said")
+        raise _invalid(f"{head.name} comes twice, and nothing says which of the two counts")
     first = await anext(pieces, b"")
     if head.name not in _PICTURES and formats.mime(first[: formats.HEAD]) is None:
         text = await _held(head, first, pieces, _LARGEST_TEXT)

@@ -56,16 +56,16 @@ async def _once(
                 picture = _pictured(url, chunks, kind)
                 return await consume(_capped(url, picture, options.max_result_bytes))
         url = _joined(url, headers.get("location", ""))
-    raise _failed(url, "it is redirected too often", final=True)
+    raise _failed(url, "it redirects too often", final=True)
 
 
 def _joined(url: str, location: str) -> str:
     if not location:
-        raise _failed(url, "it is redirected, and not said where to", final=True)
+        raise _failed(url, "it redirects without a Location header", final=True)
     try:
         return urljoin(url, location)
     except ValueError:
-        failure = _failed(url, f"it is redirected to {location[:100]!r}, no address", final=True)
+        failure = _failed(url, f"it redirects to {location[:100]!r}, not an address", final=True)
     raise failure
 
 
@@ -97,7 +97,7 @@ def _check_answer(url: str, status: int, headers: Mapping[str, str], most: int) 
     if status != 200:
         raise _failed(url, f"HTTP {status}", final=400 <= status < 500 and status not in _FOR_NOW)
     if headers.get("content-encoding", "identity").lower() not in {"identity", ""}:
-        raise _failed(url, "it is packed, which nobody asked for", final=True)
+        raise _failed(url, "it is compressed, though compression was not requested", final=True)
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:
         raise _too_large(url, most)

@@ -57,8 +57,8 @@ class Limits:
         # Those who read their pictures wait too, also where a slot is free for them.
         if self.waiting >= self._max_waiting + max(0, self._slots.available_tokens):
             raise errors.TooManyWaiting(
-                "As many callers as may wait for a slot are waiting already "
-                f"(max_waiting={self._max_waiting})."
+                "The queue is full: as many callers as "
+                f"max_waiting={self._max_waiting} allows are already waiting."
             )
 
     def is_free(self) -> bool:

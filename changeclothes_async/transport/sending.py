@@ -193,7 +193,7 @@ class Call:
             return errors.NotSent(
                 f"The deadline of {self._options.deadline:g} s passed before this was sent.",
                 final=True,
-                next_step="Raise deadline=…, and see that the ledger's disk is not too slow.",
+                next_step="Raise deadline=…, and check that the ledger's disk is not too slow.",
             )
         self._sender.counts.sent += 1
         logs.attempt_begins(self._name, self.attempts, upload.length)

@@ -27,8 +27,8 @@ from changeclothes_async.transport import files
 _CHUNK = 256 * 2**10
 _PNG_MODES = {"1", "L", "LA", "I;16", "P", "RGB", "RGBA"}
 _AT_ITS_END = (
-    "Give one with a picture after the place where it stands; it is read once, so for several "
-    "calls give its path or its bytes."
+    "Give one with a picture after its current position; it is read once, so for several calls "
+    "give its path or its bytes."
 )
 _under_way: dict[int, Future[multipart.Picture]] = {}  # by the id of a file that is being read
 _loading = threading.Lock()

@@ -99,7 +99,7 @@ def test_without_a_key_the_next_step_is_named(
         (("try-on", "models/ana.png", "models/ana.png", "--category", "hats"), "dresses"),
         (("prompt", "models/ana.png", "x", "--seed", "-1"), "--seed -1 is not accepted"),
         (("prompt", "models/ana.png", " "), "'TEXT': it is empty. Describe"),
-        ((*TRY_ON, "--desc", " "), "--desc ' ' is not accepted. Write at least one letter"),
+        ((*TRY_ON, "--desc", " "), "--desc ' ' is not accepted. Write at least one character"),
         ((*TRY_ON, "-o", "models"), "is a directory"),
         ((*TRY_ON, "-o", "models/ana.png/look.webp"), "cannot be written (Not a directory)"),
         ((*TRY_ON, "-o", "/proc/nowhere/look.webp"), "cannot be written"),

@@ -48,7 +48,7 @@ def test_https_where_http_is_spoken_is_said(
             "/nope does not exist. Give a folder, a glob, a picture's path",
         ),
         (("--models", "models", "--garments", "no/*.png"), "--garments: nothing matches /"),
-        (("--models", "models"), "Give --garments (pictures) or --prompt (texts)."),
+        (("--models", "models"), "Give --garments (pictures) or --prompt (text)."),
         (
             ("--models", "models", "--garments", "models"),
             "ana has no category, since its folder is not named after one. Give --category, or",

@@ -99,7 +99,7 @@ REFUSED = {
     "half an IPv6": ("http://[::1", "usable URL"),
     "empty": ("", "not a path"),
     "a long NUL": ("a\0.jpg" * 99, "not a path"),
-    "bare Base64": (BASE64_LONG, "no path, but a picture in Base64. Put data:image/png;base64,"),
+    "bare Base64": (BASE64_LONG, "not a path but a picture in Base64. Put data:image/png;base64,"),
     "bare Base64, in lines": (
         "\n" + base64.encodebytes(JPEG + bytes(300)).decode(),
         "Put data:image/jpeg;base64, before it, or hand over the bytes.",

@@ -29,8 +29,8 @@ def check(path: Path, base_url: str) -> None:
         if known is not None and _is_here(known) != _is_here(base_url) and book.was_used():
             raise errors.LedgerError(
                 f"The ledger {path} holds calls of {known}, and this client calls {base_url}.",
-                next_step="Choose another one (for a run, another out) for each of the two, or go "
-                "on through the address it was begun with; nothing was sent.",
+                next_step="Give each of the two a ledger of its own (a run: another out), or go on "
+                "with the address it was started with; nothing was sent.",
             )
 
 

@@ -124,7 +124,7 @@ class Member:
         while self.gone is None:
             answer = await self._answer(request)
             if isinstance(answer, messages.NoAgent):
-                self.lose("its process began anew")
+                self.lose("its process restarted")
             elif isinstance(answer, Exception):
                 raise answer
             elif not isinstance(answer, _Broken):

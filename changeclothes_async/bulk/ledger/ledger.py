@@ -198,7 +198,7 @@ class Ledger:
     def _write(self, work: Callable[[sqlite3.Connection, *With], T], *given: *With) -> Order[T]:
         if self._writer is None:
             raise errors.LedgerError(
-                f"The ledger {self.path} was opened to be read.",
+                f"The ledger {self.path} was opened read-only.",
                 next_step="Open it without read_only to change it.",
             )
         return self._writer.submit(work, *given)

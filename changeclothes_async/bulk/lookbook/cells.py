@@ -98,7 +98,7 @@ class Cell:
         return preview.cell(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as texts and numbers, ready for JSON or a table; None for what is not there."""
+        """All of it as strings and numbers, fit for JSON or a table; None for what is not there."""
         error = self.error
         values = (
             *(self.model, self.garment, self.name, self.state.value),

@@ -131,11 +131,11 @@ class Lookbook:
         return self.counts[State.SAVED] == len(self)
 
     def to_dicts(self) -> Iterator[dict[str, Any]]:
-        """Give each cell as a dict of texts and numbers, row by row."""
+        """Give each cell as a dict of strings and numbers, row by row."""
         return (cell.as_dict() for cell in self)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write a line a cell, in UTF-8, and give the path. Raises SaveFailed.
+        """Write one line per cell, in UTF-8, and give the path. Raises SaveFailed.
 
         A text that a spreadsheet would take for a formula gets an apostrophe in front.
         """

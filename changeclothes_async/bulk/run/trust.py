@@ -53,8 +53,8 @@ def in_answers(at_once: int) -> Trust:
     return Trust(
         at_once,
         _is_strange,
-        "calls ended in no answer of the API",
-        "See that base_url is the API's address, and what stands in between; then run it again.",
+        "calls got no answer from the API",
+        "Check base_url, and any proxy or gateway in between; then run it again.",
     )
 
 

@@ -32,7 +32,7 @@ _COLUMNS = [
 
 
 class Batch:
-    """Jobs with names, one a row; see `works.Work`."""
+    """Jobs with names, one per row; see `works.Work`."""
 
     def __init__(self, jobs: Iterable[tuple[str, requests.Job]]) -> None:
         named = list(jobs)
@@ -170,7 +170,7 @@ def _check_header(path: str, found: Sequence[str]) -> None:
         f"found: {_listed(found)}\n"
         "needed: model, garment, category; or model, prompt\n"
         f"also known: {', '.join(name for name in _COLUMNS if name not in _NEEDED)}\n"
-        + "".join(f"did you mean {one[0]!r} by {name!r}?\n" for name, one in near.items() if one)
+        + "".join(f"{name!r}: did you mean {one[0]!r}?\n" for name, one in near.items() if one)
         + (f"not known: {_listed(strange)}\n" if strange else ""),
         next_step="Let the first line name the columns; nothing was sent.",
     )

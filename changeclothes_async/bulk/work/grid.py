@@ -29,7 +29,7 @@ class Grid:
     mapping of names to pictures; a picture is what `try_on` takes. `category` may be left out
     where each garment lies in a folder named after one; where it is given, it is all garments', and
     those whose folder says another are logged as a warning.
-    With `prompts` (texts, or a mapping of names to texts) and `seeds` (numbers) in place of
+    With `prompts` (strings, or a mapping of names to strings) and `seeds` (numbers) in place of
     garments, each cell is a `ChangeByPrompt`. `options` are further fields of every job, such as
     `garment_desc` or `guidance_scale`.
 
@@ -52,8 +52,8 @@ class Grid:
         self.columns: Sequence[works.Item] = ()
         if (garments is None) == (prompts is None):
             raise errors.InvalidInput(
-                "A grid needs garments or prompts, and not both.",
-                next_step="Give garments=… (pictures) or prompts=… (texts).",
+                "A grid needs garments or prompts, not both.",
+                next_step="Give garments=… (pictures) or prompts=… (text).",
             )
         _check_fit(category, prompts, seeds, options)
         self.rows = sides.pictured(models, "models")
@@ -99,11 +99,11 @@ def _check_fit(
 ) -> None:
     """Refuse what would be passed over: each of these decides what is paid for."""
     if prompts is None and seeds is not None:
-        unfit = "seeds: garments take none.", "Leave it out; it goes with prompts=…."
+        unfit = "seeds=… goes with prompts=…, not with garments=….", "Leave it out."
     elif prompts is not None and category is not None:
-        unfit = "category: prompts take none.", "Leave it out; it goes with garments=…."
+        unfit = "category=… goes with garments=…, not with prompts=….", "Leave it out."
     elif seeds is not None and "seed" in options:
-        unfit = "A grid takes seed or seeds, and not both.", "Give all of them as seeds=…."
+        unfit = "A grid takes seed or seeds, not both.", "Give all of them as seeds=…."
     else:
         return
     raise errors.InvalidInput(unfit[0], next_step=unfit[1])

@@ -51,8 +51,8 @@ def _note_folders(others: Sequence[tuple[Item, requests.Category | None]]) -> No
     said = ", ".join(f"{item.name} in {folder}" for item, folder in others[:_SHOWN])
     more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
     _log.warning(
-        "garments: the folders of some say another category than the one that is given: %s%s. "
-        "Leave it out, so that each folder gives its own.",
+        "garments: the folders of some name another category, not the one that is given: %s%s. "
+        "Leave out category=… to let each folder give its own.",
         said,
         more,
     )
@@ -67,7 +67,7 @@ def prompted(
     drawn: list[int | None] = list(_listed(seeds, "seeds")) if seeds is not None else [None]
     _not_empty(drawn, "seeds")
     for _, text in named:
-        arguments.expect("One of prompts", text, "texts", str)
+        arguments.expect("One of prompts", text, "strings", str)
     found = [
         (f"{name!s:.50}-seed{seed}" if seed is not None else f"{name!s:.50}", text, seed)
         for name, text in named

@@ -45,7 +45,7 @@ async def test_the_other_kind_is_refused(book, first, then):
     """Both are named, and so is the way out."""
     await services.note(book, first)
     await used(book)
-    with pytest.raises(LedgerError, match="another one") as caught:
+    with pytest.raises(LedgerError, match="a ledger of its own") as caught:
         services.check(book.path, then)
     assert first in str(caught.value)
     assert then in str(caught.value)

@@ -242,7 +242,7 @@ async def test_a_process_that_began_anew_is_lost(member: Hired, order: Order) ->
     """It knows nothing of what was ordered, and so nobody does."""
     one, _, cluster = member
     [old] = cluster.begin_anew("one")
-    with pytest.raises(Lost, match="began anew"):
+    with pytest.raises(Lost, match="process restarted"):
         await one.done(order, 60)
     await old.close()
 

@@ -186,7 +186,7 @@ async def test_a_worker_that_began_anew_is_hired_again(
     [old] = cluster.begin_anew("one")
     await until(lambda: ours.least() not in {first, None}, 600, 1)
     assert first
-    assert first.gone == "its process began anew"
+    assert first.gone == "its process restarted"
     await old.close()
 
 

@@ -474,7 +474,7 @@ async def test_reading_beside_a_run(path: Path, other_run: subprocess.Popen[str]
     """A reader sees what is committed, changes nothing, and is refused every change."""
     reader = await Ledger.open(path, read_only=True)
     assert (await reader.counts())[State.CLAIMED] == 1
-    with pytest.raises(errors.LedgerError, match="opened to be read"):
+    with pytest.raises(errors.LedgerError, match="opened read-only"):
         await reader.claim(SHIRT, endpoint="try-on")
     await reader.close()
     assert other_run.poll() is None

@@ -129,11 +129,11 @@ def test_what_a_spreadsheet_leaves_empty_is_no_job(write: Any) -> None:
     [
         ("person,dress", "found: 'person', 'dress'\n"),
         ("model;garment,x;category", "found: 'model', 'garment,x', 'category'\n"),
-        ("model,garment,catagory", "did you mean 'category' by 'catagory'?\n"),
+        ("model,garment,catagory", "'catagory': did you mean 'category'?\n"),
         ("photos/ana.png,photos/tee.png,dresses", "found: 'photos/ana.png', "),
         ("model,garment", "needed: model, garment, category; or model, prompt\n"),
         ("model,prompt,size", "also known: name, garment_desc, seed, randomize_seed, "),
-        ("model,prompt,notes,promt", "did you mean 'prompt' by 'promt'?\nnot known: 'notes'\n"),
+        ("model,prompt,notes,promt", "'promt': did you mean 'prompt'?\nnot known: 'notes'\n"),
         (",".join("abcdefghijkl"), "'j' and 2 more\n"),
         ("", "found: \n"),
     ],

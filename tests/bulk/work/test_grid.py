@@ -173,7 +173,7 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
         ),
         ({"models": URL, "prompts": b"xy"}, "is not a list. Give a list of prompts"),
         ({"models": URL, "prompts": "x", "seeds": [1], "seed": 2}, "not both. Give all of them as"),
-        ({"models": URL, "prompts": "x", "category": "dresses"}, "category: prompts take none"),
+        ({"models": URL, "prompts": "x", "category": "dresses"}, "category=… goes with garments=…"),
         ({"models": URL, "garments": URL, "category": "dresses", "seeds": [1]}, "with prompts"),
     ],
 )
@@ -246,7 +246,7 @@ def test_a_category_that_folders_speak_against_is_noted(
     """It is the user's word, and jeans that go out as a top are named before they are paid for."""
     work = Grid(photos / "models", photos / "garments", "dresses")
     assert {item.category for item in work.columns} == {Category.DRESSES}
-    assert "blouse in upper_body, tee in upper_body. Leave it out" in caplog.text
+    assert "blouse in upper_body, tee in upper_body. Leave out category" in caplog.text
     Grid(photos / "models", [photos / "garments/dresses/lime.jpg"], "upper_body")
     assert "lime in dresses" in caplog.text
 
