@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import tomllib
@@ -78,6 +79,18 @@ def build(folder: Path) -> tuple[Path, Path]:
     return wheel, sdist
 
 
+def whole(sdist: Path) -> str | None:
+    """Find every file of the repository in the sdist, so that `make check` works there too."""
+    if not (ROOT / ".git").exists():
+        return "no repository"
+    with tarfile.open(sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    known = run("git", "-C", ROOT, "ls-files").splitlines()
+    missing = [name for name in known if name not in held and not name.startswith(".")]
+    assert not missing, f"not in the sdist: {', '.join(missing)}"
+    return None
+
+
 def environment(python: str, folder: Path, *packages: str) -> Path:
     """Make a clean environment with packages in it, and give its interpreter."""
     run(python, "-m", "venv", "--without-pip", folder)
@@ -126,6 +139,7 @@ def rows(python: str, folder: Path, wheel: Path, sdist: Path | None) -> Iterator
         "lowest": [f"{wheel}", *base],
     }
     if sdist:
+        yield "the sdist's files", partial(whole, sdist)
         everything = lowest(each for extra in EXTRAS.values() for each in extra)
         sets["sdist"] = [f"{sdist}"]
         sets["lowest, all extras"] = [f"{wheel}[{','.join(EXTRAS)}]", *base, *everything]
