@@ -24,8 +24,6 @@ if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package; Pi
 
 T = TypeVar("T")
 
-_PIECE = 2**20
-
 
 class Fetcher:
     """Fetches pictures over a client's connections, or over its own where there is no client.
@@ -203,8 +201,8 @@ def look(made: answers.Made, fetch: Fetcher, attempts: int) -> Look:
 
 
 async def _pieces(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), _PIECE):
-        yield data[start : start + _PIECE]
+    for start in range(0, len(data), saving.PIECE):
+        yield data[start : start + saving.PIECE]
 
 
 async def _joined(chunks: AsyncIterator[bytes]) -> bytes:

@@ -67,11 +67,12 @@ def _read(file: io.FileIO, offset: int) -> memoryview:
     return memoryview(file.read(_FROM_DISK))
 
 
-def digested(content: multipart.Stored) -> bytes:
-    """Give a stored picture's SHA-256; raises NotAnImage when it has changed."""
-    with read(content.path) as file:
+def digested(path: str, before: Stamp | None = None) -> bytes:
+    """Give a file's SHA-256; raises NotAnImage when it cannot be read, or is not as it was."""
+    with read(path) as file:
         digest = hashlib.file_digest(file, "sha256").digest()
-        check_unchanged(file, content.path, content.stamp)
+        if before:
+            check_unchanged(file, path, before)
     return digest
 
 

@@ -14,8 +14,6 @@ from typing import Protocol, TypeAlias
 
 from changeclothes_async.transport import saving
 
-_PIECE = 2**20
-
 Spot: TypeAlias = Path
 """A file's path: on this machine, or a `UPath` elsewhere, which is no `Path` but used like one.
 
@@ -98,14 +96,14 @@ def _is_whole(path: Path, saved: Saved) -> bool:
 async def pieces(path: Spot) -> AsyncIterator[bytes]:
     """Read a file piece by piece, in threads."""
     with await asyncio.to_thread(path.open, "rb") as file:
-        while piece := await asyncio.to_thread(file.read, _PIECE):
+        while piece := await asyncio.to_thread(file.read, saving.PIECE):
             yield piece
 
 
 def digest(path: Spot) -> bytes:
     """Read a file and give its SHA-256."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
+    with path.open("rb") as file:  # of a store, which need not have the readinto of file_digest
+        while piece := file.read(saving.PIECE):
             digest.update(piece)
     return digest.digest()

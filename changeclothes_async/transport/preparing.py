@@ -86,7 +86,9 @@ def prepared(picture: multipart.Picture, longest: int, what: str) -> multipart.P
 
 def _digest(picture: multipart.Picture) -> bytes:
     content = picture.content
-    return content.digest if isinstance(content, images.Bytes) else files.digested(content)
+    if isinstance(content, images.Bytes):
+        return content.digest
+    return files.digested(content.path, content.stamp)
 
 
 def _opened(source: Any, kind: formats.Format) -> Any:

@@ -101,7 +101,7 @@ class Reader:
         known = self._digests.get(content.path)
         if known and known[0] == content.stamp:
             return known[1]
-        digest = await self._in_thread(files.digested, content)
+        digest = await self._in_thread(files.digested, content.path, content.stamp)
         self._digests[content.path] = (content.stamp, digest)
         if content.keep is not None:  # a temporary file, of which nothing may be left
             weakref.finalize(content.keep, self._digests.pop, content.path, None)

@@ -23,7 +23,8 @@ from typing import IO, TypeVar
 from changeclothes_async import errors
 from changeclothes_async.protocol import formats
 
-_PIECE = 2**20
+PIECE = 2**20
+"""Bytes of a picture that are read or written at once."""
 _PARTS = f".{'[0-9a-f]' * 16}.part"
 _ABANDONED = 3600.0  # no picture takes as long
 _HELD = {5, 32}  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION
@@ -134,7 +135,7 @@ class _Work:
         """Take a chunk in; tell whether there is enough for a write."""
         self._head += chunk[: formats.HEAD - len(self._head)]
         self._gathered += chunk
-        return len(self._gathered) >= _PIECE
+        return len(self._gathered) >= PIECE
 
     def write(self) -> None:
         """Write what was gathered."""

@@ -29,6 +29,14 @@ Carrier = Callable[["paying.Page", "requests.Job", Ready, Sequence[bytes]], "sen
 """Gives what carries a job's attempts to the wire, for its pictures and their digests."""
 
 
+def changed(what: str) -> errors.NotAnImage:
+    """Give the error for a picture that is not the one a run was planned with."""
+    return errors.NotAnImage(
+        f"{what} changed after the run had begun.",
+        next_step="Leave the pictures alone while a run is going, and run it again.",
+    )
+
+
 def _however_it_ended(_: object) -> bool:
     return True
 
@@ -128,10 +136,7 @@ class Caller:
         texts = job.texts()
         identity = requests.identity(job.endpoint, texts, digests)
         if expected not in {None, identity}:
-            raise errors.NotAnImage(
-                f"A picture of {name} changed after the run had begun.",
-                next_step="Leave the pictures alone while a run is going, and run it again.",
-            )
+            raise changed(f"A picture of {name}")
 
         async def framed() -> multipart.Body:
             return multipart.body(texts, pictures)

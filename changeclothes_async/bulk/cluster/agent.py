@@ -11,7 +11,6 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import tempfile
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from changeclothes_async import errors, results, settings
+from changeclothes_async.bulk.calls import callers
 from changeclothes_async.bulk.cluster import messages
 from changeclothes_async.protocol import answers, images, multipart
 from changeclothes_async.transport import files, places, reading, sending, uploads
@@ -154,10 +154,7 @@ class Agent:
         path = self._pictures[picture]
         ready = await self._reader.ready(images.File(path))
         if await self._reader.digest(ready) != picture:
-            raise errors.NotAnImage(
-                f"{path} changed after the run had begun.",
-                next_step="Leave the pictures alone while a run is going, and run it again.",
-            )
+            raise callers.changed(path)
         return ready
 
     async def _saved(self, errand: messages.Errand) -> places.Saved:
@@ -169,9 +166,8 @@ class Agent:
 
 def _digested(path: str) -> bytes | None:
     try:
-        with files.opened(path) as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except (errors.NotAnImage, OSError):
+        return files.digested(path)
+    except errors.NotAnImage:
         return None
 
 
