@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import printing, running
+from changeclothes_async.cli import printing, running, targets
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
@@ -76,11 +75,11 @@ async def demo(out: Path, open_: bool, pictures: Path | None) -> int:
     from changeclothes_async.sandbox import Sandbox
 
     if pictures:
-        with _writing(pictures, "--pictures"):
+        with targets.writing(pictures, "Give another folder with --pictures."):
             _draw(pictures)
         printing.result(str(pictures / "models"), str(pictures / "garments"))
         return 0
-    with _writing(out, "--out"):
+    with targets.writing(out, "Give another folder with --out."):
         out = printing.free(out)
         _draw(out / "pictures")
     async with Sandbox() as sandbox:
@@ -138,20 +137,6 @@ def _interrupting() -> Callable[[Event], None]:
             signal.raise_signal(signal.SIGINT)
 
     return watch
-
-
-@contextmanager
-def _writing(out: Path, option: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        failure = errors.InvalidInput(
-            f"{error.filename or out} cannot be written ({error.strerror}).",
-            next_step=f"Give another folder with {option}.",
-        )
-    else:
-        return
-    raise failure
 
 
 def _draw(folder: Path) -> None:

@@ -31,7 +31,7 @@ def checked(output: Path | None, photographs: Iterable[str]) -> Path:
             "A picture is not written to stdout; its path is printed there.",
             next_step="Give a file's name with -o; nothing was sent.",
         )
-    with _writing(target):
+    with writing(target, "Give another place with -o; nothing was sent."):
         _try(target)
         if os.path.lexists(target) and not target.is_file():
             raise errors.InvalidInput(f"{target} is not a file.", next_step="Give a file's name.")
@@ -62,13 +62,15 @@ def _try(target: Path) -> None:
 
 
 @contextmanager
-def _writing(target: Path) -> Iterator[None]:
+def writing(target: Path, next_step: str) -> Iterator[None]:
+    """Raise InvalidInput with this next step for what the disk says against a target."""
     try:
         yield
         return
+    except errors.SaveFailed as error:  # which knows what of it
+        failure = errors.InvalidInput(error.message, next_step=next_step)
     except OSError as error:
         failure = errors.InvalidInput(
-            f"{target} cannot be written ({error.strerror}).",
-            next_step="Give another place with -o; nothing was sent.",
+            f"{target} cannot be written ({error.strerror}).", next_step=next_step
         )
     raise failure
