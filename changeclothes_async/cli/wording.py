@@ -25,7 +25,6 @@ _PHRASES = (
     ("It should have at least 1 character", "Write at least one character"),
 )
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "packet length too long")
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _RUN_AGAIN = "then run the same line again: what is paid is not paid again."
 _LONGEST = 500
 _APART = r"(?<![\w?&/.-])"  # from an address or a path, whose parts may be called so too
@@ -97,7 +96,9 @@ def _origin() -> str:
 
 
 def _is_near() -> bool:
-    return urlsplit(_origin()).hostname in _LOOPBACK
+    from changeclothes_async import settings  # it loads pydantic, which help does without
+
+    return settings.is_loopback(urlsplit(_origin()).hostname or "")
 
 
 def _in_options(words: str) -> str:

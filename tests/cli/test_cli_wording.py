@@ -16,14 +16,15 @@ from tests.cli.conftest import Shell
 PROMPT = ("prompt", "models/ana.png", "a red dress")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
 def test_a_sandbox_that_does_not_run_is_asked_for(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     """At an address of this machine that is what a refused connection means."""
-    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", f"http://127.0.0.1:{peers.free_port()}")
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", f"http://{host}:{peers.free_port()}")
     done = shell(*PROMPT, "--retries", 0)
     assert done.exit_code == 1
-    assert "Nothing answers at http://127.0.0.1:" in done.stderr
+    assert f"Nothing answers at http://{host}:" in done.stderr
     assert "Is `changeclothes serve` running?" in done.stderr
     said = shell("grid", "--models", "models", "--prompt", "red", "--out", "book", "--retries", 0)
     assert "Is `changeclothes serve` running?" in said.stdout
