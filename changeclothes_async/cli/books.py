@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import printing, running, runs
+from changeclothes_async.cli import printing, running, runs, wording
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.ledger.ledger import Attempt, Entry
@@ -21,8 +21,8 @@ _WORDS = {
     "claimed": "under way, or left behind by a run that died",
     "open": "not sent",
     "failed": "failed",
-    "damaged": "damaged: paid, without a usable answer",
-    "unsure": "unsure: sent without an answer, perhaps paid",
+    "damaged": f"damaged: {wording.DAMAGED}",
+    "unsure": f"unsure: {wording.UNSURE}",
 }
 _SQLITE = b"SQLite format 3\0"
 

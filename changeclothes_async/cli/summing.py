@@ -26,12 +26,12 @@ _TROUBLES = (
     ),
     (
         "damaged",
-        "Damaged, paid without a usable answer",
+        f"Damaged ({wording.DAMAGED})",
         f"`changeclothes ledger` of the folder with --json shows the answers; {_RESEND}",
     ),
     (
         "unsure",
-        "Unsure, sent without an answer and perhaps paid",
+        f"Unsure ({wording.UNSURE})",
         f"Look at the account's history; {_RESEND}",
     ),
 )
@@ -65,8 +65,8 @@ def plan(planned: Plan) -> Iterator[str]:
         (planned.saved, "saved already"),
         (planned.to_fetch, "paid, whose pictures are only fetched"),
         (planned.failed, "failed; --retry-failed sends them again"),
-        (planned.damaged, f"damaged: paid, without a usable answer; {_RESEND}"),
-        (planned.unsure, f"unsure: sent without an answer, perhaps paid; {_RESEND}"),
+        (planned.damaged, f"damaged: {wording.DAMAGED}; {_RESEND}"),
+        (planned.unsure, f"unsure: {wording.UNSURE}; {_RESEND}"),
         (planned.duplicates, "the same as another cell, and paid once"),
         (planned.to_send, f"to send, each a call that costs; {size} to upload"),
     ):

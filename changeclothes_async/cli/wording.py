@@ -17,6 +17,9 @@ import click
 
 from changeclothes_async import errors
 
+DAMAGED = "paid, without a usable answer"
+UNSURE = "sent but not answered, perhaps paid"
+
 _VARIABLES = {"api_key": "CHANGECLOTHES_API_KEY", "base_url": "CHANGECLOTHES_BASE_URL"}
 _PHRASES = (
     ("api_key was not given, ", ""),

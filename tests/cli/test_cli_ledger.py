@@ -31,7 +31,7 @@ def test_a_ledger_says_what_was_paid_failed_and_is_unsure(shell: Shell, cutting:
     assert done.exit_code == 0
     assert "1  paid, the picture in place" in done.stdout
     assert "2  failed" in done.stdout
-    assert "1  unsure: sent without an answer, perhaps paid" in done.stdout
+    assert "1  unsure: sent but not answered, perhaps paid" in done.stdout
     assert "ben__gown" in done.stdout
     assert "--resend-unsure" in done.stdout
     assert shell("ledger", "book").stdout == done.stdout

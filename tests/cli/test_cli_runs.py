@@ -78,7 +78,7 @@ def test_a_damaged_answer_is_called_so_everywhere(
         done = shell(*GRID)
         assert ", 1 damaged, " in done.stderr.splitlines()[-1]
         assert done.stdout.startswith("3 saved, 1 damaged; 4 calls sent in this run: 4 paid.\n")
-        assert "Damaged, paid without a usable answer:" in done.stdout
+        assert "Damaged (paid, without a usable answer):" in done.stdout
         assert "--retry-failed" not in done.stdout
         assert "--resend-unsure sends them again" in done.stdout
         assert "1  damaged" in shell(*GRID, "--dry-run").stdout
