@@ -12,9 +12,9 @@ from changeclothes_async.protocol import answers
 _LARGEST_KEPT = 2**20
 _HELD: dict[type[errors.ChangeClothesError], str] = {
     errors.Unsure: "Look at the account's history before deciding; resend_unsure=True sends it "
-    "again, and may pay it twice.",
+    "again, and may pay for it twice.",
     errors.Damaged: "Look into error.raw for the result, or show it to the service's support; "
-    "resend_unsure=True sends it again, and pays it again.",
+    "resend_unsure=True sends it again, and pays for it again.",
 }
 
 
