@@ -122,10 +122,9 @@ def settle(
 
     Raises MissingKey, or InvalidInput naming the argument.
     """
-    arguments.expect("base_url", base_url, f"a string such as {ORIGIN}", str, NoneType)
     return Settings(
         api_key=_key(api_key),
-        base_url=_origin((base_url or os.environ.get(ORIGIN_VARIABLE) or ORIGIN).strip()),
+        base_url=_base_url(base_url),
         retry=retries.Policy(retries=retries_),
         headers={} if headers is None else _headers(headers),
         **others,
@@ -176,6 +175,15 @@ def _colab_secret() -> str | None:
             next_step="Switch on its notebook access in Colab's side bar (the key symbol).",
         )
     raise refusal
+
+
+def _base_url(given: str | None) -> str:
+    arguments.expect("base_url", given, f"a string such as {ORIGIN}", str, NoneType)
+    if given is not None and not given.strip():  # the service itself may not be what was meant
+        raise errors.InvalidInput(
+            "base_url is empty.", next_step=f"Give an address such as {ORIGIN}, or leave it out."
+        )
+    return _origin((given or os.environ.get(ORIGIN_VARIABLE) or ORIGIN).strip())
 
 
 def _origin(url: str) -> str:

@@ -46,6 +46,23 @@ def test_an_empty_key_is_not_filled_in(key, monkeypatch):
         settle(key)
 
 
+@pytest.mark.parametrize("origin", ["", " \n"])
+def test_an_empty_origin_is_not_filled_in(origin, monkeypatch):
+    """It was read from an unset variable; photographs go nowhere that nobody named."""
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", "https://mirror.example")
+    with pytest.raises(errors.InvalidInput, match="base_url is empty"):
+        settle(origin=origin)
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch):
+    """As programs that start others leave them: the origin is the default, the key is missing."""
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", "")
+    assert settle().base_url == settings.ORIGIN
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", "")
+    with pytest.raises(errors.MissingKey, match="is not set"):
+        settle(key=None)
+
+
 class _Secrets(types.ModuleType):
     """Colab's `userdata`, as far as it is used."""
 
@@ -270,7 +287,7 @@ def test_headers_are_copied():
 
 KINDS = {
     "api_key": [5, b"a-key", ["a-key"]],
-    "base_url": [5, b"https://api.example", 0],
+    "base_url": [5, b"https://api.example", 0, ""],
     "headers": ["x", 5, [("a", "b")], {"a": 5}, {5: "a"}, {"a": None}],
     "proxy": [5, b"http://p.example", "p.example:80", "socks5://p.example", ""],
     "ssl": ["x", 5, None, 1],
