@@ -35,6 +35,9 @@ _LEAST = {
 _MOST = 1e12
 _WHOLE = {"max_concurrency", "max_waiting", "max_result_bytes", "retries"}
 _MAY_BE_NONE = {"max_waiting", "max_per_minute", "deadline"}
+# An answer packed in another way than is undone here would be paid and lost.
+_OURS = {"authorization", "accept-encoding", "content-type", "content-length", "host"}
+_OURS |= {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,12 +266,11 @@ def _check_ssl(ssl: Any) -> None:
 
 def _headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Give a copy of them, checked."""
-    ours = {"authorization", "content-type", "content-length", "host", "transfer-encoding"}
     arguments.expect("headers", headers, "a mapping of names to values", Mapping)
     for name, value in headers.items():
         arguments.expect("A name in headers", name, "a string", str)
         arguments.expect(f"headers: the value of {name[:60]!r}", value, "a string", str)
-        if name.lower() in ours or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        if name.lower() in _OURS or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise errors.InvalidInput(
                 f"headers: {name[:60]!r} is set by the client, or is not a header name.",
                 next_step="Leave it out (the key is api_key=…).",
