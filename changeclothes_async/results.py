@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import builtins
 import html
@@ -86,8 +87,17 @@ class Picture:
         return self._kept
 
     async def pil(self) -> PillowImage:
-        """Fetch it as a PIL image, checked and loaded. Raises DownloadFailed or MissingExtra."""
-        return _decoded(await self.bytes(), self.url)
+        """Fetch it as a PIL image, checked and loaded in a thread.
+
+        Raises DownloadFailed, after which it is fetched anew, or MissingExtra.
+        """
+        data = await self.bytes()
+        try:
+            return await asyncio.to_thread(_decoded, data, self.url)
+        except errors.DownloadFailed:
+            if self._kept is data:  # or it would be given again, and saved
+                del self.__dict__["_data"]
+            raise
 
     @property
     def _kept(self) -> builtins.bytes:

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import io
 import pickle
+import threading
 from contextlib import AsyncExitStack
 
 import pytest
@@ -139,6 +140,29 @@ async def test_a_broken_result_is_no_pil_image(shown, cut):
         await look.pil()
     assert caught.value.money == "spent"
     assert caught.value.url == look.url
+
+
+async def test_what_is_no_picture_is_not_kept(client, tmp_path):
+    """After a download that was not whole it is fetched anew, and only the whole one is saved."""
+    broken, whole = peers.http(200, PNG[:40], kind="image/png"), peers.http(200, PNG)
+    async with peers.serve(peers.answering(broken, broken, whole)) as store:
+        shown = client(store).picture(f"{store.url}/1.png")
+        for _ in range(2):
+            with pytest.raises(errors.DownloadFailed):
+                await shown.pil()
+        assert (await shown.save(tmp_path / "look")).read_bytes() == PNG
+        assert (await shown.pil()).size == (1, 1)
+        assert store.heard.count(b"GET ") == 4
+
+
+async def test_a_picture_is_decoded_in_a_thread(shown, monkeypatch):
+    """A large one takes half a second, and all that while the loop has others to serve."""
+    threads, opened = [], Image.open
+    monkeypatch.setattr(
+        Image, "open", lambda file: threads.append(threading.current_thread()) or opened(file)
+    )
+    await (await shown(PNG)).pil()
+    assert threads[0] is not threading.current_thread()
 
 
 async def test_a_bomb_is_no_pil_image(shown):
