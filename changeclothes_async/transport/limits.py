@@ -62,12 +62,11 @@ class Limits:
             )
 
     def is_free(self) -> bool:
-        """Tell whether a slot can be had without waiting."""
-        now = self._loop.time()
+        """Tell whether a slot costs nothing: neither a wait, nor one of a minute's starts."""
         return (
-            self._slots.available_tokens > self.waiting
-            and now >= self._open_at
-            and now >= self._next_start
+            not self._spacing
+            and self._slots.available_tokens > self.waiting
+            and self._loop.time() >= self._open_at
         )
 
     @contextlib.contextmanager

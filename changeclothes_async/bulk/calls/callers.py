@@ -90,7 +90,7 @@ class Caller:
                 options,
                 payments,
                 again=_however_it_ended if options.resend_unsure else None,
-                # What was paid before needs no slot, but where one is free it may take it.
+                # What was paid before needs no slot, but where one costs nothing it may take it.
                 look=options.resend_unsure or not limits.is_free(),
                 watched=lambda page: self.listener.journal(name, page),
                 called=name,

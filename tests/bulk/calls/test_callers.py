@@ -88,6 +88,19 @@ async def test_a_later_call_comes_from_the_ledger(
     assert not service.charges
 
 
+async def test_an_answer_from_the_ledger_is_no_start_of_the_minute_s(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """With a pace of one call a minute, a new job need not wait a minute for a known one."""
+    async with quick(ledger=book) as client:
+        await client.run(job())
+    client = quick(ledger=book, max_per_minute=1)
+    async with asyncio.timeout(20):
+        await client.run(job())
+        await client.run(job(1))
+    assert service.charges == ["m0__g0", "m1__g0"]
+
+
 @pytest.mark.parametrize("size", [100, 3 * 2**20], ids=["small", "large"])
 async def test_a_photograph_that_was_changed_is_another_job(
     service: Service, quick: Quick, book: Path, tmp_path: Path, size: int
