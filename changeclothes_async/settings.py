@@ -269,15 +269,16 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
     arguments.expect("headers", headers, "a mapping of names to values", Mapping)
     for name, value in headers.items():
         arguments.expect("A name in headers", name, "a string", str)
-        arguments.expect(f"headers: the value of {name[:60]!r}", value, "a string", str)
+        told = name.partition(":")[0][:60]  # behind it, in a whole line, may be the key
+        arguments.expect(f"headers: the value of {told!r}", value, "a string", str)
         if name.lower() in _OURS or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise errors.InvalidInput(
-                f"headers: {name[:60]!r} is set by the client, or is not a header name.",
+                f"headers: {told!r} is set by the client, or is not a header name.",
                 next_step="Leave it out (the key is api_key=…).",
             )
         if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", value):
             raise errors.InvalidInput(
-                f"headers: the value of {name} holds a line end or a control character.",
+                f"headers: the value of {told!r} holds a line end or a control character.",
                 next_step="Leave those out.",
             )
     return dict(headers)

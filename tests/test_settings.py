@@ -222,11 +222,19 @@ def test_the_error_of_a_number_names_both_bounds(seconds):
 CANARY = "sk-canary-0123456789"
 
 
-@pytest.mark.parametrize("name", ["timeout", "retries", "max_concurrency"])
+@pytest.mark.parametrize("name", ["timeout", "retries", "max_concurrency", "prepare"])
 def test_a_text_where_a_number_belongs_is_not_repeated(name):
     """It may be the key, in the wrong place."""
     with pytest.raises(errors.InvalidInput, match=f"{name} is of type str") as caught:
         client.AsyncChangeClothes("a-key", **{name: CANARY})
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", None, "\n"])
+def test_a_whole_line_as_a_header_s_name_is_not_repeated(value):
+    """It may hold the key; a name is told as far as it is one."""
+    with pytest.raises(errors.InvalidInput, match=r"headers: .*'Authorization'") as caught:
+        settle(headers={f"Authorization: Bearer {CANARY}": value})
     assert CANARY not in str(caught.value)
 
 

@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from changeclothes_async import errors
+from changeclothes_async import arguments, errors
 from changeclothes_async.protocol import images
 
 
@@ -56,11 +56,12 @@ def _picture(source: object, field: ValidationInfo) -> images.Image:
 
 def known_category(given: Any) -> Category:
     """Give the category of that name; raises InvalidInput, which names all."""
+    arguments.expect("category", given, f"one of {', '.join(Category)}", str)
     try:
         return Category(given)
     except ValueError:
         refusal = errors.InvalidInput(
-            f"category={str(given)[:60]!r} is not accepted.",
+            f"category={given[:60]!r} is not accepted.",
             next_step=f"Use {', '.join(Category)}; nothing was sent.",
         )
     raise refusal
@@ -126,12 +127,13 @@ class Job(BaseModel):
         for name, value in fields.items():
             if name in documented or not _FIELD_NAME.fullmatch(name):
                 raise errors.InvalidInput(
-                    f"extra_fields: {name!r} is a documented field, or cannot be the name of one.",
+                    f"extra_fields: {name[:_NAME]!r} is a documented field, or cannot be the name "
+                    "of one.",
                     next_step=f"Use the argument of its own for {', '.join(sorted(documented))}.",
                 )
             if any("\ud800" <= letter <= "\udfff" for letter in value):
                 raise errors.InvalidInput(
-                    f"extra_fields: {name} holds half a character (a lone surrogate).",
+                    f"extra_fields: {name[:_NAME]} holds half a character (a lone surrogate).",
                     next_step="Decode the text anew; nothing was sent.",
                 )
 
@@ -242,7 +244,7 @@ def _wire(value: object) -> str:
 def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
     """Say the first thing that is wrong, with what is accepted."""
     first = error.errors(include_url=False)[0]
-    name = ".".join(map(str, first["loc"])) or job.__name__
+    name = ".".join(map(str, first["loc"]))[:_NAME] or job.__name__
     if first["type"] == "missing":
         return errors.InvalidInput(f"{job.__name__} needs {name}.", next_step=f"Give {name}=….")
     if first["type"] == "extra_forbidden":
@@ -250,8 +252,15 @@ def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
             f"{job.__name__} has no argument {name!r}.",
             next_step=f"Use {', '.join(job.model_fields)}.",
         )
-    given = repr(first["input"])[:80]
     accepted = re.sub("^(Input|String) should", "It should", first["msg"])
     return errors.InvalidInput(
-        f"{name}={given} is not accepted.", next_step=f"{accepted}; nothing was sent."
+        f"{name}{_told(first['input'])} is not accepted.",
+        next_step=f"{accepted}; nothing was sent.",
     )
+
+
+def _told(given: object) -> str:
+    """Give a number, or the beginning of a text, as a file's row has it; of all else its type."""
+    if given is None or isinstance(given, str | int | float):
+        return f"={given!r:.80}"
+    return f" is of type {type(given).__name__}, which"

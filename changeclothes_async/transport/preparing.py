@@ -14,7 +14,7 @@ import io
 from importlib.util import find_spec
 from typing import Any
 
-from changeclothes_async import errors
+from changeclothes_async import arguments, errors
 from changeclothes_async.protocol import formats, images, multipart
 from changeclothes_async.transport import files
 
@@ -37,11 +37,10 @@ def edge(prepare: bool | int) -> int | None:
     if prepare is False:
         return None
     longest = EDGE if prepare is True else prepare
-    if not isinstance(longest, int) or not 64 <= longest <= 65_535:
-        raise errors.InvalidInput(
-            f"prepare={prepare!r} is not accepted.",
-            next_step="Give True, or the longest edge in pixels from 64 to 65535.",
-        )
+    give = "True, or the longest edge in pixels from 64 to 65535"
+    arguments.expect("prepare", longest, give, int)
+    if not 64 <= longest <= 65_535:
+        raise errors.InvalidInput(f"prepare={longest} is not accepted.", next_step=f"Give {give}.")
     if not find_spec("PIL"):
         raise errors.MissingExtra(
             "Preparing photographs needs Pillow: pip install 'changeclothes-async[pictures]'."

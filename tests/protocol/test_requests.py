@@ -133,6 +133,29 @@ def test_a_bad_argument_is_refused_by_name(kind, arguments, words):
     assert caught.value.__context__ is caught.value.__cause__ is None
 
 
+PICTURE = PNG + b"\xff" * 100_000
+WRONG_PLACES = [
+    (requests.ChangeByPrompt, {**PROMPT, "prompt": PICTURE}, "prompt is of type bytes"),
+    (requests.ChangeByPrompt, {**PROMPT, "seed": PICTURE}, "seed is of type bytes"),
+    (requests.ChangeByPrompt, {**PROMPT, "seed": [PICTURE]}, "seed is of type list"),
+    (requests.ChangeByPrompt, {**PROMPT, "randomize_seed": PICTURE}, "_seed is of type bytes"),
+    (requests.TryOn, {**TRY_ON, "category": PICTURE}, "category is of type bytes"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"a": PICTURE}}, "extra_fields.a is of type bytes"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"\x89PNG" * 10_000: "a"}}, "cannot be the name"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"PNG" * 10_000: "\ud800"}}, "half a letter"),
+    (requests.TryOn, {**TRY_ON, "PNG" * 10_000: "a"}, "no argument"),
+]
+
+
+@pytest.mark.parametrize(("kind", "arguments", "words"), WRONG_PLACES)
+def test_a_picture_in_the_wrong_place_is_not_repeated(kind, arguments, words):
+    """Its type is told; of what is a name, the beginning."""
+    with pytest.raises(errors.InvalidInput, match=words) as caught:
+        kind(**arguments)
+    assert r"\xff" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
 def test_a_job_never_changes():
     """A job is a value: its fields cannot be set."""
     job = requests.TryOn(**TRY_ON)

@@ -185,7 +185,7 @@ def test_without_the_reader_of_heic_the_command_is_named():
 @pytest.mark.parametrize("wish", [0, 10, 2.5, "large", 10**6])
 def test_what_is_no_edge_is_refused(wish):
     """By name, when the client is made."""
-    with pytest.raises(errors.InvalidInput, match="prepare="):
+    with pytest.raises(errors.InvalidInput, match="prepare"):
         clients.AsyncChangeClothes("a-key", prepare=wish)
 
 

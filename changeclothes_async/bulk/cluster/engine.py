@@ -106,9 +106,9 @@ async def _address(where: Where, distributed: Any, stack: AsyncExitStack) -> tup
     address = getattr(where, "scheduler_address", None) or getattr(scheduler, "address", None)
     if address is None:
         raise errors.InvalidInput(
-            f"cluster={where!r} is not a cluster.",
+            f"cluster is of type {type(where).__name__}, which is not a cluster.",
             next_step="Give a scheduler's address such as 'tcp://host:8786', a distributed.Client, "
-            "'local', or a number of processes.",
+            "'local', or a number of processes, 1 or more.",
         )
     # A connection of our own: the given one may live in another thread's loop.
     return address, getattr(where, "security", None)

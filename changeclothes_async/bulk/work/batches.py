@@ -93,7 +93,8 @@ def _of_file(path: Path) -> list[tuple[str, requests.Job]]:
     read = readers.get(path.suffix.lower())
     if read is None:
         raise errors.InvalidInput(
-            f"{path} is neither .csv nor .jsonl.", next_step="Give a file of one of these."
+            f"{images.shown(str(path))} is neither .csv nor .jsonl.",
+            next_step="Give a file of one of these.",
         )
     jobs, bad = [], []
     for line, row in _rows(path, read):

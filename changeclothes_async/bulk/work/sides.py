@@ -86,10 +86,11 @@ def prompted(
 
 
 def _listed(given: Any, what: str) -> Any:
-    if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray | memoryview):
         return given  # a text would be a column, and a call, for each of its letters
     raise errors.InvalidInput(
-        f"{what}={given!r} is not a list.", next_step=f"Give a list of {what}."
+        f"{what} is of type {type(given).__name__}, which is not a list.",
+        next_step=f"Give a list of {what}.",
     )
 
 

@@ -149,9 +149,11 @@ async def test_workers_without_a_key_are_named_before_anything_is_sent(
 
 @pytest.mark.parametrize("where", [0, -1, True, "scheduler:8786", "lokal", object()], ids=str)
 async def test_what_is_no_cluster_is_refused(quick: Quick, out: Path, where: object) -> None:
-    """With the forms that are taken."""
-    with pytest.raises(InvalidInput, match="is not a cluster"):
+    """With the forms that are taken; its type is told, and not what may be a key."""
+    with pytest.raises(InvalidInput, match="is not a cluster") as caught:
         await quick().run_grid(grid(1, 1), out, cluster=where)
+    assert f"of type {type(where).__name__}" in str(caught.value)
+    assert str(where) not in str(caught.value)
 
 
 @pytest.mark.parametrize(

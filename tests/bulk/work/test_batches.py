@@ -170,6 +170,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         batches.batch(tmp_path / "folder.csv")
 
 
+def test_a_table_in_a_path_s_place_is_repeated_in_part() -> None:
+    """What was read already is no path, and holds prompts that need not be in a log."""
+    with pytest.raises(InvalidInput, match=r"neither \.csv nor") as caught:
+        batches.batch("model,prompt\n" + "ana.jpg,a blue shirt\n" * 10_000)
+    assert len(str(caught.value)) < 300
+
+
 def test_any_iterable_of_jobs_is_a_batch() -> None:
     """They are numbered; a batch has one column without a name."""
     jobs = (ChangeByPrompt(model=URL, prompt=f"shirt {n}") for n in range(3))

@@ -169,9 +169,10 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
         ({"models": URL, "prompts": "x", "seeds": 7}, "seeds"),
         (
             {"models": URL, "prompts": "x", "seeds": "12"},
-            "seeds='12' is not a list. Give a list of",
+            "seeds is of type str, which is not a list. Give a list of",
         ),
-        ({"models": URL, "prompts": b"xy"}, "is not a list. Give a list of prompts"),
+        ({"models": URL, "prompts": b"xy"}, "of type bytes, which is not a list. Give a list of"),
+        ({"models": URL, "prompts": "x", "seeds": bytearray(b"xy")}, "which is not a list"),
         ({"models": URL, "prompts": "x", "seeds": [1], "seed": 2}, "not both. Give all of them as"),
         ({"models": URL, "prompts": "x", "category": "dresses"}, "category=… goes with garments=…"),
         ({"models": URL, "garments": URL, "category": "dresses", "seeds": [1]}, "with prompts"),
