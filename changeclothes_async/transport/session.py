@@ -144,6 +144,12 @@ class Session:
             why = f"within {timeout:.4g} s (timeout=…{' or deadline=…' if shorter else ''})"
         if sent_whole:
             return errors.Unsure(f"The request was sent whole, but no answer came {why}.")
+        if self._http.closed and not self._own:
+            return errors.NotSent(
+                "The session that was given is closed.",
+                final=True,
+                next_step="Keep the aiohttp.ClientSession open for as long as the client.",
+            )
         if isinstance(error, ssl.SSLError | ssl.CertificateError | aiohttp.ClientSSLError):
             return errors.NotSent(
                 f"No secure connection {why}.",

@@ -333,6 +333,31 @@ async def test_a_given_session_is_used_and_stays_open(client):
     assert peer.charges[0].headers["x-mine"] == "yes"
 
 
+async def test_a_given_session_that_was_closed_is_named(client):
+    """It is no fault of the network, and stays closed: said at once, after one attempt."""
+    async with peers.serve(peers.answering(peers.MADE)) as peer:
+        async with aiohttp.ClientSession() as session:
+            one = client(peer, session=session)
+            await one.try_on(**LOOK)
+        with pytest.raises(errors.NotSent, match="Keep the aiohttp") as caught:
+            await one.try_on(**LOOK)
+    assert (caught.value.attempts, caught.value.final, len(peer.charges)) == (1, True, 1)
+
+
+async def test_an_answer_lost_with_a_given_session_stays_unsure(client):
+    """One that is closed when a request was sent whole may have been paid."""
+    async with aiohttp.ClientSession() as session:
+
+        async def closing(line):
+            await line.request()
+            await session.close()
+            await line.hold()
+
+        async with peers.serve(closing) as peer:
+            error = await refused(client, peer, session=session)
+    assert (type(error), error.money) == (errors.Unsure, "maybe spent")
+
+
 @pytest.mark.parametrize(
     "habits",
     [{"raise_for_status": True}, {"auto_decompress": True}, {"timeout": aiohttp.ClientTimeout(1)}],
