@@ -4,6 +4,7 @@ Rules of this file:
 
 * A file up to SMALL is read once and kept, within KEPT, for all the jobs that use it.
 * A larger one is never whole in memory: it is streamed, and a change meanwhile is an error.
+* Of digests the newest KNOWN are remembered; one that is forgotten is found out again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from changeclothes_async.transport import files, preparing, spooling
 
 SMALL = 2 * 2**20
 KEPT = 24 * 2**20
+KNOWN = 10_000
 
 T = TypeVar("T")
 
@@ -42,8 +44,8 @@ class Reader:
     def __init__(self, edge: int | None = None) -> None:
         self._edge = edge
         self._pictures: OrderedDict[str, tuple[files.Stamp, multipart.Picture]] = OrderedDict()
-        self._digests: dict[str, tuple[files.Stamp, bytes]] = {}
-        self._looked: dict[str, tuple[files.Stamp, bytes, int]] = {}
+        self._digests: OrderedDict[str, tuple[files.Stamp, bytes]] = OrderedDict()
+        self._looked: OrderedDict[str, tuple[files.Stamp, bytes, int]] = OrderedDict()
         self._kept = 0
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[multipart.Picture]] = {}
@@ -102,7 +104,7 @@ class Reader:
         if known and known[0] == content.stamp:
             return known[1]
         digest = await self._in_thread(files.digested, content.path, content.stamp)
-        self._digests[content.path] = (content.stamp, digest)
+        self._remember(self._digests, content.path, (content.stamp, digest))
         if content.keep is not None:  # a temporary file, of which nothing may be left
             weakref.finalize(content.keep, self._digests.pop, content.path, None)
         return digest
@@ -130,8 +132,15 @@ class Reader:
             assert isinstance(picture, multipart.Picture)  # noqa: S101 - only links stay links
             known = (stamp or (), await self.digest(picture), picture.size)
             if image.keep is None:
-                self._looked[image.path] = known
+                self._remember(self._looked, image.path, known)
         return replace(image, digest=known[1], size=known[2])
+
+    def _remember(self, known: OrderedDict[str, T], path: str, fact: T) -> None:
+        with self._lock:
+            known.pop(path, None)
+            known[path] = fact
+            while len(known) > KNOWN:
+                known.popitem(last=False)
 
     def _known(self, path: str) -> multipart.Picture | None:
         """Give a picture that was read before and has not changed since."""

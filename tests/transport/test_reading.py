@@ -489,6 +489,22 @@ async def test_an_encoder_of_another_version_makes_no_other_job(monkeypatch, tmp
     assert digests[0] == digests[1] != digests[2]
 
 
+async def test_a_forgotten_digest_is_found_out_again(monkeypatch, tmp_path):
+    """However many photographs there are, the digests of the newest are remembered."""
+    monkeypatch.setattr(reading, "KNOWN", 3)
+    monkeypatch.setattr(reading, "SMALL", 10)
+    reader, paths = reading.Reader(), [tmp_path / f"{number}.png" for number in range(5)]
+    for number, path in enumerate(paths):
+        path.write_bytes(PNG + bytes([number]))
+    for _ in range(2):
+        for path in paths:
+            settled = await reader.settled(images.of(path))
+            assert settled.digest == hashlib.sha256(path.read_bytes()).digest()
+            assert settled.digest == await reader.digest(await ready(path, reader))
+    newest = [str(path) for path in paths[-3:]]
+    assert [*reader._digests] == [*reader._looked] == newest
+
+
 async def test_large_streams_leave_nothing_behind(tmp_path):
     """A web app takes photographs for months."""
     reader = reading.Reader()
