@@ -285,3 +285,17 @@ CODES: dict[int, type[ChangeClothesError]] = {
     30002: InvalidSignature,
 }
 """The class of each documented code other than 200, for both endpoints."""
+
+NAMES: dict[int, str] = {
+    500: "SERVER_ERROR",
+    10001: "NOT_LOGIN",
+    10002: "USER_NOT_EXIST",
+    10003: "INSUFFICIENT_CREDITS",
+    10004: "INVALID_PARAM",
+    10005: "HARMFUL_CONTENT",
+    10006: "INSUFFICIENT_TRAIL_COUNT",
+    20001: "TRY_ON_EXCEPTION",
+    30001: "INVALID_API_KEY",
+    30002: "INVALID_SIGNATURE",
+}
+"""What the API page calls each of them."""

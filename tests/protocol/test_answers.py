@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import html
 import json
+import subprocess
+import sys
 import zlib
 from urllib.parse import quote
 
@@ -136,6 +138,17 @@ def test_each_documented_code_decides_at_any_status(code, kind, status, write):
     error = decoded(status, {"code": write(code) if write is not str else str(code), "msg": "m"})
     assert (type(error), error.code, error.msg, error.http_status) == (kind, code, "m", status)
     assert str(code) in str(error)
+
+
+def test_a_code_is_told_without_docstrings_too():
+    """`python -OO` takes them out, and what was answered is told all the same."""
+    script = """if True:
+        from changeclothes_async.protocol import answers
+        print(answers.decode(answers.received(200, {}, b'{"code": 10003, "msg": "m"}')).message)
+    """
+    words = [sys.executable, "-OO", "-B", "-c", script]
+    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert told == 'The service answered 10003 INSUFFICIENT_CREDITS: "m".\n'
 
 
 def test_every_documented_code_has_its_class():
