@@ -50,6 +50,11 @@ class Limits:
         """How many slots there are now; fewer than asked for after the service refused."""
         return int(self._slots.total_tokens)
 
+    @property
+    def pause_left(self) -> float:
+        """How many seconds the common pause still takes."""
+        return max(0.0, self._open_at - self._loop.time())
+
     def admit(self) -> None:
         """Raise TooManyWaiting where one more caller would have to queue beyond `max_waiting`."""
         if self._max_waiting is None:

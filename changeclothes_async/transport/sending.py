@@ -107,12 +107,13 @@ class Call:
             return None
         if not retries.is_safe(self._options.retry, error, attempt):
             return None
-        pause = retries.pause(self._options.retry, error, attempt)
-        if self._ends is not None and self._loop.time() + pause >= self._ends:
+        # The pause after a refusal is everybody's: it was drawn before, and `limits` waits for it.
+        is_refused = isinstance(error, errors.Refused)
+        pause = 0.0 if is_refused else retries.pause(self._options.retry, error, attempt)
+        wait = max(pause, self._sender.limits.pause_left)
+        if self._ends is not None and self._loop.time() + wait >= self._ends:
             return None
-        self._sender.counts.retried += 1
-        # Everybody waits for a refusal together, in `limits`.
-        return 0.0 if isinstance(error, errors.Refused) else pause
+        return pause
 
     async def _attempt(self) -> answers.Made:
         """Queue for a slot, and make an attempt with it."""
@@ -148,6 +149,7 @@ class Call:
             if self._sender.closing:
                 self._sender.limits.give_back(slot)
                 raise self._last or errors.ClientClosed("The client was closed before it was sent.")
+            self._sender.counts.retried += self.attempts > 0
             self.attempts += 1
             outcome = await self._ended(slot)
             if not isinstance(outcome, answers.Made):

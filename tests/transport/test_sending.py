@@ -322,6 +322,40 @@ async def test_a_deadline_in_a_pause_gives_the_last_answer(client):
     assert (type(error), error.http_status, len(peer.charges)) == (errors.Refused, 429, 1)
 
 
+async def test_a_pause_that_is_begun_ends_before_the_deadline(client):
+    """What a refusal's random pause is held against is that pause, and not another one."""
+    async with peers.serve(peers.answering(LIMITED)) as peer:
+        for _ in range(40):
+            error = await refused(client, peer, retries=1, deadline=0.25)  # pauses are below 0.5
+            assert (type(error), error.final) == (errors.Refused, False)
+
+
+async def test_a_pause_begun_by_another_counts_against_the_deadline(client):
+    """Its end is the same for all: who has less time left than it takes does not wait for it."""
+    arrived, gate = asyncio.Event(), asyncio.Event()
+
+    async def patient(line):
+        await line.request()
+        arrived.set()
+        await gate.wait()
+        await line.send(peers.http(429, headers={"Retry-After": "60"}))
+
+    async def hasty(line):
+        await line.request()
+        gate.set()
+        await asyncio.sleep(1)
+        await line.send(peers.http(429, headers={"Retry-After": "0"}))
+
+    async with peers.serve(patient, hasty, peers.answering(OK)) as peer:
+        one = client(peer)
+        first = asyncio.create_task(one.try_on(**LOOK))
+        await arrived.wait()
+        with pytest.raises(errors.Refused) as caught:
+            await one.with_options(deadline=30).try_on(**LOOK)
+        assert (caught.value.final, caught.value.elapsed < 20) == (False, True)
+        await first
+
+
 async def test_no_attempt_follows_the_deadline(client):
     """No attempt is started, and none pretended, after the deadline has passed."""
     async with peers.serve(peers.answering(FAILED)) as peer:
