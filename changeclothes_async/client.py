@@ -59,12 +59,14 @@ class AsyncChangeClothes:
     attempt's, in seconds, and never counts the wait for a slot; `deadline` covers all attempts
     and pauses. `retries` is the number of further attempts where one more is safe. With `ledger`
     (a path) each call is written down before it is sent, and equal calls are paid once; those in
-    flight at once are one call, with the options of whoever asked first. (A run's ledger is in its
-    `out`, and knows that run's calls alone.)
-    `session` is an `aiohttp.ClientSession` of your own; `headers`, `proxy`, `ssl` (a context) and
-    `trust_env` are for those who need no session of their own. `on_event` is called with each
-    `Event`, and must not block; `trace_configs` are aiohttp's, for the calls' own session: they
-    see the key and the photographs. CHANGECLOTHES_LOG=info or debug logs to stderr.
+    flight at once in one event loop are one call, with the options of whoever asked first, and one
+    that is in flight in another loop is LedgerBusy. (A run's ledger is in its `out`, and knows that
+    run's calls alone.)
+    `session` is an `aiohttp.ClientSession` of your own, which carries the calls and must stay open
+    as long as the client; results are fetched over connections of the client's own. `proxy`, `ssl`
+    (a context) and `trust_env` hold for both, `headers` for the calls. `on_event` is called with
+    each `Event`, and must not block; `trace_configs` are aiohttp's, for the calls' own session:
+    they see the key and the photographs. CHANGECLOTHES_LOG=info or debug logs to stderr.
     With `prepare=True` pictures are turned upright and scaled down until no edge is longer than
     2048 pixels; a number is another limit. A picture that needs neither, and every URL, is sent
     as it is.
@@ -276,7 +278,7 @@ class AsyncChangeClothes:
         return pool.as_completed(self._patient.run, jobs, self._options.max_concurrency)
 
     async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
-        """Make many calls and give their outcomes in the order of the jobs.
+        """Make many calls and give their outcomes in the order of the jobs, which must have an end.
 
         Jobs that were not started, since the account was refused, hold BatchStopped. An iterable
         that raises ends it with that error when the calls under way have arrived: what was paid is
@@ -332,8 +334,9 @@ class AsyncChangeClothes:
         all of them.
 
         Never raises for a cell: see `lookbook.failed`, `lookbook.unsure` and `lookbook.stopped`.
-        Raises NotAnImage, MissingExtra, LedgerError, ClusterFailed, and SaveFailed where `out`
-        cannot be used, all before anything is sent.
+        Raises InvalidInput, NotAnImage, MissingExtra, ClusterFailed, LedgerError, and SaveFailed
+        where `out` cannot be used, before anything is sent; later only a LedgerError, where the
+        ledger fails, and what `on_event` itself raised, as it is. What is on the wire then arrives.
         """
         from changeclothes_async.bulk.progress import bars
         from changeclothes_async.bulk.run import making, planning, runner

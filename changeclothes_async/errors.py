@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-* One tree; nothing that is not a `ChangeClothesError` leaves a public call (cancellation apart).
+* One tree; nothing that is not a `ChangeClothesError` leaves a public call, apart from cancellation
+  and from what the caller's own code raised: an iterable of jobs, or a run's `on_event`.
 * An error is plain data: it pickles, and holds neither the key nor image bytes.
 * The class says what happened, `money` what it cost, `next_step` what to do now.
 * The classes of documented codes carry the API page's own names ("响应码说明").

@@ -333,6 +333,19 @@ async def test_a_given_session_is_used_and_stays_open(client):
     assert peer.charges[0].headers["x-mine"] == "yes"
 
 
+async def test_a_given_session_carries_the_calls_alone(client):
+    """Results are fetched over the client's own connections, which have none of its habits."""
+    picture = peers.http(200, PNG, kind="image/png")
+    async with (
+        aiohttp.ClientSession(headers={"X-Mine": "yes"}) as session,
+        peers.serve(peers.answering(picture)) as store,
+        peers.serve(peers.answering(peers.made(f"{store.url}/1.png"))) as peer,
+    ):
+        look = await client(peer, session=session).try_on(**LOOK)
+        assert await look.bytes() == PNG
+    assert (b"X-Mine" in peer.heard, b"X-Mine" in store.heard) == (True, False)
+
+
 async def test_a_given_session_that_was_closed_is_named(client):
     """It is no fault of the network, and stays closed: said at once, after one attempt."""
     async with peers.serve(peers.answering(peers.MADE)) as peer:
