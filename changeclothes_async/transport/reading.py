@@ -24,7 +24,7 @@ from changeclothes_async.transport import files, preparing, spooling
 
 SMALL = 2 * 2**20
 KEPT = 24 * 2**20
-KNOWN = 10_000
+KNOWN = 100_000
 
 T = TypeVar("T")
 

@@ -142,7 +142,7 @@ WRONG_PLACES = [
     (requests.TryOn, {**TRY_ON, "category": PICTURE}, "category is of type bytes"),
     (requests.TryOn, {**TRY_ON, "extra_fields": {"a": PICTURE}}, "extra_fields.a is of type bytes"),
     (requests.TryOn, {**TRY_ON, "extra_fields": {"\x89PNG" * 10_000: "a"}}, "cannot be the name"),
-    (requests.TryOn, {**TRY_ON, "extra_fields": {"PNG" * 10_000: "\ud800"}}, "half a letter"),
+    (requests.TryOn, {**TRY_ON, "extra_fields": {"PNG" * 10_000: "\ud800"}}, "half a character"),
     (requests.TryOn, {**TRY_ON, "PNG" * 10_000: "a"}, "no argument"),
 ]
 
