@@ -12,6 +12,7 @@ import aioresponses
 import pytest
 
 from changeclothes_async import client as clients
+from changeclothes_async.bulk.ledger import ledger
 from tests import clocks, peers
 
 
@@ -66,6 +67,11 @@ def answered() -> Iterator[Callable[..., None]]:
             )
 
         yield say
+
+
+@pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "Worker", clocks.Worker)
 
 
 @pytest.fixture(autouse=True)

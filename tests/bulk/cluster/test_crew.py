@@ -29,7 +29,7 @@ from changeclothes_async.bulk.cluster.crew import Crew
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.run import runner
 from changeclothes_async.bulk.work import works
-from changeclothes_async.protocol import multipart
+from changeclothes_async.protocol import images, multipart
 from changeclothes_async.transport import uploads
 from tests import peers, samples
 from tests.bulk import service as services
@@ -271,6 +271,23 @@ def _freezes(cluster: Engine, worker: str, seconds: float) -> None:
     asyncio.get_running_loop().call_later(seconds, link.wake)
 
 
+def _whose(cluster: Engine, cell: str) -> str:
+    """Tell which worker was given a cell's attempt."""
+    [its] = [
+        worker
+        for worker, link in cluster.links.items()
+        if any(_is_for(cell, order) for order in link.orders)
+    ]
+    return its
+
+
+def _is_for(cell: str, order: messages.Order) -> bool:
+    urls = [f"{services.PICS}{name}.jpg" for name in cell.split("__")]
+    return isinstance(order, messages.Attempt) and urls == [
+        picture.url for _, picture in order.pictures if isinstance(picture, images.Link)
+    ]
+
+
 async def test_a_worker_cut_off_and_back(
     service: Service, quick: Quick, out: Path, engine: Engines
 ) -> None:
@@ -280,7 +297,7 @@ async def test_a_worker_cut_off_and_back(
 
     async def reply(cell: str) -> None:
         if cell == "m0__g0":
-            _freezes(cluster, "one", 60)
+            _freezes(cluster, _whose(cluster, cell), 60)
         await asyncio.sleep(8)
 
     service.reply = reply
