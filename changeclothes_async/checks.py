@@ -84,7 +84,7 @@ def work(grid: Any) -> None:
         "grid",
         grid,
         "a Grid; jobs, or a file of them, go to run_batch",
-        has=("rows", "columns", "job", "settle"),
+        has=("rows", "columns", "job", "examine"),
     )
 
 

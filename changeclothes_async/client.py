@@ -102,7 +102,7 @@ class AsyncChangeClothes:
         checks.session(session)
         checks.listener(on_event)
         checks.ledger(ledger)
-        self._options = settings.settle(
+        self._options = settings.from_arguments(
             api_key,
             base_url,
             retries,

@@ -113,7 +113,7 @@ class Settings:
         return replace(self, **changes)
 
 
-def settle(
+def from_arguments(
     api_key: str | SecretStr | None,
     base_url: str | None,
     retries_: int,

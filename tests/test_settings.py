@@ -15,7 +15,7 @@ from changeclothes_async import client, errors, settings
 
 
 def settle(key="a-key", origin=None, retries=2, **others):
-    return settings.settle(key, origin, retries, **others)
+    return settings.from_arguments(key, origin, retries, **others)
 
 
 def test_a_missing_key_names_the_variable_and_where_keys_come_from():

@@ -63,7 +63,7 @@ class Made:
     raw: Raw
 
 
-Outcome: TypeAlias = Made | errors.ChangeClothesError
+Ending: TypeAlias = Made | errors.ChangeClothesError
 """How an attempt ended."""
 
 
@@ -88,7 +88,7 @@ def _without(raw: Raw, secret: str) -> Raw:
     return Raw(raw.status, headers, blot.out_of_bytes(raw.body))
 
 
-def decode(raw: Raw, *, whole: bool = True) -> Outcome:
+def decode(raw: Raw, *, whole: bool = True) -> Ending:
     """Tell what an answer means; `whole` is False when the connection ended inside its body.
 
     Follows "响应码说明" and "响应 JSON 格式" of both APIs. Never raises.

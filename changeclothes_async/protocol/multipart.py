@@ -29,7 +29,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Part:
     """A picture that is ready to be sent as a file part."""
 
     content: images.Bytes | Stored = field(repr=False)
@@ -60,7 +60,7 @@ class Body:
 
 def body(
     texts: Iterable[tuple[str, str]],
-    pictures: Iterable[tuple[str, images.Link | Picture]],
+    pictures: Iterable[tuple[str, images.Link | Part]],
     boundary: str | None = None,
 ) -> Body:
     """Frame texts and pictures by their wire names; a link goes as a text.

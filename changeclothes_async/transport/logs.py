@@ -44,7 +44,7 @@ def attempt_begins(call: str, number: int, size: int) -> None:
     _log.debug("%s: attempt %d, %d bytes to send", call, number, size)
 
 
-def attempt_ended(call: str, number: int, seconds: float, outcome: answers.Outcome) -> None:
+def attempt_ended(call: str, number: int, seconds: float, outcome: answers.Ending) -> None:
     """Log how an attempt ended, and what it cost."""
     if _log.isEnabledFor(logging.DEBUG):
         _log.debug("%s: attempt %d ended after %.2f s, %s", call, number, seconds, words(outcome))
@@ -60,7 +60,7 @@ def call_ended(
     call: str,
     attempts: int,
     seconds: float,
-    outcome: answers.Outcome | None,
+    outcome: answers.Ending | None,
 ) -> None:
     """Log how a call ended, and what all of its attempts cost; None where it was given up."""
     # What a ledger has already needs no call; asking it is not one.
@@ -88,7 +88,7 @@ def _left_alone_ended(call: str, flight: asyncio.Task[tuple[answers.Made, int]])
         _log.warning("%s: paid after its caller had gone; result: %s", call, made.result_img_url)
 
 
-def words(outcome: answers.Outcome | None) -> str:
+def words(outcome: answers.Ending | None) -> str:
     """Say how an attempt or a call ended, and what it cost."""
     if outcome is None:
         return "given up, since its caller has gone"

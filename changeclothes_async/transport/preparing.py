@@ -48,7 +48,7 @@ def edge(prepare: bool | int) -> int | None:
     return longest
 
 
-def prepared(picture: multipart.Picture, longest: int, what: str) -> multipart.Picture:
+def prepared(picture: multipart.Part, longest: int, what: str) -> multipart.Part:
     """Give a picture upright and with no edge over `longest`; itself where it is so already.
 
     `what` it is is said in errors: NotAnImage for a broken or huge one, MissingExtra for HEIC
@@ -79,11 +79,11 @@ def prepared(picture: multipart.Picture, longest: int, what: str) -> multipart.P
         if data is None:
             return picture
         made_of = hashlib.sha256(f"edge {longest} ".encode() + _digest(picture)).digest()
-        return multipart.Picture(images.Bytes(data, made_of), formats.checked(data, what))
+        return multipart.Part(images.Bytes(data, made_of), formats.checked(data, what))
     raise failure
 
 
-def _digest(picture: multipart.Picture) -> bytes:
+def _digest(picture: multipart.Part) -> bytes:
     content = picture.content
     if isinstance(content, images.Bytes):
         return content.digest

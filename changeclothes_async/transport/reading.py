@@ -43,12 +43,12 @@ class Reader:
 
     def __init__(self, edge: int | None = None) -> None:
         self._edge = edge
-        self._pictures: OrderedDict[str, tuple[files.Stamp, multipart.Picture]] = OrderedDict()
+        self._pictures: OrderedDict[str, tuple[files.Stamp, multipart.Part]] = OrderedDict()
         self._digests: OrderedDict[str, tuple[files.Stamp, bytes]] = OrderedDict()
         self._looked: OrderedDict[str, tuple[files.Stamp, bytes, int]] = OrderedDict()
         self._kept = 0
         self._lock = threading.Lock()
-        self._under_way: dict[str, Future[multipart.Picture]] = {}
+        self._under_way: dict[str, Future[multipart.Part]] = {}
         self._threads = _threads()
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class Reader:
             self._threads.shutdown(wait=False)
             self._threads = _threads()
 
-    async def ready(self, image: images.Image) -> images.Link | multipart.Picture:
+    async def ready(self, image: images.Image) -> images.Link | multipart.Part:
         """Make a picture ready to be sent; a link stays a link.
 
         Raises NotAnImage for what is missing, empty, unreadable or no picture by its first bytes.
@@ -71,9 +71,9 @@ class Reader:
             return picture
         return await self._in_thread(self._prepared, picture, _WHAT[type(image)])
 
-    async def _taken(self, image: images.Bytes | images.Stream | images.Drawn) -> multipart.Picture:
+    async def _taken(self, image: images.Bytes | images.Stream | images.Drawn) -> multipart.Part:
         if isinstance(image, images.Bytes):
-            return multipart.Picture(image, formats.checked(image.data, _WHAT[images.Bytes]))
+            return multipart.Part(image, formats.checked(image.data, _WHAT[images.Bytes]))
         if isinstance(image, images.Stream):
             return await spooling.spooled(image.handle, SMALL)
         return await self._in_thread(spooling.encoded, image.image)
@@ -83,7 +83,7 @@ class Reader:
             going = self._threads.submit(work, *what)
         return await asyncio.wrap_future(going)
 
-    async def _found(self, image: images.File) -> multipart.Picture:
+    async def _found(self, image: images.File) -> multipart.Part:
         """Read a file, once for all who ask meanwhile, from whichever loops."""
         with self._lock:
             reading = self._under_way.get(image.path)
@@ -92,10 +92,10 @@ class Reader:
                 reading.add_done_callback(lambda _: self._under_way.pop(image.path, None))
         return await asyncio.shield(asyncio.wrap_future(reading))
 
-    def _prepared(self, picture: multipart.Picture, what: str) -> multipart.Picture:
+    def _prepared(self, picture: multipart.Part, what: str) -> multipart.Part:
         return preparing.prepared(picture, self._edge, what) if self._edge else picture
 
-    async def digest(self, picture: images.Link | multipart.Picture) -> bytes:
+    async def digest(self, picture: images.Link | multipart.Part) -> bytes:
         """Give 32 bytes that stand for what is sent: the content, or a link's address."""
         content = picture if isinstance(picture, images.Link) else picture.content
         if isinstance(content, images.Link | images.Bytes):
@@ -109,7 +109,7 @@ class Reader:
             weakref.finalize(content.keep, self._digests.pop, content.path, None)
         return digest
 
-    async def settled(self, image: images.Image) -> images.Image:
+    async def examined(self, image: images.Image) -> images.Image:
         """Check and digest a picture for many jobs, and make it one that can be read again."""
         if isinstance(image, images.Link):
             return image
@@ -118,7 +118,7 @@ class Reader:
 
     async def _copied(self, image: images.Image) -> images.File | images.Bytes:
         picture = await self.ready(image)
-        assert isinstance(picture, multipart.Picture)  # noqa: S101 - only links stay links
+        assert isinstance(picture, multipart.Part)  # noqa: S101 - only links stay links
         content = picture.content
         if isinstance(content, images.Bytes):
             return content
@@ -129,7 +129,7 @@ class Reader:
         known = self._looked.get(image.path)
         if known is None or known[0] != stamp:
             picture = await self.ready(image)
-            assert isinstance(picture, multipart.Picture)  # noqa: S101 - only links stay links
+            assert isinstance(picture, multipart.Part)  # noqa: S101 - only links stay links
             known = (stamp or (), await self.digest(picture), picture.size)
             if image.keep is None:
                 self._remember(self._looked, image.path, known)
@@ -142,14 +142,14 @@ class Reader:
             while len(known) > KNOWN:
                 known.popitem(last=False)
 
-    def _known(self, path: str) -> multipart.Picture | None:
+    def _known(self, path: str) -> multipart.Part | None:
         """Give a picture that was read before and has not changed since."""
         kept = self._pictures.get(path)
         if kept is None:
             return None
         return kept[1] if files.stamp_of(path) == kept[0] else None
 
-    def _open(self, image: images.File) -> multipart.Picture:
+    def _open(self, image: images.File) -> multipart.Part:
         path = image.path
         if known := self._known(path):  # since whoever asks looked
             return known
@@ -160,9 +160,9 @@ class Reader:
             files.check_unchanged(file, path, files.stamp(seen))
         kind = formats.checked(data, images.shown(path))
         if small:
-            picture = multipart.Picture(images.Bytes(data), kind)
+            picture = multipart.Part(images.Bytes(data), kind)
         else:
-            picture = multipart.Picture(
+            picture = multipart.Part(
                 multipart.Stored(path, seen.st_size, files.stamp(seen), image.keep), kind
             )
         picture = self._prepared(picture, images.shown(path))
@@ -170,7 +170,7 @@ class Reader:
             self._keep(path, files.stamp(seen), picture)
         return picture
 
-    def _keep(self, path: str, stamp: files.Stamp, picture: multipart.Picture) -> None:
+    def _keep(self, path: str, stamp: files.Stamp, picture: multipart.Part) -> None:
         with self._lock:
             dropped = self._pictures.pop(path, None)
             self._kept += picture.size - (dropped[1].size if dropped else 0)

@@ -39,7 +39,7 @@ class Journal(Protocol):
     def sent(self, size: int, whole: bool) -> None:
         """Take note of bytes handed to the socket; `whole` with the last of a request."""
 
-    async def settle(self, outcome: answers.Outcome) -> None:
+    async def settle(self, outcome: answers.Ending) -> None:
         """Write down how the attempt ended."""
 
 
@@ -54,7 +54,7 @@ class Call:
         sender: Sender,
         flight: flights.Flight[Any],
         path: str,
-        prepare: Callable[[], Awaitable[multipart.Body]],
+        framed: Callable[[], Awaitable[multipart.Body]],
         options: settings.Settings,
         journal: Journal | None = None,
         name: str = "a call",
@@ -66,7 +66,7 @@ class Call:
         self._name = name
         self._loop = asyncio.get_running_loop()
         self._url = options.base_url + path
-        self._prepare = prepare
+        self._framed = framed
         self._body: multipart.Body | None = None
         self._options = options
         self._journal = journal
@@ -130,7 +130,7 @@ class Call:
                 if self._options.max_waiting is not None and not self.attempts:
                     self._sender.limits.admit()  # those who came with it may have filled the queue
                 with self._sender.limits.queued():
-                    self._body = self._body or await self._prepare()
+                    self._body = self._body or await self._framed()
                     return await self._sender.limits.slot()
         except TimeoutError:
             late = self._last or errors.NotSent(
@@ -140,7 +140,7 @@ class Call:
             late.final = True
         raise late
 
-    async def _carried(self, slot: limits.Slot) -> answers.Outcome:
+    async def _carried(self, slot: limits.Slot) -> answers.Ending:
         """Make one attempt and write down how it ended."""
         flight, attempts = self._flight, self._sender.attempts
         attempts.add(flight.task)
@@ -166,9 +166,9 @@ class Call:
         if isinstance(error, errors.InvalidParam) and self._body:
             error.args = (f"{error.message}{_of_formats(self._body)}",)
 
-    async def _ended(self, slot: limits.Slot) -> answers.Outcome:
+    async def _ended(self, slot: limits.Slot) -> answers.Ending:
         """Make one attempt, with its claim before it, and give its end."""
-        assert self._body  # noqa: S101 - prepared while queueing
+        assert self._body  # noqa: S101 - framed while queueing
         journal, sender = self._journal, self._sender
         upload = uploads.Upload(self._body, journal.sent if journal else None)
         number, began = self.attempts, self._loop.time()
@@ -189,7 +189,7 @@ class Call:
         self._count(slot, outcome)
         return outcome
 
-    async def _outcome(self, upload: uploads.Upload) -> answers.Outcome:
+    async def _outcome(self, upload: uploads.Upload) -> answers.Ending:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout
         if left <= 0:  # gone while the claim was written down
             return errors.NotSent(
@@ -204,11 +204,11 @@ class Call:
         except errors.ChangeClothesError as error:
             return error
 
-    async def _settle(self, outcome: answers.Outcome) -> None:
+    async def _settle(self, outcome: answers.Ending) -> None:
         if self._journal:
             await self._journal.settle(outcome)
 
-    def _count(self, slot: limits.Slot, outcome: answers.Outcome) -> None:
+    def _count(self, slot: limits.Slot, outcome: answers.Ending) -> None:
         counts, shared = self._sender.counts, self._sender.limits
         if isinstance(outcome, answers.Made):
             counts.paid += 1

@@ -73,7 +73,7 @@ class Session:
             return outcome
         raise outcome
 
-    async def _answered(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Outcome:
+    async def _answered(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Ending:
         loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
         # Not at once: where the program has blocked the loop, answers are there and not yet read.
         late = loop.call_later(timeout, lambda: limit.reschedule(loop.time() + _GRACE))
@@ -129,7 +129,7 @@ class Session:
 
     async def _understood(
         self, response: aiohttp.ClientResponse, limit: asyncio.Timeout
-    ) -> answers.Outcome:
+    ) -> answers.Ending:
         body, whole = await _body(response, limit)
         key = self._key.get_secret_value()
         raw = answers.received(response.status, engine.headers(response), body, key)

@@ -30,11 +30,11 @@ _AT_ITS_END = (
     "Give one with a picture after its current position; it is read once, so for several calls "
     "give its path or its bytes."
 )
-_under_way: dict[int, Future[multipart.Picture]] = {}  # by the id of a file that is being read
+_under_way: dict[int, Future[multipart.Part]] = {}  # by the id of a file that is being read
 _loading = threading.Lock()
 
 
-def encoded(image: Any) -> multipart.Picture:
+def encoded(image: Any) -> multipart.Part:
     """Encode a PIL image as PNG. Raises NotAnImage."""
     file = io.BytesIO()
     try:
@@ -47,19 +47,19 @@ def encoded(image: Any) -> multipart.Picture:
             f"The PIL image cannot be encoded ({error}).", next_step="Load it whole first."
         )
     else:
-        return multipart.Picture(
+        return multipart.Part(
             images.Bytes(file.getvalue()), formats.checked(file.getvalue(), "The image")
         )
     raise broken
 
 
-async def spooled(handle: Any, small: int) -> multipart.Picture:
+async def spooled(handle: Any, small: int) -> multipart.Part:
     """Read an open file to its end, once for all who ask meanwhile, from whichever loops.
 
     Up to `small` bytes stay in memory, more go onto the disk.
     Raises NotAnImage, or InvalidInput where there is no room for the copy.
     """
-    own: Future[multipart.Picture] = Future()
+    own: Future[multipart.Part] = Future()
     own.set_running_or_notify_cancel()  # none who waits can cancel it for all
     reading = _under_way.setdefault(id(handle), own)  # at once, whichever thread asks
     if reading is not own:
@@ -82,15 +82,15 @@ async def spooled(handle: Any, small: int) -> multipart.Picture:
             )
 
 
-async def _read(handle: Any, small: int) -> multipart.Picture:
+async def _read(handle: Any, small: int) -> multipart.Part:
     start = b""
     while len(start) <= small and (chunk := await _next(handle)):
         start += chunk
     kind = formats.checked(start, "The open file", _AT_ITS_END)
     if len(start) <= small:
-        return multipart.Picture(images.Bytes(start), kind)
+        return multipart.Part(images.Bytes(start), kind)
     try:
-        return multipart.Picture(await _copied(start, handle), kind)
+        return multipart.Part(await _copied(start, handle), kind)
     except OSError as error:
         no_room = errors.InvalidInput(
             f"The open file is large, and there is no room for its copy ({error.strerror}).",

@@ -14,7 +14,7 @@ from changeclothes_async.protocol import formats, images, multipart, requests
 from tests.samples import JPEG, PNG
 
 PICTURES = st.binary(max_size=300).map(
-    lambda data: multipart.Picture(images.Bytes(PNG + data), formats.of(PNG[: formats.HEAD]))
+    lambda data: multipart.Part(images.Bytes(PNG + data), formats.of(PNG[: formats.HEAD]))
 )
 LINKS = st.just(images.Link("https://shop.example/ä?b=%0d%0a"))
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,20}", fullmatch=True)
@@ -130,12 +130,12 @@ def test_nothing_is_injected_by_a_text(read, value):
 @pytest.mark.parametrize(("data", "name", "mime"), [(PNG, ".png", "png"), (JPEG, ".jpg", "jpeg")])
 def test_file_names_and_types_are_ours(data, name, mime):
     """The file name is the field's with the format's suffix, the type the format's."""
-    picture = multipart.Picture(images.Bytes(data), formats.of(data[: formats.HEAD]))
+    picture = multipart.Part(images.Bytes(data), formats.of(data[: formats.HEAD]))
     body = multipart.body([], [("modelImg", picture)])
     assert by_multipart(body) == {"modelImg": (f"modelImg{name}", f"image/{mime}", data)}
 
 
 def test_pictures_stay_out_of_repr():
     """Neither a picture nor a body shows its bytes."""
-    picture = multipart.Picture(images.Bytes(PNG), formats.of(PNG[: formats.HEAD]))
+    picture = multipart.Part(images.Bytes(PNG), formats.of(PNG[: formats.HEAD]))
     assert "IHDR" not in repr(picture) + repr(multipart.body([], [("modelImg", picture)]))

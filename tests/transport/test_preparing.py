@@ -45,7 +45,7 @@ def claiming(jpeg, width, height):
 
 def sent(data, longest=256):
     """Give what would be sent for a picture in memory."""
-    picture = multipart.Picture(images.Bytes(data), formats.checked(data, "it"))
+    picture = multipart.Part(images.Bytes(data), formats.checked(data, "it"))
     return preparing.prepared(picture, longest, "it")
 
 
@@ -167,7 +167,7 @@ WITHOUT = (
     "from changeclothes_async.transport import preparing\n"
     "from changeclothes_async.protocol import formats, images, multipart\n"
     "heic = images.Bytes(b'0000ftypheic0000')\n"
-    "picture = multipart.Picture(heic, formats.checked(heic.data, 'it'))\n"
+    "picture = multipart.Part(heic, formats.checked(heic.data, 'it'))\n"
     "try: preparing.prepared(picture, preparing.edge(True), 'it')\n"
     "except ImportError as error: print(error)"
 )

@@ -437,7 +437,7 @@ async def test_a_settled_open_file_serves_many_jobs_and_readers(monkeypatch, tmp
     """It is known by digest and size, and its copy lives as long as what it was settled to."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     reader = reading.Reader(edge)
-    image = await reader.settled(images.of(io.BytesIO(data)))
+    image = await reader.examined(images.of(io.BytesIO(data)))
     assert (image.digest, image.size) == (hashlib.sha256(data).digest(), len(data))
     del reader
     gc.collect()
@@ -484,7 +484,7 @@ async def test_an_encoder_of_another_version_makes_no_other_job(monkeypatch, tmp
         reader = reading.Reader(edge)
         digests.append(await reader.digest(await ready(photo, reader)))
         for source in (photo, photo.read_bytes(), io.BytesIO(photo.read_bytes())):
-            settled = await reader.settled(images.of(source))
+            settled = await reader.examined(images.of(source))
             assert settled.digest == await reader.digest(await reader.ready(settled)) == digests[-1]
     assert digests[0] == digests[1] != digests[2]
 
@@ -498,7 +498,7 @@ async def test_a_forgotten_digest_is_found_out_again(monkeypatch, tmp_path):
         path.write_bytes(PNG + bytes([number]))
     for _ in range(2):
         for path in paths:
-            settled = await reader.settled(images.of(path))
+            settled = await reader.examined(images.of(path))
             assert settled.digest == hashlib.sha256(path.read_bytes()).digest()
             assert settled.digest == await reader.digest(await ready(path, reader))
     newest = [str(path) for path in paths[-3:]]

@@ -552,7 +552,7 @@ async def framed():
 @contextlib.asynccontextmanager
 async def sending_to(peer, book, prepare=framed, **options):
     """Open a sender to a peer, and a call to it that is written down."""
-    chosen = settings.settle(peers.KEY, peer.url, 2, **options)
+    chosen = settings.from_arguments(peers.KEY, peer.url, 2, **options)
     sender, flight = senders.Sender(chosen), flights.Flight()
     await sender.open()
     flight.begin(sending.Call(sender, flight, "/x", prepare, chosen, book).made())
@@ -674,7 +674,7 @@ async def test_a_stopped_attempt_is_settled(script, kind, how):
         await script(line)
 
     async def large():
-        picture = multipart.Picture(images.Bytes(png(16 * 2**20)), formats.of(png()))
+        picture = multipart.Part(images.Bytes(png(16 * 2**20)), formats.of(png()))
         return multipart.body([], [("modelImg", picture)] if kind is errors.NotSent else [])
 
     async with peers.serve(watched) as peer, sending_to(peer, book, large) as (sender, flight):

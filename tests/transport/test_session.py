@@ -94,7 +94,7 @@ async def test_the_flag_is_up_before_the_closing_boundary_is_handed_over(tmp_pat
 async def test_small_frames_go_out_together_and_in_their_order():
     """Up to 128 kB is one piece; what is larger is cut, and nothing changes places."""
     pictures = [
-        (name, multipart.Picture(images.Bytes(png(size)), formats.Format("image/png", ".png")))
+        (name, multipart.Part(images.Bytes(png(size)), formats.Format("image/png", ".png")))
         for name, size in [("one", 90_000), ("two", 90_000), ("three", 200_000), ("four", 9)]
     ]
     body = multipart.body([("category", "dresses")], pictures)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not w
     from changeclothes_async.bulk.progress import events
     from changeclothes_async.transport import flights, reading, sending
 
-Ready = Sequence[tuple[str, "images.Link | multipart.Picture"]]
+Ready = Sequence[tuple[str, "images.Link | multipart.Part"]]
 Carrier = Callable[["paying.Page", "requests.Job", Ready, Sequence[bytes]], "sending.Post"]
 """Gives what carries a job's attempts to the wire, for its pictures and their digests."""
 
@@ -48,12 +48,12 @@ class Caller:
         self,
         options: settings.Settings,
         given: Any = None,
-        book: str | os.PathLike[str] | None = None,
+        ledger: str | os.PathLike[str] | None = None,
         on_event: events.OnEvent | None = None,
     ) -> None:
-        self._book = book
+        self._ledger_path = ledger
         self._opening: Future[paying.Payments] | None = None
-        self._paying: paying.Payments | None = None
+        self._payments: paying.Payments | None = None
         self._lock = threading.Lock()
         self._given = given
         self.listener = hearing.Listener(on_event)
@@ -82,9 +82,11 @@ class Caller:
             limits = (await self.senders.here()).limits
             if options.max_waiting is not None:
                 limits.admit()
-            if self._book is None:
+            if self._ledger_path is None:
                 return await self._unwritten(job, options, name)
-            payments = self._paying or await self._payments(self._book, options.base_url)
+            payments = self._payments or await self._open_ledger(
+                self._ledger_path, options.base_url
+            )
             return await self.pay(
                 job,
                 options,
@@ -93,7 +95,7 @@ class Caller:
                 # What was paid before needs no slot, but where one costs nothing it may take it.
                 look=options.resend_unsure or not limits.is_free(),
                 watched=lambda page: self.listener.journal(name, page),
-                called=name,
+                log_name=name,
             )
 
     async def _unwritten(
@@ -121,12 +123,12 @@ class Caller:
         look: bool = True,
         expected: bytes | None = None,
         watched: Callable[[paying.Page], sending.Journal] | None = None,
-        called: str = "",
+        log_name: str = "",
         carrier: Carrier | None = None,
     ) -> paying.Paid:
         """Make a call through a ledger: what was paid before is given again, not paid again.
 
-        `name` is its cell's in the ledger, `called` what the log calls it. With a `carrier` its
+        `name` is its cell's in the ledger, `log_name` what the log calls it. With a `carrier` its
         attempts do not go over this process's own session.
         Raises NotAnImage where the pictures are not those of the `expected` identity any more.
         """
@@ -144,7 +146,7 @@ class Caller:
         def send(page: paying.Page) -> Coroutine[Any, Any, paying.Paid]:
             journal = watched(page) if watched else page
             post = carrier(page, job, pictures, digests) if carrier else None
-            return self._sent(page.flight, job.endpoint, framed, options, journal, called, post)
+            return self._sent(page.flight, job.endpoint, framed, options, journal, log_name, post)
 
         wishes = {"again": again} if again else {}
         return await payments.pay(identity, job.endpoint, send, name=name, look=look, **wishes)
@@ -163,7 +165,7 @@ class Caller:
                 "SSL_CERT_FILE where the workers start.",
             )
 
-    async def _payments(self, path: str | os.PathLike[str], base_url: str) -> paying.Payments:
+    async def _open_ledger(self, path: str | os.PathLike[str], base_url: str) -> paying.Payments:
         """Give the client's ledger, opened by whoever needs it first."""
         from changeclothes_async.bulk.calls import paying, services
 
@@ -173,7 +175,7 @@ class Caller:
             opening = self._opening
         payments = await asyncio.shield(wrap_future(opening))
         await services.note(payments.book, base_url)
-        self._paying = payments
+        self._payments = payments
         return payments
 
     async def _sent(

@@ -90,7 +90,7 @@ class Telling:
         """Tell of bytes, and of the whole request."""
         self._tell("sent" if whole else "sending", bytes=size)
 
-    async def settle(self, outcome: answers.Outcome) -> None:
+    async def settle(self, outcome: answers.Ending) -> None:
         """Tell of an answer, and of a payment once it is written down.
 
         In the attempt's own task: a caller that has gone does not keep it from being told.

@@ -18,7 +18,7 @@ _HELD: dict[type[errors.ChangeClothesError], str] = {
 }
 
 
-def event_of(outcome: answers.Outcome) -> states.Event:
+def event_of(outcome: answers.Ending) -> states.Event:
     """Tell which event of the table an attempt's end is."""
     if isinstance(outcome, answers.Made):
         return states.Event.PAY
@@ -42,7 +42,7 @@ def is_in_doubt(error: errors.ChangeClothesError) -> bool:
     return isinstance(error, errors.Unsure | errors.Damaged) or is_unwritten(error)
 
 
-def facts_of(outcome: answers.Outcome) -> records.Facts:
+def facts_of(outcome: answers.Ending) -> records.Facts:
     """Give what the ledger keeps of an attempt's end; enough to give it again."""
     if isinstance(outcome, answers.Made):
         return records.Facts(
@@ -60,7 +60,7 @@ def facts_of(outcome: answers.Outcome) -> records.Facts:
     )
 
 
-def outcome_of(entry: records.Entry) -> answers.Outcome:
+def outcome_of(entry: records.Entry) -> answers.Ending:
     """Give again what a job ended with, out of its entry: a result, or an error."""
     facts = entry.facts
     if entry.state is states.State.CLAIMED or facts is None:

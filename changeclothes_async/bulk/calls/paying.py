@@ -150,7 +150,7 @@ class Page:
     def sent(self, size: int, whole: bool) -> None:
         """Write nothing: what was handed over is known by how the attempt ends."""
 
-    async def settle(self, outcome: answers.Outcome) -> None:
+    async def settle(self, outcome: answers.Ending) -> None:
         """Write the end of the attempt down; what was paid is never lost to a full disk."""
         if self._claim is None:
             return  # stopped while it was claimed: the ledger gives back what nobody received
@@ -170,7 +170,7 @@ class Page:
         raise lost
 
 
-def _unwritten(outcome: answers.Outcome, error: errors.LedgerError) -> errors.LedgerError:
+def _unwritten(outcome: answers.Ending, error: errors.LedgerError) -> errors.LedgerError:
     """Give the error for an end that may have cost credits and that the ledger cannot take."""
     if isinstance(outcome, answers.Made):
         said, keep = f"The paid result is at {outcome.result_img_url}.", "the result's address"

@@ -127,7 +127,7 @@ class Agent:
     async def _done(self, order: messages.Order) -> None:
         try:
             if isinstance(order, messages.Errand):
-                outcome: messages.Outcome = await self._saved(order)
+                outcome: messages.Ending = await self._saved(order)
             else:
                 outcome = await self._sender.start(self._made(order))
         except errors.ChangeClothesError as error:
@@ -148,7 +148,7 @@ class Agent:
         except asyncio.CancelledError:
             raise sending.interrupted(upload) from None
 
-    async def _ready(self, picture: images.Link | bytes) -> images.Link | multipart.Picture:
+    async def _ready(self, picture: images.Link | bytes) -> images.Link | multipart.Part:
         if isinstance(picture, images.Link):
             return picture
         path = self._pictures[picture]

@@ -76,7 +76,7 @@ class Crew:
         self,
         late: Late,
         job: requests.Job,
-        ready: Sequence[tuple[str, images.Link | multipart.Picture]],
+        ready: Sequence[tuple[str, images.Link | multipart.Part]],
         digests: Sequence[bytes],
     ) -> sending.Post:
         """Give what carries a job's attempts to the wire; a late end is told to `late`."""
@@ -129,7 +129,7 @@ class Crew:
         def order(number: int, begin_by: float) -> messages.Attempt:
             return messages.Attempt(number, begin_by, url, texts, pictures, timeout)
 
-        outcome: messages.Outcome
+        outcome: messages.Ending
         try:
             for copy in copies:
                 await member.has(copy.digest, partial(self._provide, copy))

@@ -19,7 +19,7 @@ from changeclothes_async.bulk.cluster.worker import ask_agent
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import places
 
-Late: TypeAlias = Callable[[answers.Outcome], None]
+Late: TypeAlias = Callable[[answers.Ending], None]
 Make: TypeAlias = Callable[[int, float], messages.Order]
 """Makes an order out of its number and the latest moment at which it may begin."""
 
@@ -52,7 +52,7 @@ class Member:
         self._outbox: dict[int, tuple[messages.Order, Callable[[], None]]] = {}
         self._orders = asyncio.Event()
         self._number = self._heard = 0
-        self._waiting: dict[int, asyncio.Future[messages.Outcome]] = {}
+        self._waiting: dict[int, asyncio.Future[messages.Ending]] = {}
         self._late: dict[int, Late] = {}
         self._pictures: dict[bytes, asyncio.Future[None]] = {}
         self._set_clock(hired.now)
@@ -78,7 +78,7 @@ class Member:
         limit: float,
         leaves: Callable[[], None] = _nothing,
         late: Late | None = None,
-    ) -> messages.Outcome:
+    ) -> messages.Ending:
         """Order something and wait for its end; `leaves` is called as the order goes out.
 
         Raises Lost, also after `limit` seconds; what is reported after that, or after whoever waits
@@ -87,7 +87,7 @@ class Member:
         if self.gone is not None:  # since it was chosen
             raise Lost(self.gone)
         number = self._send(make, leaves)
-        answer: asyncio.Future[messages.Outcome] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[messages.Ending] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
             async with asyncio.timeout(limit):

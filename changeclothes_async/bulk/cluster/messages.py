@@ -82,7 +82,7 @@ class Errand:
 
 
 Order: TypeAlias = Attempt | Errand
-Outcome: TypeAlias = answers.Made | places.Saved | errors.ChangeClothesError
+Ending: TypeAlias = answers.Made | places.Saved | errors.ChangeClothesError
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Report:
     """How an order ended."""
 
     number: int
-    outcome: Outcome = field(repr=False)
+    outcome: Ending = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

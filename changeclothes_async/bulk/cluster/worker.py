@@ -41,7 +41,7 @@ async def hire_agent(name: str, terms: messages.Terms) -> messages.Hired | Excep
             logging.getLogger("distributed.worker").addFilter(_is_news)
             if terms.is_child and threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-            agent = Agent(_settled(name, terms), terms.place, partial(_agents.pop, name, None))
+            agent = Agent(_settings(name, terms), terms.place, partial(_agents.pop, name, None))
             _agents[name] = agent
             await agent.open()
         return messages.Hired(messages.now(), saves=await asyncio.to_thread(_reaches, terms))
@@ -65,7 +65,7 @@ def _reaches(terms: messages.Terms) -> bool:
         return False
 
 
-def _settled(name: str, terms: messages.Terms) -> settings.Settings:
+def _settings(name: str, terms: messages.Terms) -> settings.Settings:
     secrets = messages.Secrets.opened(terms.secrets, _locks.pop(name)) if terms.secrets else None
     key = secrets.api_key if secrets else os.environ.get(settings.KEY_VARIABLE, "")
     if not key:

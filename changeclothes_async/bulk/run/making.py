@@ -38,7 +38,7 @@ async def run(
     """Work through all cells and give the lookbook; raises NotAnImage before anything is sent."""
     site = placing.site(out)
     await caller.senders.here()  # what adopts the ledger where this is left early
-    await work.settle(caller.reader(options).settled)
+    await work.examine(caller.reader(options).examined)
     work = copy.copy(work)  # the lookbook's own: another run may find other pictures
     await grounds.check(work, site)
     await marks.check(site)
@@ -104,7 +104,7 @@ async def plan(
 ) -> planning.Plan:
     """Count what a run would do; nothing is sent and nothing is changed."""
     site = placing.site(out)
-    await work.settle(caller.reader(options).settled)
+    await work.examine(caller.reader(options).examined)
     await grounds.check(work, site)
     await marks.check(site)
     await asyncio.to_thread(services.check, site.ledger, options.base_url)

@@ -15,7 +15,7 @@ from typing import Any
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.calls import outcomes
-from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.bulk.ledger import states
 from changeclothes_async.bulk.progress import events
 from changeclothes_async.bulk.progress import tally as tallies
 from changeclothes_async.protocol import answers
@@ -121,13 +121,13 @@ class Permitted:
         """Hand on."""
         self.page.sent(size, whole)
 
-    async def settle(self, outcome: answers.Outcome) -> None:
+    async def settle(self, outcome: answers.Ending) -> None:
         """Write the end down, and put back what cost nothing."""
         if isinstance(outcome, errors.AccountError):
             # Now, before anything is awaited: this attempt's slot is free for the next cell.
             self.permits.stop(outcome)
         self.permits.answered()
         await self.page.settle(outcome)
-        if outcomes.event_of(outcome) is Event.GIVE_BACK:
+        if outcomes.event_of(outcome) is states.Event.GIVE_BACK:
             self.permits.put_back()
             self.permits.waits(self.cell, self.task)

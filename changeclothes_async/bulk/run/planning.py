@@ -185,19 +185,19 @@ def identity(job: requests.Job) -> bytes:
 
     Whether they have changed since is found when they are sent.
     """
-    digests = [_settled(image).digest for _, image in job.pictures()]
+    digests = [_examined(image).digest for _, image in job.pictures()]
     return requests.identity(job.endpoint, job.texts(), digests)
 
 
 def _size(job: requests.Job) -> int:
     """Tell how many bytes are uploaded for a job: none for what the service fetches itself."""
-    pictures = [_settled(image) for _, image in job.pictures()]
+    pictures = [_examined(image) for _, image in job.pictures()]
     return sum(each.size for each in pictures if not isinstance(each, images.Link))
 
 
-def _settled(image: images.Image) -> images.Link | images.File | images.Bytes:
+def _examined(image: images.Image) -> images.Link | images.File | images.Bytes:
     if isinstance(image, images.Stream | images.Drawn) or not image.digest:
-        raise TypeError(f"{image!r} was not settled")
+        raise TypeError(f"{image!r} was not examined")
     return image
 
 

@@ -232,14 +232,14 @@ class Run:
                 self._permits,
                 planned.name,
             ),
-            called=f"{planned.job.kind} {planned.name}",
+            log_name=f"{planned.job.kind} {planned.name}",
             carrier=partial(self._carrier, self._crew, planned) if self._crew else None,
         )
 
     def _carrier(
         self, crew: Crew, planned: planning.Planned, page: paying.Page, *what: Any
     ) -> sending.Post:
-        def late(outcome: answers.Outcome) -> None:
+        def late(outcome: answers.Ending) -> None:
             """Write down how an attempt ended that was given up as unsure."""
             if page.claimed:
                 self._start(self._corrected(planned, page.claimed, outcome))
@@ -247,7 +247,7 @@ class Run:
         return crew.carrier(late, *what)
 
     async def _corrected(
-        self, planned: planning.Planned, claim: ledger.Claim, outcome: answers.Outcome
+        self, planned: planning.Planned, claim: ledger.Claim, outcome: answers.Ending
     ) -> None:
         event, facts = outcomes.event_of(outcome), outcomes.facts_of(outcome)
         self._tally.moves(State.UNSURE, await self._book.settle(claim, event, facts))

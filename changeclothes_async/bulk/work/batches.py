@@ -54,23 +54,23 @@ class Batch:
         del column
         return self._jobs[row]
 
-    async def settle(self, settled: works.Settled) -> None:
+    async def examine(self, examine: works.Examine) -> None:
         """Look at every picture once; raises NotAnImage, which names all rows where one is none."""
         refused: list[errors.NotAnImage] = []
         # A new list, since a lookbook of an earlier run has the old one.
         self._jobs = [
-            await _settled(item.name, job, settled, refused)
+            await _examined(item.name, job, examine, refused)
             for item, job in zip(self.rows, self._jobs, strict=True)
         ]
         works.refuse(refused)
 
 
-async def _settled(
-    name: str, job: requests.Job, settled: works.Settled, refused: list[errors.NotAnImage]
+async def _examined(
+    name: str, job: requests.Job, examine: works.Examine, refused: list[errors.NotAnImage]
 ) -> requests.Job:
     pictures = {argument: getattr(job, argument) for argument in job.picture_names}
     try:
-        given = {argument: await settled(image) for argument, image in pictures.items()}
+        given = {argument: await examine(image) for argument, image in pictures.items()}
     except errors.NotAnImage as error:
         refused.append(errors.NotAnImage(f"{name}: {error.message}", next_step=error.next_step))
         return job

@@ -85,12 +85,12 @@ class Grid:
             model=model.image, garment=what.image, category=what.category, **self._options
         )
 
-    async def settle(self, settled: works.Settled) -> None:
+    async def examine(self, examine: works.Examine) -> None:
         """Look at every picture once; raises NotAnImage, which names all that are none."""
         refused: list[errors.NotAnImage] = []
         # New lists, since a lookbook of an earlier run has the old ones.
-        self.rows = [await _settled(item, settled, refused) for item in self.rows]
-        self.columns = [await _settled(item, settled, refused) for item in self.columns]
+        self.rows = [await _examined(item, examine, refused) for item in self.rows]
+        self.columns = [await _examined(item, examine, refused) for item in self.columns]
         works.refuse(refused)
 
 
@@ -109,11 +109,11 @@ def _check_fit(
     raise errors.InvalidInput(unfit[0], next_step=unfit[1])
 
 
-async def _settled(
-    item: works.Item, settled: works.Settled, refused: list[errors.NotAnImage]
+async def _examined(
+    item: works.Item, examine: works.Examine, refused: list[errors.NotAnImage]
 ) -> works.Item:
     try:
-        return replace(item, image=await settled(item.image)) if item.image else item
+        return replace(item, image=await examine(item.image)) if item.image else item
     except errors.NotAnImage as error:
         refused.append(error)
         return item

@@ -27,7 +27,7 @@ class Item:
     seed: int | None = None
 
 
-Settled = Callable[[images.Image], Awaitable[images.Image]]
+Examine = Callable[[images.Image], Awaitable[images.Image]]
 
 
 class Work(Protocol):
@@ -40,7 +40,7 @@ class Work(Protocol):
         """Make the job of a cell."""
         ...
 
-    async def settle(self, settled: Settled) -> None:
+    async def examine(self, examine: Examine) -> None:
         """Look at every picture once, so that what cannot be sent is known before anything is."""
 
 

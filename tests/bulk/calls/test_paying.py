@@ -37,7 +37,7 @@ async def book(tmp_path: Path) -> AsyncIterator[Ledger]:
 class Sending:
     """A sender of our own: each call waits for its gate, and ends as it is told."""
 
-    def __init__(self, *outcomes: answers.Outcome) -> None:
+    def __init__(self, *outcomes: answers.Ending) -> None:
         self.outcomes = list(outcomes) or [made()]
         self.gate = asyncio.Event()
         self.started = asyncio.Event()

@@ -35,7 +35,7 @@ async def agent(terms: messages.Terms) -> AsyncIterator[Agent]:
         await one.close()
 
 
-async def reported(agent: Agent, heard: int = 0) -> list[messages.Outcome]:
+async def reported(agent: Agent, heard: int = 0) -> list[messages.Ending]:
     """Hear until something is reported."""
     while not (told := await agent.hear(heard)).reports:
         pass

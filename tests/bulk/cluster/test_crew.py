@@ -54,7 +54,7 @@ async def run(
     """Run a grid on a cluster in this process, as `making.run` does on dask's."""
     site, caller = placing.site(out), client._caller
     await caller.senders.here()
-    await work.settle(caller.reader(client._options).settled)
+    await work.examine(caller.reader(client._options).examined)
     async with AsyncExitStack() as ends:
         book = await ledger.Ledger.open(site.ledger)
         ends.push_async_callback(book.close)

@@ -146,7 +146,7 @@ async def test_silence_shows(member: Hired) -> None:
 async def test_a_late_report_is_told(member: Hired, order: Order, service: Service) -> None:
     """Cut off with an order in its hands and back after the limit: the end is still heard of."""
     one, link, _ = member
-    arrived, late = asyncio.Event(), asyncio.Queue[messages.Outcome]()
+    arrived, late = asyncio.Event(), asyncio.Queue[messages.Ending]()
 
     async def reply(cell: str) -> None:
         arrived.set()
@@ -169,7 +169,7 @@ async def test_a_report_after_whoever_waited_was_cancelled_is_told(
     """A second Ctrl-C: what the worker has sent may be paid, and its answer still comes."""
     one, _, _ = member
     arrived, go_on = asyncio.Event(), asyncio.Event()
-    late = asyncio.Queue[messages.Outcome]()
+    late = asyncio.Queue[messages.Ending]()
 
     async def reply(cell: str) -> None:
         arrived.set()
@@ -191,7 +191,7 @@ async def test_a_report_in_the_same_turn_as_the_cancellation_is_told(
 ) -> None:
     """It was on its way to whoever waited, and would be lost with him."""
     one, _, _ = member
-    late: list[messages.Outcome] = []
+    late: list[messages.Ending] = []
     doing = asyncio.create_task(one.done(order, 10, late=late.append))
     while not one._waiting:  # noqa: ASYNC110 - it sets no event
         await asyncio.sleep(0)
@@ -208,7 +208,7 @@ async def test_an_order_that_arrives_after_its_limit_is_not_begun(
 ) -> None:
     """Frozen before it was read, woken late: by then the order is stale, and this is said."""
     one, link, _ = member
-    late = asyncio.Queue[messages.Outcome]()
+    late = asyncio.Queue[messages.Ending]()
     link.freeze()
     doing = asyncio.create_task(one.done(order, members.FRESH + 5, late=late.put_nowait))
     with pytest.raises(Lost):
@@ -225,7 +225,7 @@ async def test_an_order_that_never_left_is_forgotten(
     one, link, _ = member
     link.freeze()
     first_left, second_left = asyncio.Event(), asyncio.Event()
-    late: list[messages.Outcome] = []
+    late: list[messages.Ending] = []
     first = asyncio.create_task(one.done(order, 20, first_left.set, late.append))
     await first_left.wait()
     with pytest.raises(Lost):

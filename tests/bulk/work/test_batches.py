@@ -205,7 +205,7 @@ async def test_settling_names_the_row(write: Any, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     work = batches.batch(write("jobs.csv", "model,prompt,name\ntext.jpg,x,third look\n"))
     with pytest.raises(NotAnImage, match=r"third-look: .*text\.jpg is not a picture"):
-        await work.settle(reading.Reader().settled)
+        await work.examine(reading.Reader().examined)
 
 
 async def test_settling_names_every_row(write: Any, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ async def test_settling_names_every_row(write: Any, tmp_path: Path) -> None:
     rows = "text.jpg,x,first\nmodel.png,x,second\ntext.jpg,y,third\n"
     work = batches.batch(write("jobs.csv", f"model,prompt,name\n{rows}"))
     with pytest.raises(NotAnImage) as caught:
-        await work.settle(reading.Reader().settled)
+        await work.examine(reading.Reader().examined)
     said = str(caught.value).splitlines()
     assert said[0] == "2 pictures cannot be sent:"
     assert [line.partition(":")[0] for line in said[1:3]] == ["first", "third"]

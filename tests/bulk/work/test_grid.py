@@ -187,12 +187,12 @@ def test_what_cannot_be_a_grid_is_refused_at_once(arguments: Mapping[str, Any], 
 async def test_settling_looks_at_every_picture(photos: Path) -> None:
     """A file that is no picture is found before anything is sent; a stream is read but once."""
     work = Grid([io.BytesIO(samples.PNG)], photos / "garments")
-    await work.settle(reading.Reader().settled)
+    await work.examine(reading.Reader().examined)
     assert isinstance(work.rows[0].image, images.Bytes)
-    await work.settle(reading.Reader().settled)
+    await work.examine(reading.Reader().examined)
     (photos / "garments" / "dresses" / "lime.jpg").write_bytes(b"no picture")
     with pytest.raises(NotAnImage, match=r"lime\.jpg is not a picture"):
-        await Grid(URL, photos / "garments").settle(reading.Reader().settled)
+        await Grid(URL, photos / "garments").examine(reading.Reader().examined)
 
 
 @pytest.mark.parametrize(("count", "more"), [(2, False), (10, False), (25, True)])
@@ -206,7 +206,7 @@ async def test_all_that_are_no_pictures_are_named(tmp_path: Path, count: int, mo
     (tmp_path / "garments" / "rag.jpg").touch()
     work = Grid(tmp_path / "models", tmp_path / "garments", "dresses")
     with pytest.raises(NotAnImage) as caught:
-        await work.settle(reading.Reader().settled)
+        await work.examine(reading.Reader().examined)
     said = str(caught.value).splitlines()
     assert said[0] == f"{count} pictures cannot be sent:"
     assert "bad-1.jpg is not a picture" in said[1]
