@@ -63,27 +63,17 @@ class LedgerCells:
         entry: records.Entry | None,
         pictures: Mapping[str, records.Picture],
     ) -> cells.Cell:
-        outcome = outcomes.outcome_of(entry) if entry and entry.facts else None
-        error = outcome if isinstance(outcome, errors.ChangeClothesError) else None
+        known = outcomes.outcome_of(entry) if entry and entry.facts else None
+        error = known if isinstance(known, errors.ChangeClothesError) else None
         problem = self._problems.get(name)
-        if isinstance(problem, errors.LedgerError) and problem.raw:
-            outcome = answers.decode(problem.raw)  # paid, and there was no room to write it down
-        made = outcome if isinstance(outcome, answers.Made) else None
+        made = _made(known, problem)
         told: list[errors.Money] = [each.money for each in (problem, error) if each]
         path, shadow = (self._own(entry, pictures.get(each)) for each in (name, names.mask(name)))
-        state = entry.state if entry else State.OPEN
-        if state in {State.PAID, State.SAVED}:
-            # The same may be saved under another cell's name, and not yet under this one.
-            state = State.SAVED if path else State.PAID
-        if state is State.OPEN and problem is not None:
-            state = State.FAILED  # its picture could not even be sent
-        if state is State.CLAIMED and problem is not None:
-            state = State.UNSURE  # as the next run will find it
         return cells.Cell(
             model=self.rows[place[0]].name,
             garment=self.columns[place[1]].name,
             name=name,
-            state=state,
+            state=_state(entry, problem, is_here=path is not None),
             path=path,
             mask=shadow,
             error=problem or error,
@@ -97,6 +87,30 @@ class LedgerCells:
     def _own(self, entry: records.Entry | None, picture: records.Picture | None) -> Spot | None:
         same = entry and picture and picture.identity == entry.identity
         return self._site.place.root / picture.saved.file if picture and same else None
+
+
+def _made(
+    known: answers.Ending | None, problem: errors.ChangeClothesError | None
+) -> answers.Made | None:
+    """Give the result; also one that was paid and that no ledger had room for."""
+    if isinstance(problem, errors.LedgerError) and problem.raw:
+        known = answers.decode(problem.raw)
+    return known if isinstance(known, answers.Made) else None
+
+
+def _state(
+    entry: records.Entry | None, problem: errors.ChangeClothesError | None, *, is_here: bool
+) -> State:
+    """Tell where a cell stands, of which the ledger knows its job."""
+    state = entry.state if entry else State.OPEN
+    if state in {State.PAID, State.SAVED}:
+        # The same may be saved under another cell's name, and not yet under this one.
+        return State.SAVED if is_here else State.PAID
+    if state is State.OPEN and problem:
+        return State.FAILED  # its picture could not even be sent
+    if state is State.CLAIMED and problem:
+        return State.UNSURE  # as the next run will find it
+    return state
 
 
 def _head(item: works.Item) -> cells.Head:
