@@ -21,6 +21,9 @@ from changeclothes_async.bulk.progress import tally as tallies
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import sending
 
+_LIGHT: tuple[type[errors.ChangeClothesError], ...] = (errors.BudgetSpent, errors.AccountError)
+"""Reasons not to buy, the lightest first; for any other, nothing more is fetched either."""
+
 
 class Permits:
     """A run's leave to make calls, asked for before each claim."""
@@ -65,9 +68,18 @@ class Permits:
         if self.stopped is self._spent:
             self.stopped = None  # the call that cost nothing may take its own place again
 
+    @property
+    def may_fetch(self) -> bool:
+        """Whether what earlier runs paid may still be fetched."""
+        return self.stopped is None or isinstance(self.stopped, _LIGHT)
+
     def stop(self, reason: errors.ChangeClothesError) -> None:
-        """Make no further claims; what is under way arrives, what only waits is let go."""
-        self.stopped = self.stopped or reason
+        """Make no further claims; what is under way arrives, what only waits is let go.
+
+        Of several reasons the heaviest counts: an empty budget hides no wish to stop.
+        """
+        if self.stopped is None or _weight(reason) > _weight(self.stopped):
+            self.stopped = reason
         for cell in list(self._waiting):
             self.waits(cell, self._waiting[cell])
 
@@ -95,6 +107,10 @@ class Permits:
                 raise
             except BaseException as failure:  # a CancelledError of its own cancels no cell
                 self.breaks(failure)
+
+
+def _weight(reason: errors.ChangeClothesError) -> int:
+    return next((n for n, kind in enumerate(_LIGHT) if isinstance(reason, kind)), len(_LIGHT))
 
 
 @dataclass(slots=True)

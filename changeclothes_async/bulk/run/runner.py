@@ -142,14 +142,14 @@ class Run:
             if planned.step is planning.Step.SEND:
                 await self._ahead.acquire()
             await self._backlog.acquire()
-            if not self._is_over():
-                self._start(self._cell(planned))
+            if self._is_over():
+                return
+            self._start(self._cell(planned))
 
     def _is_over(self) -> bool:
         """Tell whether nothing more is begun, not even fetching what earlier runs paid."""
-        stopped = self._permits.stopped
-        may_fetch = self._has_paid and isinstance(stopped, errors.AccountError | errors.BudgetSpent)
-        return stopped is not None and not may_fetch
+        may_go_on = self._has_paid and self._permits.may_fetch
+        return self._permits.stopped is not None and not may_go_on
 
     def _wants(self, step: planning.Step) -> bool:
         if step is planning.Step.SEND:

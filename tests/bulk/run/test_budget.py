@@ -9,9 +9,12 @@ import pytest
 
 from changeclothes_async import (
     AsyncChangeClothes,
+    BatchStopped,
     BudgetSpent,
+    ChangeClothesError,
     Grid,
     InsufficientCredits,
+    Interrupted,
     LedgerBusy,
     State,
 )
@@ -105,6 +108,24 @@ async def test_a_claim_that_is_refused_takes_nothing_from_the_budget(tmp_path: P
     await free.claim(1)
     assert (count.calls, count.in_flight) == (1, 1)
     await book.close()
+
+
+@pytest.mark.parametrize(
+    "reason", [Interrupted("interrupted"), InsufficientCredits("none", code=10003)]
+)
+def test_an_empty_budget_hides_no_other_reason_to_stop(reason: ChangeClothesError) -> None:
+    """Nor does a call that is put back take the other reason away."""
+    leave = permits.Permits(1, None, tally.Tally(2, {}))
+    leave.take()
+    with pytest.raises(BatchStopped):
+        leave.take()
+    leave.stop(reason)
+    leave.put_back()
+    assert leave.stopped is leave.ended_by is reason
+    leave.stop(BudgetSpent("spent"))
+    assert leave.stopped is reason
+    with pytest.raises(BatchStopped):
+        leave.take()
 
 
 @pytest.mark.parametrize("limit", [1, 4])

@@ -48,6 +48,29 @@ async def test_the_first_signal_lets_what_is_paid_for_arrive(
     assert len(service.charges) == 100
 
 
+async def test_a_signal_ends_the_fetching_of_a_run_that_may_buy_nothing(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """It had stopped buying before, and that is no reason not to hear."""
+    client = quick(max_concurrency=1)
+    await client.run_grid(grid(20, 20), out, gallery=False)
+    for picture in out.glob("*.png"):
+        picture.unlink()
+    service.downloads.clear()
+    models = [f"{services.PICS}m{n}.jpg" for n in (20, *range(20))]
+    garments = [f"{services.PICS}g{n}.jpg" for n in range(20)]
+
+    def listen(event: Event) -> None:
+        if event.kind == "saved" and len(service.downloads) < 10:
+            signal.raise_signal(signal.SIGINT)
+
+    more = Grid(models, garments, "dresses")
+    lookbook = await client.run_grid(more, out, max_calls=0, on_event=listen, gallery=False)
+    assert isinstance(lookbook.stopped, Interrupted)
+    assert 0 < len(service.downloads) < 300
+    assert len(service.charges) == 400
+
+
 class Kept:
     """A bar that keeps what it was shown last."""
 
