@@ -3,7 +3,8 @@
 Two rules stand over the table, and `settled` keeps both:
 
 * A claim that is given back leaves the job as the claim found it. A resend that never left
-  this machine says nothing about the older attempt, which stays unsure.
+  this machine, or that failed, says nothing about the older attempt: it stays unsure, or paid
+  and damaged.
 * The outcome of an older attempt, arriving late, can only bring a result; otherwise it is
   recorded and moves nothing, since it says nothing about the attempt that came after it.
 """
@@ -121,6 +122,13 @@ def after(state: State, event: Event) -> State:
         ) from None
 
 
+def is_as_before(event: Event, before: State) -> bool:
+    """Tell whether an attempt's end leaves a job as its claim found it, with all that is known."""
+    if event is Event.FAIL:
+        return before in {State.UNSURE, State.DAMAGED}
+    return event is Event.GIVE_BACK and before is not State.OPEN
+
+
 def settled(state: State, event: Event, *, before: State, latest: bool) -> State:
     """Return the state after an attempt ended with `event` while the job stood at `state`.
 
@@ -135,4 +143,5 @@ def settled(state: State, event: Event, *, before: State, latest: bool) -> State
     if not latest and event is not Event.PAY:
         return state
     reached = after(state, event)
-    return before if reached is State.OPEN else reached
+    undone = reached is State.OPEN or (reached is State.FAILED and is_as_before(event, before))
+    return before if undone else reached

@@ -78,8 +78,8 @@ def _settle_again(db: sqlite3.Connection, held: Claim, event: Event, end: tuple[
     reached = states.settled(state, event, before=held.before, latest=latest)
     db.execute(_KEEP_FIRST, (held.identity,))
     db.execute(_KEEP, (*end, held.identity))
-    if event is Event.GIVE_BACK and held.before is not State.OPEN:
-        # A job that is as its claim found it keeps the facts that made it so.
+    if states.is_as_before(event, held.before):
+        # It keeps the facts that made it so.
         db.execute(_MOVE, (reached.value, held.identity))
     elif reached is not state or (latest and state is State.CLAIMED):
         db.execute(_TELL, (*end, reached.value, held.identity))

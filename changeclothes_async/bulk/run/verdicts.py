@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.calls import outcomes
+from changeclothes_async.bulk.ledger import states
 from changeclothes_async.bulk.ledger.states import Event, State
 from changeclothes_async.bulk.progress import events
 
@@ -39,6 +40,10 @@ def of(error: errors.ChangeClothesError, before: State) -> Verdict:
         return Verdict(State.UNSURE, stops=True, is_news=True)
     event = outcomes.event_of(error)
     if isinstance(error, errors.BatchStopped):  # an earlier attempt of it may have been paid
-        return Verdict(before if error.money == "not spent" else State.FAILED)
+        return Verdict(before if error.money == "not spent" else _after(Event.FAIL, before))
     # What is given back is the account's trouble, the ledger's, or a network's that stays away.
-    return Verdict(_STATES.get(event, before), stops=event is Event.GIVE_BACK)
+    return Verdict(_after(event, before), stops=event is Event.GIVE_BACK)
+
+
+def _after(event: Event, before: State) -> State:
+    return before if states.is_as_before(event, before) else _STATES.get(event, before)

@@ -110,14 +110,15 @@ async def test_a_person_may_resend(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("doubt", "state"), [(Event.LOSE, State.UNSURE), (Event.DAMAGE, State.DAMAGED)]
 )
-async def test_a_resend_given_back_keeps_the_doubt(
-    ledger: Ledger, doubt: Event, state: State
+@pytest.mark.parametrize("end", [Event.GIVE_BACK, Event.FAIL])
+async def test_a_resend_in_vain_keeps_the_doubt(
+    ledger: Ledger, doubt: Event, state: State, end: Event
 ) -> None:
-    """A resend that never left changes neither the state nor the facts it rests on."""
+    """One that never left, or failed, changes neither the state nor the facts it rests on."""
     await ledger.settle(await claimed(ledger), doubt, LOST)
     again = await claimed(ledger, event=Event.RESEND)
     refused = Facts(code=10003, error="InsufficientCredits")
-    assert await ledger.settle(again, Event.GIVE_BACK, refused) is state
+    assert await ledger.settle(again, end, refused) is state
     assert (await entry(ledger)).facts == LOST
     assert [line.facts for line in await ledger.attempts(DRESS)] == [LOST, refused]
 

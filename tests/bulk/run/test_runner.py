@@ -35,6 +35,7 @@ from tests.bulk.service import (
     HARMFUL,
     NO_CREDITS,
     PICS,
+    Reply,
     Service,
     cut,
     failing,
@@ -43,6 +44,8 @@ from tests.bulk.service import (
 )
 
 Quick = Callable[..., AsyncChangeClothes]
+
+HOLLOW = peers.http(200, '{"code": 200, "data": {}}')
 
 
 async def test_ten_runs_of_the_same_grid_are_charged_once(
@@ -158,6 +161,27 @@ async def test_an_unsure_cell_is_sent_again_only_when_asked(
     resent = await quick().run_grid(grid(1, 1), out, resend_unsure=True)
     assert resent.ok
     assert len(service.calls) == 2
+
+
+@pytest.mark.parametrize("first", [cut, failing({}, HOLLOW)], ids=["unsure", "damaged"])
+async def test_a_resend_that_fails_leaves_the_cell_to_a_person(
+    service: Service, quick: Quick, out: Path, first: Reply
+) -> None:
+    """The older attempt may be paid as before, and `retry_failed` alone sends nothing."""
+    service.reply = first
+    before = (await quick(retries=0).run_grid(grid(1, 1), out))["m0", "g0"]
+    service.reply = failing({}, FAILED)
+    kinds: list[str] = []
+    resent = await quick(retries=0).run_grid(
+        grid(1, 1), out, resend_unsure=True, on_event=lambda event: kinds.append(event.kind)
+    )
+    assert resent["m0", "g0"].state is before.state
+    assert "unsure" in kinds
+    service.reply = failing({})
+    again = await quick().run_grid(grid(1, 1), out, retry_failed=True)
+    assert again["m0", "g0"].state is before.state
+    assert len(service.calls) == 2
+    assert (await quick().run_grid(grid(1, 1), out, resend_unsure=True)).ok
 
 
 @pytest.mark.parametrize("answer", [BUSY, FAILED, AWAY], ids=["429", "20001", "503"])

@@ -34,6 +34,9 @@ def test_each_end_is_judged(error: errors.ChangeClothesError, verdict: Verdict, 
     assert verdict.kind == told
 
 
-def test_what_is_given_back_is_as_it_was() -> None:
-    """A resend that never left leaves an unsure cell unsure."""
-    assert verdicts.of(errors.NotSent(), UNSURE).state is UNSURE
+@pytest.mark.parametrize("before", [UNSURE, State.DAMAGED])
+def test_what_may_be_paid_stays_so(before: State) -> None:
+    """A resend that never left, or that failed, says nothing about the older attempt."""
+    stopped = errors.BatchStopped(money="maybe spent")
+    for error in (errors.NotSent(), errors.TryOnException(), stopped):
+        assert verdicts.of(error, before).state is before
