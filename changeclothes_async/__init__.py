@@ -156,9 +156,20 @@ __all__ = [
 ]
 
 
+_NAME = "changeclothes-async"
+
+
+def _version() -> str:
+    metadata = import_module("importlib.metadata")
+    try:
+        return str(metadata.version(_NAME))
+    except metadata.PackageNotFoundError:  # copied into a program, and not installed
+        return "unknown"
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":  # whose engine, too, takes longer than this package
-        value = import_module("importlib.metadata").version("changeclothes-async")
+        value = _version()
     elif name in _LATER:
         value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
     else:

@@ -47,6 +47,14 @@ def expect(
     )
 
 
+def shown(value: object) -> str:
+    """Give a number, or the beginning of a string, in quotes."""
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python spells no number of thousands of digits
+        return "a number of thousands of digits"
+
+
 def discreet(function: Callable[P, T]) -> Callable[P, T]:
     """Make a function forget its arguments when it refuses them.
 

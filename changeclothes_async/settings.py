@@ -38,6 +38,8 @@ _MAY_BE_NONE = {"max_waiting", "max_per_minute", "deadline"}
 # An answer packed in another way than is undone here would be paid and lost.
 _OURS = {"authorization", "accept-encoding", "content-type", "content-length", "host"}
 _OURS |= {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+_OURS |= {"content-encoding"}  # nothing is packed
+_HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +240,7 @@ def _check_numbers(settings: Settings) -> None:
         arguments.expect(name, value, give, int, *(() if name in _WHOLE else (float,)))
         if value is None or isinstance(value, bool) or not least <= value <= _MOST:
             raise errors.InvalidInput(
-                f"{name}={value!r} is not accepted.", next_step=f"Give {give}."
+                f"{name}={arguments.shown(value)} is not accepted.", next_step=f"Give {give}."
             )
 
 
@@ -269,16 +271,17 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
     arguments.expect("headers", headers, "a mapping of names to values", Mapping)
     for name, value in headers.items():
         arguments.expect("A name in headers", name, "a string", str)
-        told = name.partition(":")[0][:60]  # behind it, in a whole line, may be the key
-        arguments.expect(f"headers: the value of {told!r}", value, "a string", str)
-        if name.lower() in _OURS or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        # A whole line in place of a name may hold the key.
+        told = repr(name[:60]) if re.fullmatch(_HEADER, name) else "a name"
+        arguments.expect(f"headers: the value of {told}", value, "a string", str)
+        if name.lower() in _OURS or not re.fullmatch(_HEADER, name):
             raise errors.InvalidInput(
-                f"headers: {told!r} is set by the client, or is not a header name.",
+                f"headers: {told} is set by the client, or is not a header name.",
                 next_step="Leave it out (the key is api_key=…).",
             )
         if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", value):
             raise errors.InvalidInput(
-                f"headers: the value of {told!r} holds a line end or a control character.",
+                f"headers: the value of {told} holds characters that no header can carry.",
                 next_step="Leave those out.",
             )
     return dict(headers)

@@ -47,7 +47,7 @@ def test_nothing_heavy_loads_before_it_is_used(program: str, unwanted: set[str])
     assert not loaded & unwanted
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names that load when first used are found as all others, and no unknown one is."""
     import changeclothes_async
 
@@ -56,5 +56,9 @@ def test_every_public_name_is_there() -> None:
     assert sorted(changeclothes_async.__all__) == changeclothes_async.__all__
     assert dir(changeclothes_async) == changeclothes_async.__all__
     assert changeclothes_async.__version__ == version("changeclothes-async")
+    monkeypatch.delattr(changeclothes_async, "__version__")
+    monkeypatch.setattr(changeclothes_async, "_NAME", "a-copy-that-nobody-installed")
+    assert changeclothes_async.__version__ == "unknown"
+    monkeypatch.delattr(changeclothes_async, "__version__")
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         changeclothes_async.Nothing  # noqa: B018 - the access is what is tested

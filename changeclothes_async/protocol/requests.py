@@ -60,8 +60,10 @@ def known_category(given: Any) -> Category:
     try:
         return Category(given)
     except ValueError:
+        # What is longer was meant for another argument, and may be the key.
+        told = f"={given!r}" if len(given) <= _LONGEST_WORD else f", of {len(given):,} characters,"
         refusal = errors.InvalidInput(
-            f"category={given[:60]!r} is not accepted.",
+            f"category{told} is not accepted.",
             next_step=f"Use {', '.join(Category)}; nothing was sent.",
         )
     raise refusal
@@ -88,6 +90,7 @@ else:
     Picture = Annotated[Any, BeforeValidator(_picture)]
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _NAME, _GIST = 60, 60  # letters of a name, and of a prompt, in a line about a job
+_LONGEST_WORD = 20  # letters of what may be meant for a category
 _Number = BeforeValidator(_number)
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*")
 
@@ -262,5 +265,5 @@ def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
 def _told(given: object) -> str:
     """Give a number, or the beginning of a text, as a file's row has it; of all else its type."""
     if given is None or isinstance(given, str | int | float):
-        return f"={given!r:.80}"
+        return f"={arguments.shown(given)}"
     return f" is of type {type(given).__name__}, which"

@@ -8,12 +8,12 @@ import os
 import urllib.request
 import weakref
 from collections.abc import Iterable
-from importlib import metadata
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
+import changeclothes_async
 from changeclothes_async import settings
 from changeclothes_async.protocol import blotting
 
@@ -76,7 +76,7 @@ def _in_environment(url: str) -> str | None:
 @functools.cache
 def agent() -> str:
     """Give what requests call themselves."""
-    return f"changeclothes-async/{metadata.version('changeclothes-async')}"
+    return f"changeclothes-async/{changeclothes_async.__version__}"
 
 
 def words(error: Exception, secret: str = "") -> str:

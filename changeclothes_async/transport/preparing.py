@@ -40,7 +40,9 @@ def edge(prepare: bool | int) -> int | None:
     give = "True, or the longest edge in pixels from 64 to 65535"
     arguments.expect("prepare", longest, give, int)
     if not 64 <= longest <= 65_535:
-        raise errors.InvalidInput(f"prepare={longest} is not accepted.", next_step=f"Give {give}.")
+        raise errors.InvalidInput(
+            f"prepare={arguments.shown(longest)} is not accepted.", next_step=f"Give {give}."
+        )
     if not find_spec("PIL"):
         raise errors.MissingExtra(
             "Preparing photographs needs Pillow: pip install 'changeclothes-async[pictures]'."

@@ -144,6 +144,8 @@ WRONG_PLACES = [
     (requests.TryOn, {**TRY_ON, "extra_fields": {"\x89PNG" * 10_000: "a"}}, "cannot be the name"),
     (requests.TryOn, {**TRY_ON, "extra_fields": {"PNG" * 10_000: "\ud800"}}, "half a character"),
     (requests.TryOn, {**TRY_ON, "PNG" * 10_000: "a"}, "no argument"),
+    (requests.TryOn, {**TRY_ON, "category": "k" * 30}, "category, of 30 characters, is not"),
+    (requests.ChangeByPrompt, {**PROMPT, "seed": 10**4300}, "seed=a number of thousands of"),
 ]
 
 

@@ -6,9 +6,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from typing import Any, Self, TypeAlias, TypeVar
 
+import changeclothes_async
 from changeclothes_async import errors
 from changeclothes_async.bulk.cluster import sealing
 from changeclothes_async.protocol import answers, images
@@ -124,7 +124,7 @@ class NoAgent:
 
 def version() -> str:
     """Give what has to be the same on both sides."""
-    return metadata.version("changeclothes-async")
+    return changeclothes_async.__version__
 
 
 def now() -> float:
