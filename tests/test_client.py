@@ -357,6 +357,32 @@ async def test_callers_in_the_queue_of_a_closing_client_are_told(client):
     assert len(peer.charges) == sum(isinstance(end, results.Look) for end in ends) >= 1
 
 
+LATER = peers.envelope(0, status=429, Retry_After="100")
+
+
+@pytest.mark.parametrize(("answer", "pace", "waiting"), [(OK, 1, 3), (LATER, None, 5)])
+async def test_a_close_is_told_at_once_to_those_who_wait_for_a_pace_or_a_pause(
+    client, answer, pace, waiting
+):
+    """Nobody waits a minute to hear that nothing follows; whether in this loop or another."""
+    async with peers.serve(peers.answering(answer)) as peer:
+        one = client(peer, max_per_minute=pace)
+        calls = [asyncio.create_task(one.try_on(**LOOK)) for _ in range(3)]
+        elsewhere = asyncio.create_task(asyncio.to_thread(asyncio.run, ended(one, 2)))
+        await until(lambda: one.stats.sent >= 2 and one.stats.waiting == waiting)
+        await one.aclose()
+        async with asyncio.timeout(20):
+            ends = [*await asyncio.gather(*calls, return_exceptions=True), *await elsewhere]
+    kinds = [type(end) for end in ends]
+    assert kinds.count(errors.ClientClosed if pace else errors.Refused) == waiting
+
+
+async def ended(one, number):
+    """Give the ends of some calls; made in a loop of its own."""
+    calls = (one.try_on(**LOOK) for _ in range(number))
+    return await asyncio.gather(*calls, return_exceptions=True)
+
+
 @swift
 async def test_a_close_in_a_pause_ends_the_call_with_what_it_knows(client):
     """No attempt follows the close; the first may have cost, and the error says so."""

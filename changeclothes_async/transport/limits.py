@@ -38,6 +38,7 @@ class Limits:
         self._open_at = 0.0
         self._pauses = 0
         self._calm = 0
+        self._closed = asyncio.Event()
         self.waiting = 0
 
     @property
@@ -84,7 +85,10 @@ class Limits:
             self.waiting -= 1
 
     async def slot(self) -> Slot:
-        """Wait for the pause to end, for the pace, and for a free slot; in that order."""
+        """Wait for the pause to end, for the pace, and for a free slot; in that order.
+
+        Of closed limits only for a free slot, with which nothing will be sent.
+        """
         slot = Slot()
         while True:
             await self._opened()
@@ -92,7 +96,7 @@ class Limits:
                 await self._until(self._next_start)
                 await self._taken(slot)
                 now = self._loop.time()
-                if now >= self._open_at:
+                if now >= self._open_at or self._closed.is_set():
                     # Only who starts moves the pace on; who gives up waiting leaves it as it is.
                     self._next_start = now + self._spacing
                     slot.pauses = self._pauses
@@ -104,6 +108,10 @@ class Limits:
         if slot.held:
             slot.held = False
             self._slots.release_on_behalf_of(slot)
+
+    def close(self) -> None:
+        """Let nobody wait for a pause or the pace any more; called in the loop itself."""
+        self._closed.set()
 
     def refused(self, slot: Slot, seconds: float) -> None:
         """Pause everyone together, and halve the slots: once for all attempts of one wave."""
@@ -123,7 +131,8 @@ class Limits:
             self._slots.total_tokens = min(self._most, self.allowed + max(1, self._most // 16))
 
     async def _opened(self) -> None:
-        while self._loop.time() < self._open_at:  # it may be put off meanwhile
+        # It may be put off meanwhile.
+        while self._loop.time() < self._open_at and not self._closed.is_set():
             await self._until(self._open_at)
 
     async def _taken(self, slot: Slot) -> None:
@@ -134,5 +143,7 @@ class Limits:
         slot.held = True
 
     async def _until(self, moment: float) -> None:
-        if (left := moment - self._loop.time()) > 0:
-            await asyncio.sleep(left)
+        if moment > self._loop.time():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(moment):
+                    await self._closed.wait()

@@ -6,6 +6,7 @@ An attempt belongs to the sender, not to its caller: one that was begun is let a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -36,6 +37,7 @@ class Sender:
     def __init__(
         self, options: settings.Settings, given: aiohttp.ClientSession | None = None
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self.session = session.Session(options, given)
         self.downloads = downloads.Downloads(options.fetching)
         self.limits = limits.Limits(options)
@@ -51,9 +53,15 @@ class Sender:
         """Tie the session's life to the loop's."""
         await anext(self._keeper)
 
+    def shut(self) -> None:
+        """Start no further attempt, and tell those who wait for one; from any thread."""
+        self.closing = True
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
+            self._loop.call_soon_threadsafe(self.limits.close)
+
     async def close(self) -> None:
         """Wait for the attempts under way, then close the session; no further one is started."""
-        self.closing = True
+        self.shut()
         while under_way := self.attempts | self._chores:
             await asyncio.wait(under_way)
         async with self._shutting:  # a generator cannot be closed twice at once

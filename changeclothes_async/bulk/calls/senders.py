@@ -101,7 +101,7 @@ class Senders:
         """Let the calls under way in this loop arrive; no attempt begins in any loop after."""
         self._closed = True
         for each in list(self._by_loop.values()):
-            each.closing = True
+            each.shut()
         if sender := self._known():
             await sender.close()
 
@@ -115,6 +115,7 @@ class Senders:
             for old in [known for known in list(self._by_loop) if known.is_closed()]:
                 self._ended.update(asdict(self._by_loop.pop(old).counts))
         sender = self._by_loop[loop] = Sender(self._options, self._given)
-        sender.closing = self._closed  # by another thread, since it was asked for
+        if self._closed:  # by another thread, since it was asked for
+            sender.shut()
         await sender.open()
         return sender
