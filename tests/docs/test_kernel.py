@@ -106,7 +106,9 @@ async def _on_the_wire(cell: kernels.Cell, sandbox: Sandbox, count: int) -> None
 
 
 def _bar(cell: kernels.Cell) -> str:
-    return str(cell.of("display_data", "update_display_data")[-1]["data"]["text/plain"])
+    """Give what the bar says; nothing before it is there."""
+    shown = cell.of("display_data", "update_display_data")
+    return str(shown[-1]["data"]["text/plain"]) if shown else ""
 
 
 def _told(cell: kernels.Cell) -> Any:

@@ -55,7 +55,9 @@ class Job:
 
     def _end_latest(self, claim: Claim, event: Event, facts: Facts) -> None:
         undecided = self.state in {State.OPEN, State.CLAIMED, State.UNSURE}
-        if event is Event.GIVE_BACK and undecided:
+        in_doubt = claim.before in {State.UNSURE, State.DAMAGED}
+        in_vain = event is Event.GIVE_BACK or (event is Event.FAIL and in_doubt)
+        if in_vain and undecided:
             if self.state is not claim.before and claim.before is State.OPEN:
                 self.resting_on = facts
             self.state = claim.before
