@@ -10,7 +10,7 @@ from pathlib import Path
 
 from changeclothes_async import AsyncChangeClothes, Grid
 from changeclothes_async.bulk.ledger import ledger, opening, tables
-from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.bulk.ledger.states import JobEvent
 from changeclothes_async.bulk.run import planning
 from changeclothes_async.transport import reading
 
@@ -27,10 +27,10 @@ def _half_paid(grid: Grid, path: Path) -> None:
             for column in range(SIDE):
                 job = grid.job(row, column)
                 claim = tables.claim(
-                    db, planning.identity(job, reader), job.endpoint, "", Event.CLAIM, 0.0
+                    db, planning.identity(job, reader), job.endpoint, "", JobEvent.CLAIM, 0.0
                 )
                 assert isinstance(claim, ledger.Claim)
-                tables.settle(db, claim, Event.PAY, facts, 0.0)
+                tables.settle(db, claim, JobEvent.PAY, facts, 0.0)
         db.execute("COMMIT")
 
 

@@ -19,8 +19,8 @@ from typing import TypeVar
 
 from benchmarks import meters
 from changeclothes_async.bulk.ledger import opening, tables
-from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger, Picture
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger, SavedPicture
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.transport.places import Saved
 
 T = TypeVar("T")
@@ -45,11 +45,13 @@ def build(path: Path, rows: int) -> None:
 
 def _fill(db: sqlite3.Connection, number: int) -> None:
     identity, name = _identity(number), f"model-{number // 1000:05}__garment-{number % 1000:05}"
-    held = tables.claim(db, identity, _ENDPOINT, name, Event.CLAIM, float(number))
+    held = tables.claim(db, identity, _ENDPOINT, name, JobEvent.CLAIM, float(number))
     assert isinstance(held, Claim)
-    tables.settle(db, held, Event.PAY, _PAID, float(number))
+    tables.settle(db, held, JobEvent.PAY, _PAID, float(number))
     if number % 2:
-        tables.save(db, name, Picture(identity, Saved(f"{name}.webp", 80_000, number, identity)))
+        tables.save(
+            db, name, SavedPicture(identity, Saved(f"{name}.webp", 80_000, number, identity))
+        )
 
 
 def _identity(number: int) -> bytes:
@@ -92,7 +94,7 @@ async def _one_by_one(ledger: Ledger, numbers: Iterator[int]) -> None:
     for number in numbers:
         held = await ledger.claim(_identity(number), endpoint=_ENDPOINT, name=f"cell-{number}")
         assert isinstance(held, Claim)
-        await ledger.settle(held, Event.PAY, _PAID)
+        await ledger.settle(held, JobEvent.PAY, _PAID)
 
 
 async def _timed(what: str, doing: Awaitable[T]) -> T:

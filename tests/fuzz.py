@@ -25,7 +25,7 @@ from typing import Any
 from changeclothes_async import errors
 from changeclothes_async.bulk import names
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
-from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.bulk.ledger.states import JobEvent
 from changeclothes_async.bulk.work import batches
 from changeclothes_async.protocol import answers, images, retries
 from tests import samples
@@ -230,7 +230,7 @@ async def _filled() -> None:
         for call in calls:
             claim = await book.claim(call, endpoint="try-on", name=call.hex())
             assert isinstance(claim, Claim)
-            await book.settle(claim, Event.PAY, PAID)
+            await book.settle(claim, JobEvent.PAY, PAID)
         if calls[-1] == CALLS[-1]:
             shutil.copytree(first.parent, FOLDER / "whole")
         await book.close()

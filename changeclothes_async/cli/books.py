@@ -126,7 +126,7 @@ async def _release(path: Path, as_json: bool) -> None:
     try:
         found = [entry async for entry in book.scan(State.UNSURE)]
         for entry in found:
-            await book.give_free(entry)
+            await book.release(entry)
     finally:
         await book.close()
     printing.say(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from changeclothes_async.bulk.ledger import states
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 
 # A column and a row each; "claimed" is as high as all rows, so that every way is a straight one.
 _PLACES = {
@@ -60,7 +60,7 @@ def _arrows() -> Iterator[str]:
     ways: dict[tuple[State, State], list[str]] = {}
     for (state, event), reached in states.TRANSITIONS.items():
         late = event in states.OUTCOMES and state is not State.CLAIMED
-        if reached is not state and not late and (state, event) != (State.OPEN, Event.RESEND):
+        if reached is not state and not late and (state, event) != (State.OPEN, JobEvent.RESEND):
             ways.setdefault((state, reached), []).append(event.value.replace("_", " "))
     return (_arrow(a, b, " / ".join(events)) for (a, b), events in ways.items())
 

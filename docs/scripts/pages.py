@@ -106,10 +106,10 @@ def _ranges(numbers: list[int]) -> str:
 def transitions() -> str:
     """Lay the table of transitions out: states down, events across."""
     rows = (
-        (f"**{state}**", *(states.TRANSITIONS.get((state, event), "") for event in states.Event))
+        (f"**{state}**", *(states.TRANSITIONS.get((state, event), "") for event in states.JobEvent))
         for state in states.State
     )
-    return _table(("", *(event.value for event in states.Event)), rows)
+    return _table(("", *(event.value for event in states.JobEvent)), rows)
 
 
 def command_line() -> str:

@@ -18,18 +18,18 @@ _HELD: dict[type[errors.ChangeClothesError], str] = {
 }
 
 
-def event_of(outcome: answers.Ending) -> states.Event:
+def event_of(outcome: answers.Ending) -> states.JobEvent:
     """Tell which event of the table an attempt's end is."""
     if isinstance(outcome, answers.Made):
-        return states.Event.PAY
+        return states.JobEvent.PAY
     if isinstance(outcome, errors.Unsure):
-        return states.Event.LOSE
+        return states.JobEvent.LOSE
     if isinstance(outcome, errors.Damaged):
-        return states.Event.DAMAGE
+        return states.JobEvent.DAMAGE
     refused_for_good = isinstance(outcome, errors.Refused) and outcome.final
     if isinstance(outcome, errors.ServiceFailed | errors.JobError) or refused_for_good:
-        return states.Event.FAIL
-    return states.Event.GIVE_BACK
+        return states.JobEvent.FAIL
+    return states.JobEvent.GIVE_BACK
 
 
 def is_unwritten(error: errors.ChangeClothesError) -> bool:

@@ -90,7 +90,7 @@ class Payments:
                 return _given(entry)
             if entry.state is not states.State.FAILED:
                 # Only then: what became unsure since this look was accepted by nobody.
-                page.event = states.Event.RESEND
+                page.event = states.JobEvent.RESEND
         try:
             return await send(page)
         except errors.LedgerBusy:
@@ -129,7 +129,7 @@ class Page:
     identity: bytes
     endpoint: str
     name: str
-    event: states.Event = states.Event.CLAIM
+    event: states.JobEvent = states.JobEvent.CLAIM
     stands: ledger.Entry | None = None
     """What the ledger answered instead of a claim."""
     claimed: ledger.Claim | None = None

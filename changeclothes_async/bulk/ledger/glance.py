@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from changeclothes_async.bulk.ledger import opening, tables
-from changeclothes_async.bulk.ledger.records import Entry, Picture
+from changeclothes_async.bulk.ledger.records import Entry, SavedPicture
 from changeclothes_async.bulk.ledger.states import State
 
 
@@ -33,7 +33,7 @@ class Glance:
         """Look up the entries of those that were ever claimed."""
         return tables.entries(self._db, identities)
 
-    def pictures(self, names: Sequence[str]) -> dict[str, Picture]:
+    def pictures(self, names: Sequence[str]) -> dict[str, SavedPicture]:
         """Look up the pictures of those names that were put in place."""
         return tables.pictures(self._db, names)
 

@@ -21,12 +21,12 @@ from typing import TypeVar, TypeVarTuple
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import opening, tables
-from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, Picture
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, SavedPicture
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.bulk.ledger.writing import Order, Worker
 from changeclothes_async.transport import places
 
-__all__ = ["Attempt", "Claim", "Entry", "Facts", "Ledger", "Picture"]
+__all__ = ["Attempt", "Claim", "Entry", "Facts", "Ledger", "SavedPicture"]
 
 T = TypeVar("T")
 With = TypeVarTuple("With")
@@ -110,11 +110,11 @@ class Ledger:
             self._shut()
 
     async def claim(
-        self, identity: bytes, *, endpoint: str, name: str = "", event: Event = Event.CLAIM
+        self, identity: bytes, *, endpoint: str, name: str = "", event: JobEvent = JobEvent.CLAIM
     ) -> Claim | Entry:
         """Ask to pay for a job: the permission, or the entry that stands against it.
 
-        A claim is settled by whoever receives it. `event` is `Event.RESEND` where a person
+        A claim is settled by whoever receives it. `event` is `JobEvent.RESEND` where a person
         accepted that an unsure or damaged job may be paid twice.
         """
         now = self._clock()
@@ -126,7 +126,7 @@ class Ledger:
                 self._write(_give_back, order, now).future.add_done_callback(_look_at)
             raise
 
-    async def settle(self, claim: Claim, event: Event, facts: Facts) -> State:
+    async def settle(self, claim: Claim, event: JobEvent, facts: Facts) -> State:
         """Record that the attempt of `claim` ended with `event`; return the job's state now.
 
         It may come late, and more than once: it is recorded always, and takes back nothing
@@ -135,17 +135,17 @@ class Ledger:
         now = self._clock()
         return await self._write(tables.settle, claim, event, facts, now)
 
-    async def give_free(self, entry: Entry) -> State:
+    async def release(self, entry: Entry) -> State:
         """Make an unsure job open again, since a person accepted that it may be paid twice."""
         claim = Claim(entry.identity, entry.attempts, State.OPEN, entry.claimed_at)
         accepted = Facts(
             message="A person accepted that it may be paid twice.", money="maybe spent"
         )
-        return await self.settle(claim, Event.GIVE_BACK, accepted)
+        return await self.settle(claim, JobEvent.GIVE_BACK, accepted)
 
     async def save(self, name: str, identity: bytes, saved: places.Saved) -> None:
         """Record that the picture of the cell `name` is in place, and its file as it is now."""
-        picture = Picture(identity, saved)
+        picture = SavedPicture(identity, saved)
         await self._write(tables.save, name, picture)
 
     async def miss(self, name: str, identity: bytes) -> None:
@@ -156,11 +156,11 @@ class Ledger:
         """Look up the entries of those of `identities` that were ever claimed."""
         return await self._read(tables.entries, identities)
 
-    async def pictures(self, names: Sequence[str]) -> dict[str, Picture]:
+    async def pictures(self, names: Sequence[str]) -> dict[str, SavedPicture]:
         """Look up the pictures of those of `names` that were put in place."""
         return await self._read(tables.pictures, names)
 
-    async def copies(self, identity: bytes) -> dict[str, Picture]:
+    async def copies(self, identity: bytes) -> dict[str, SavedPicture]:
         """Look up the pictures of a job by all the names that they were put in place under."""
         return await self._read(tables.copies, identity)
 
@@ -205,7 +205,7 @@ class Ledger:
 
 
 def _claim(
-    db: sqlite3.Connection, watch: opening.Watch, *job: *tuple[bytes, str, str, Event, float]
+    db: sqlite3.Connection, watch: opening.Watch, *job: *tuple[bytes, str, str, JobEvent, float]
 ) -> Claim | Entry:
     watch.check()
     return tables.claim(db, *job)
@@ -215,7 +215,7 @@ def _give_back(db: sqlite3.Connection, order: Order[Claim | Entry], now: float) 
     # Orders keep their order: when this one is obeyed, what the other one got is there.
     if isinstance(order.result, Claim):
         facts = Facts(message="Cancelled before it was sent.")
-        tables.settle(db, order.result, Event.GIVE_BACK, facts, now)
+        tables.settle(db, order.result, JobEvent.GIVE_BACK, facts, now)
 
 
 def _look_at(future: asyncio.Future[None]) -> None:

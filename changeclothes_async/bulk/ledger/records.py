@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.transport import places
 
 
@@ -70,12 +70,12 @@ class Attempt:
     attempt: int
     started_at: float
     ended_at: float
-    event: Event
+    event: JobEvent
     facts: Facts
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SavedPicture:
     """A picture that was put in place: whose it is, and the file as it was then."""
 
     identity: bytes

@@ -28,8 +28,8 @@ class State(StrEnum):
     DAMAGED = "damaged"
 
 
-class Event(StrEnum):
-    """What can happen to a job."""
+class JobEvent(StrEnum):
+    """What can happen to a job in the ledger; what `on_event` is told are `events.Event`s."""
 
     CLAIM = "claim"
     """Permission to pay is asked for."""
@@ -51,12 +51,14 @@ class Event(StrEnum):
     """A saved picture is gone or broken."""
 
 
-OUTCOMES = frozenset({Event.GIVE_BACK, Event.FAIL, Event.LOSE, Event.DAMAGE, Event.PAY})
+OUTCOMES = frozenset(
+    {JobEvent.GIVE_BACK, JobEvent.FAIL, JobEvent.LOSE, JobEvent.DAMAGE, JobEvent.PAY}
+)
 """The events that can end an attempt."""
 
-_S, _E = State, Event
+_S, _E = State, JobEvent
 
-TRANSITIONS: dict[tuple[State, Event], State] = {
+TRANSITIONS: dict[tuple[State, JobEvent], State] = {
     (_S.OPEN, _E.CLAIM): _S.CLAIMED,
     (_S.OPEN, _E.RESEND): _S.CLAIMED,
     # Nothing is in flight for an open job, so what is told of it all the same is believed:
@@ -108,7 +110,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 """What follows; a pair that is not here is refused."""
 
 
-def after(state: State, event: Event) -> State:
+def after(state: State, event: JobEvent) -> State:
     """Return the state that `event` leads to from `state`.
 
     Raises `LedgerError` for a pair that the table refuses.
@@ -122,14 +124,14 @@ def after(state: State, event: Event) -> State:
         ) from None
 
 
-def is_as_before(event: Event, before: State) -> bool:
+def is_as_before(event: JobEvent, before: State) -> bool:
     """Tell whether an attempt's end leaves a job as its claim found it, with all that is known."""
-    if event is Event.FAIL:
+    if event is JobEvent.FAIL:
         return before in {State.UNSURE, State.DAMAGED}
-    return event is Event.GIVE_BACK and before is not State.OPEN
+    return event is JobEvent.GIVE_BACK and before is not State.OPEN
 
 
-def settled(state: State, event: Event, *, before: State, latest: bool) -> State:
+def settled(state: State, event: JobEvent, *, before: State, latest: bool) -> State:
     """Return the state after an attempt ended with `event` while the job stood at `state`.
 
     `before` is the state that the attempt's claim found; `latest` says that no other attempt
@@ -140,7 +142,7 @@ def settled(state: State, event: Event, *, before: State, latest: bool) -> State
             f"The event {event.value!r} ends no attempt.",
             next_step="Settle with one of give_back, fail, lose, damage and pay.",
         )
-    if not latest and event is not Event.PAY:
+    if not latest and event is not JobEvent.PAY:
         return state
     reached = after(state, event)
     undone = reached is State.OPEN or (reached is State.FAILED and is_as_before(event, before))

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import schema, states
-from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, Picture
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, SavedPicture
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.transport import places
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 
 
 def claim(
-    db: sqlite3.Connection, identity: bytes, endpoint: str, name: str, event: Event, now: float
+    db: sqlite3.Connection, identity: bytes, endpoint: str, name: str, event: JobEvent, now: float
 ) -> Claim | Entry:
     """Give the permission to pay, or the entry that stands against it."""
     new = db.execute(
@@ -61,7 +61,7 @@ def claim(
     return Claim(identity, attempts + 1, state, now)
 
 
-def settle(db: sqlite3.Connection, held: Claim, event: Event, facts: Facts, now: float) -> State:
+def settle(db: sqlite3.Connection, held: Claim, event: JobEvent, facts: Facts, now: float) -> State:
     """Record how an attempt ended; its facts become the entry's when they moved the job."""
     end = (held.attempt, held.claimed_at, now, event.value, *_stored(facts))
     # Nearly always it is the first end of the job's only attempt, and nothing needs to be read.
@@ -72,7 +72,9 @@ def settle(db: sqlite3.Connection, held: Claim, event: Event, facts: Facts, now:
     return _settle_again(db, held, event, end)
 
 
-def _settle_again(db: sqlite3.Connection, held: Claim, event: Event, end: tuple[Any, ...]) -> State:
+def _settle_again(
+    db: sqlite3.Connection, held: Claim, event: JobEvent, end: tuple[Any, ...]
+) -> State:
     state, attempts = _find(db, held.identity)
     latest = held.attempt == attempts
     reached = states.settled(state, event, before=held.before, latest=latest)
@@ -86,9 +88,9 @@ def _settle_again(db: sqlite3.Connection, held: Claim, event: Event, end: tuple[
     return reached
 
 
-def save(db: sqlite3.Connection, name: str, picture: Picture) -> None:
+def save(db: sqlite3.Connection, name: str, picture: SavedPicture) -> None:
     """Make the job saved, its picture's file known under `name`."""
-    _step(db, picture.identity, Event.SAVE)
+    _step(db, picture.identity, JobEvent.SAVE)
     db.execute(
         "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
         (name, picture.identity, *astuple(picture.saved)),
@@ -97,7 +99,7 @@ def save(db: sqlite3.Connection, name: str, picture: Picture) -> None:
 
 def miss(db: sqlite3.Connection, name: str, identity: bytes) -> None:
     """Make the job paid and no longer saved, its picture under `name` forgotten."""
-    _step(db, identity, Event.MISS)
+    _step(db, identity, JobEvent.MISS)
     db.execute("DELETE FROM pictures WHERE name = ? AND identity = ?", (name, identity))
 
 
@@ -112,7 +114,7 @@ def abandon(db: sqlite3.Connection, now: float) -> None:
         "SELECT identity, attempts, claimed_at FROM calls WHERE state = 'claimed'"
     ).fetchall()
     for identity, attempt, started_at in claimed:
-        settle(db, Claim(identity, attempt, State.OPEN, started_at), Event.LOSE, lost, now)
+        settle(db, Claim(identity, attempt, State.OPEN, started_at), JobEvent.LOSE, lost, now)
 
 
 def remember(db: sqlite3.Connection, key: str, value: str) -> None:
@@ -153,22 +155,22 @@ def attempts(db: sqlite3.Connection, identity: bytes) -> list[Attempt]:
         f"SELECT {schema.END} FROM calls WHERE identity = ? AND event IS NOT NULL",  # noqa: S608 (constants)
         (identity,),
     )
-    return [Attempt(end[0], end[1], end[2], Event(end[3]), Facts(*end[4:])) for end in ends]
+    return [Attempt(end[0], end[1], end[2], JobEvent(end[3]), Facts(*end[4:])) for end in ends]
 
 
-def pictures(db: sqlite3.Connection, names: Sequence[str]) -> dict[str, Picture]:
+def pictures(db: sqlite3.Connection, names: Sequence[str]) -> dict[str, SavedPicture]:
     """Look up the pictures of those names that are known."""
-    found: dict[str, Picture] = {}
+    found: dict[str, SavedPicture] = {}
     for some in _batches(names):
         rows = db.execute(f"SELECT * FROM pictures WHERE name IN ({_marks(some)})", some)  # noqa: S608 (question marks)
-        found.update((row[0], Picture(row[1], places.Saved(*row[2:]))) for row in rows)
+        found.update((row[0], SavedPicture(row[1], places.Saved(*row[2:]))) for row in rows)
     return found
 
 
-def copies(db: sqlite3.Connection, identity: bytes) -> dict[str, Picture]:
+def copies(db: sqlite3.Connection, identity: bytes) -> dict[str, SavedPicture]:
     """Look up all pictures of a job, by name."""
     rows = db.execute("SELECT * FROM pictures WHERE identity = ?", (identity,))
-    return {row[0]: Picture(row[1], places.Saved(*row[2:])) for row in rows}
+    return {row[0]: SavedPicture(row[1], places.Saved(*row[2:])) for row in rows}
 
 
 def counts(db: sqlite3.Connection) -> dict[State, int]:
@@ -191,7 +193,7 @@ def _unknown(identity: bytes) -> errors.LedgerError:
     )
 
 
-def _step(db: sqlite3.Connection, identity: bytes, event: Event) -> None:
+def _step(db: sqlite3.Connection, identity: bytes, event: JobEvent) -> None:
     state, _ = _find(db, identity)
     reached = states.after(state, event)
     if reached is not state:

@@ -61,7 +61,7 @@ class LedgerCells:
         place: tuple[int, int],
         name: str,
         entry: records.Entry | None,
-        pictures: Mapping[str, records.Picture],
+        pictures: Mapping[str, records.SavedPicture],
     ) -> cells.Cell:
         known = outcomes.outcome_of(entry) if entry and entry.facts else None
         error = known if isinstance(known, errors.ChangeClothesError) else None
@@ -84,7 +84,9 @@ class LedgerCells:
             money="spent" if made else errors.worst("not spent", *told),
         )
 
-    def _own(self, entry: records.Entry | None, picture: records.Picture | None) -> Spot | None:
+    def _own(
+        self, entry: records.Entry | None, picture: records.SavedPicture | None
+    ) -> Spot | None:
         same = entry and picture and picture.identity == entry.identity
         return self._site.place.root / picture.saved.file if picture and same else None
 

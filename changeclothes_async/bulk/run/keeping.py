@@ -100,7 +100,7 @@ class Keeper:
             return saved
         return await self._fetcher(url, lambda chunks: self._place.save(chunks, name))
 
-    async def _copied(self, picture: ledger.Picture, name: str) -> places.Saved | None:
+    async def _copied(self, picture: ledger.SavedPicture, name: str) -> places.Saved | None:
         """Copy a picture within the place; None where it is not there as it was saved."""
         try:
             if not await asyncio.to_thread(self._place.in_place, {name: picture.saved}):
@@ -111,5 +111,5 @@ class Keeper:
             return None
         return saved if saved.digest == picture.saved.digest else None
 
-    def _at(self, picture: ledger.Picture) -> places.Spot:
+    def _at(self, picture: ledger.SavedPicture) -> places.Spot:
         return self._place.root / picture.saved.file

@@ -144,6 +144,6 @@ class Permitted:
             self.permits.stop(outcome)
         self.permits.answered()
         await self.page.settle(outcome)
-        if outcomes.event_of(outcome) is states.Event.GIVE_BACK:
+        if outcomes.event_of(outcome) is states.JobEvent.GIVE_BACK:
             self.permits.put_back()
             self.permits.waits(self.cell, self.task)

@@ -148,7 +148,7 @@ class Planner:
             found.append(Planned(row, column, job, name, digest, entry, step, lost, taken))
         return found
 
-    async def _in_place(self, pictures: dict[str, ledger.Picture]) -> set[str]:
+    async def _in_place(self, pictures: dict[str, ledger.SavedPicture]) -> set[str]:
         saved = {name: picture.saved for name, picture in pictures.items()}
         return await asyncio.to_thread(self.place.in_place, saved)
 

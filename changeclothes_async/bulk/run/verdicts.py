@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from changeclothes_async import errors
 from changeclothes_async.bulk.calls import outcomes
 from changeclothes_async.bulk.ledger import states
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.bulk.progress import events
 
-_STATES = {Event.FAIL: State.FAILED, Event.LOSE: State.UNSURE, Event.DAMAGE: State.DAMAGED}
+_STATES = {JobEvent.FAIL: State.FAILED, JobEvent.LOSE: State.UNSURE, JobEvent.DAMAGE: State.DAMAGED}
 _KINDS: dict[State, events.Kind] = {
     State.FAILED: "failed",
     State.UNSURE: "unsure",
@@ -40,10 +40,10 @@ def of(error: errors.ChangeClothesError, before: State) -> Verdict:
         return Verdict(State.UNSURE, stops=True, is_news=True)
     event = outcomes.event_of(error)
     if isinstance(error, errors.BatchStopped):  # an earlier attempt of it may have been paid
-        return Verdict(before if error.money == "not spent" else _after(Event.FAIL, before))
+        return Verdict(before if error.money == "not spent" else _after(JobEvent.FAIL, before))
     # What is given back is the account's trouble, the ledger's, or a network's that stays away.
-    return Verdict(_after(event, before), stops=event is Event.GIVE_BACK)
+    return Verdict(_after(event, before), stops=event is JobEvent.GIVE_BACK)
 
 
-def _after(event: Event, before: State) -> State:
+def _after(event: JobEvent, before: State) -> State:
     return before if states.is_as_before(event, before) else _STATES.get(event, before)

@@ -13,7 +13,7 @@ import pytest
 from changeclothes_async import errors
 from changeclothes_async.bulk.calls import outcomes, paying
 from changeclothes_async.bulk.ledger.ledger import Entry, Facts, Ledger
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import flights
 
@@ -265,7 +265,7 @@ async def test_what_was_not_spent_leaves_the_ledgers_own_error(book: Ledger) -> 
 async def test_what_became_unsure_since_the_look_is_not_sent(book: Ledger) -> None:
     """A failed job may be sent again; not so where another loop's call of it is unsure by now."""
     claim = await book.claim(JOB, endpoint="/e")
-    await book.settle(claim, Event.FAIL, Facts(error="TryOnException", money="maybe spent"))
+    await book.settle(claim, JobEvent.FAIL, Facts(error="TryOnException", money="maybe spent"))
     looked, go_on = asyncio.Event(), asyncio.Event()
 
     async def send(page: paying.Page) -> paying.Paid:
@@ -277,7 +277,7 @@ async def test_what_became_unsure_since_the_look_is_not_sent(book: Ledger) -> No
     asking = asyncio.create_task(paying.Payments(book).pay(JOB, "/e", send))
     await looked.wait()
     claim = await book.claim(JOB, endpoint="/e")
-    await book.settle(claim, Event.LOSE, Facts(error="Unsure", money="maybe spent"))
+    await book.settle(claim, JobEvent.LOSE, Facts(error="Unsure", money="maybe spent"))
     go_on.set()
     with pytest.raises(errors.Unsure):
         await asking
@@ -287,27 +287,27 @@ async def test_what_became_unsure_since_the_look_is_not_sent(book: Ledger) -> No
 @pytest.mark.parametrize(
     ("outcome", "event"),
     [
-        (errors.NotSent(), Event.GIVE_BACK),
-        (errors.Refused(), Event.GIVE_BACK),
-        (errors.Refused(final=True), Event.FAIL),
-        (errors.InsufficientCredits(), Event.GIVE_BACK),
-        (errors.AccountError(), Event.GIVE_BACK),
-        (errors.BatchStopped(), Event.GIVE_BACK),
-        (errors.NotAnImage(), Event.GIVE_BACK),
-        (errors.ServerError(), Event.FAIL),
-        (errors.TryOnException(), Event.FAIL),
-        (errors.InvalidParam(), Event.FAIL),
-        (errors.HarmfulContent(), Event.FAIL),
-        (errors.JobError(), Event.FAIL),
-        (errors.Unsure(), Event.LOSE),
-        (errors.Damaged(), Event.DAMAGE),
+        (errors.NotSent(), JobEvent.GIVE_BACK),
+        (errors.Refused(), JobEvent.GIVE_BACK),
+        (errors.Refused(final=True), JobEvent.FAIL),
+        (errors.InsufficientCredits(), JobEvent.GIVE_BACK),
+        (errors.AccountError(), JobEvent.GIVE_BACK),
+        (errors.BatchStopped(), JobEvent.GIVE_BACK),
+        (errors.NotAnImage(), JobEvent.GIVE_BACK),
+        (errors.ServerError(), JobEvent.FAIL),
+        (errors.TryOnException(), JobEvent.FAIL),
+        (errors.InvalidParam(), JobEvent.FAIL),
+        (errors.HarmfulContent(), JobEvent.FAIL),
+        (errors.JobError(), JobEvent.FAIL),
+        (errors.Unsure(), JobEvent.LOSE),
+        (errors.Damaged(), JobEvent.DAMAGE),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_each_end_is_one_event(outcome: errors.ChangeClothesError, event: Event) -> None:
+def test_each_end_is_one_event(outcome: errors.ChangeClothesError, event: JobEvent) -> None:
     """What is provably not spent is given back; what may be spent never is."""
     assert outcomes.event_of(outcome) is event
-    if event is Event.GIVE_BACK:
+    if event is JobEvent.GIVE_BACK:
         assert outcome.money == "not spent"
 
 

@@ -9,7 +9,7 @@ import pytest
 from changeclothes_async import AsyncChangeClothes, LedgerError, TryOn
 from changeclothes_async.bulk.calls import services
 from changeclothes_async.bulk.ledger.ledger import Facts, Ledger
-from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.bulk.ledger.states import JobEvent
 from changeclothes_async.sandbox import Sandbox
 from tests.samples import png
 
@@ -25,7 +25,7 @@ async def book(tmp_path):
     await opened.close()
 
 
-async def used(book, event=Event.PAY):
+async def used(book, event=JobEvent.PAY):
     """Have a job claimed and settled."""
     claim = await book.claim(b"j" * 32, endpoint="/e")
     await book.settle(claim, event, Facts())
@@ -54,7 +54,7 @@ async def test_the_other_kind_is_refused(book, first, then):
 async def test_a_ledger_without_calls_is_anybodys(book):
     """One of a sandbox that was down: nothing was sent, so nothing can be mixed up."""
     await services.note(book, HERE[0])
-    await used(book, Event.GIVE_BACK)
+    await used(book, JobEvent.GIVE_BACK)
     services.check(book.path, ELSEWHERE[0])
     await services.note(book, ELSEWHERE[0])
     await used(book)

@@ -15,8 +15,15 @@ from pathlib import Path
 import pytest
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.ledger.ledger import Attempt, Claim, Entry, Facts, Ledger, Picture
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.ledger import (
+    Attempt,
+    Claim,
+    Entry,
+    Facts,
+    Ledger,
+    SavedPicture,
+)
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.transport import places
 
 DRESS, SHIRT = b"d" * 32, b"s" * 32
@@ -37,7 +44,9 @@ async def ledger(path: Path) -> AsyncIterator[Ledger]:
     await opened.close()
 
 
-async def claimed(ledger: Ledger, identity: bytes = DRESS, event: Event = Event.CLAIM) -> Claim:
+async def claimed(
+    ledger: Ledger, identity: bytes = DRESS, event: JobEvent = JobEvent.CLAIM
+) -> Claim:
     held = await ledger.claim(identity, endpoint="try-on", name="cell", event=event)
     assert isinstance(held, Claim)
     return held
@@ -48,7 +57,7 @@ async def entry(ledger: Ledger, identity: bytes = DRESS) -> Entry:
 
 
 async def paid(ledger: Ledger, identity: bytes = DRESS) -> None:
-    await ledger.settle(await claimed(ledger, identity), Event.PAY, PAID)
+    await ledger.settle(await claimed(ledger, identity), JobEvent.PAY, PAID)
 
 
 # -- one call --------------------------------------------------------------------------------
@@ -62,15 +71,15 @@ async def test_one_call_from_claim_to_picture(ledger: Ledger) -> None:
         DRESS, "try-on", "woman__dress", State.CLAIMED, 1, 1, None, None
     )
 
-    assert await ledger.settle(held, Event.PAY, PAID) is State.PAID
+    assert await ledger.settle(held, JobEvent.PAY, PAID) is State.PAID
     await ledger.save("woman__dress", DRESS, places.Saved("woman__dress.webp", 7, 8, b"9"))
 
     assert await entry(ledger) == Entry(
         DRESS, "try-on", "woman__dress", State.SAVED, 1, 1, 2, PAID, "spent"
     )
-    assert await ledger.attempts(DRESS) == [Attempt(1, 1, 2, Event.PAY, PAID)]
+    assert await ledger.attempts(DRESS) == [Attempt(1, 1, 2, JobEvent.PAY, PAID)]
     assert await ledger.pictures(["woman__dress", "other"]) == {
-        "woman__dress": Picture(DRESS, places.Saved("woman__dress.webp", 7, 8, b"9"))
+        "woman__dress": SavedPicture(DRESS, places.Saved("woman__dress.webp", 7, 8, b"9"))
     }
 
 
@@ -81,8 +90,8 @@ async def test_the_second_claim_gets_the_entry(ledger: Ledger) -> None:
     assert [a.state for a in answers if isinstance(a, Entry)] == [State.CLAIMED] * 8
 
 
-@pytest.mark.parametrize("event", [Event.PAY, Event.LOSE, Event.DAMAGE])
-async def test_what_may_have_been_paid_is_not_claimed(ledger: Ledger, event: Event) -> None:
+@pytest.mark.parametrize("event", [JobEvent.PAY, JobEvent.LOSE, JobEvent.DAMAGE])
+async def test_what_may_have_been_paid_is_not_claimed(ledger: Ledger, event: JobEvent) -> None:
     """A job that was, or may have been, paid is not sent again without a person's word."""
     await ledger.settle(await claimed(ledger), event, LOST)
     answer = await ledger.claim(DRESS, endpoint="try-on")
@@ -90,8 +99,8 @@ async def test_what_may_have_been_paid_is_not_claimed(ledger: Ledger, event: Eve
     assert answer.facts == LOST
 
 
-@pytest.mark.parametrize("event", [Event.FAIL, Event.GIVE_BACK])
-async def test_what_was_not_made_is_claimed_again(ledger: Ledger, event: Event) -> None:
+@pytest.mark.parametrize("event", [JobEvent.FAIL, JobEvent.GIVE_BACK])
+async def test_what_was_not_made_is_claimed_again(ledger: Ledger, event: JobEvent) -> None:
     """A failed or returned job can be claimed, as its second attempt, under its new name."""
     await ledger.settle(await claimed(ledger), event, FAILED)
     answer = await ledger.claim(DRESS, endpoint="try-on", name="renamed")
@@ -102,21 +111,21 @@ async def test_what_was_not_made_is_claimed_again(ledger: Ledger, event: Event) 
 
 async def test_a_person_may_resend(ledger: Ledger) -> None:
     """An unsure job is claimed with `resend`, and only so."""
-    await ledger.settle(await claimed(ledger), Event.LOSE, LOST)
-    again = await claimed(ledger, event=Event.RESEND)
+    await ledger.settle(await claimed(ledger), JobEvent.LOSE, LOST)
+    again = await claimed(ledger, event=JobEvent.RESEND)
     assert (again.attempt, again.before) == (2, State.UNSURE)
 
 
 @pytest.mark.parametrize(
-    ("doubt", "state"), [(Event.LOSE, State.UNSURE), (Event.DAMAGE, State.DAMAGED)]
+    ("doubt", "state"), [(JobEvent.LOSE, State.UNSURE), (JobEvent.DAMAGE, State.DAMAGED)]
 )
-@pytest.mark.parametrize("end", [Event.GIVE_BACK, Event.FAIL])
+@pytest.mark.parametrize("end", [JobEvent.GIVE_BACK, JobEvent.FAIL])
 async def test_a_resend_in_vain_keeps_the_doubt(
-    ledger: Ledger, doubt: Event, state: State, end: Event
+    ledger: Ledger, doubt: JobEvent, state: State, end: JobEvent
 ) -> None:
     """One that never left, or failed, changes neither the state nor the facts it rests on."""
     await ledger.settle(await claimed(ledger), doubt, LOST)
-    again = await claimed(ledger, event=Event.RESEND)
+    again = await claimed(ledger, event=JobEvent.RESEND)
     refused = Facts(code=10003, error="InsufficientCredits")
     assert await ledger.settle(again, end, refused) is state
     assert (await entry(ledger)).facts == LOST
@@ -126,46 +135,48 @@ async def test_a_resend_in_vain_keeps_the_doubt(
 async def test_a_late_answer_settles_the_doubt(ledger: Ledger) -> None:
     """The answer that comes after all makes an unsure job paid, and both are in the audit."""
     held = await claimed(ledger)
-    await ledger.settle(held, Event.LOSE, LOST)
-    assert await ledger.settle(held, Event.PAY, PAID) is State.PAID
+    await ledger.settle(held, JobEvent.LOSE, LOST)
+    assert await ledger.settle(held, JobEvent.PAY, PAID) is State.PAID
     assert (await entry(ledger)).facts == PAID
-    assert [line.event for line in await ledger.attempts(DRESS)] == [Event.LOSE, Event.PAY]
+    assert [line.event for line in await ledger.attempts(DRESS)] == [JobEvent.LOSE, JobEvent.PAY]
 
 
 async def test_a_late_loss_overwrites_nothing(ledger: Ledger) -> None:
     """The older attempt's outcome is recorded, and the result stays."""
     first = await claimed(ledger)
-    await ledger.settle(first, Event.LOSE, LOST)
-    second = await claimed(ledger, event=Event.RESEND)
-    assert await ledger.settle(first, Event.FAIL, FAILED) is State.CLAIMED
-    assert await ledger.settle(second, Event.PAY, PAID) is State.PAID
-    assert await ledger.settle(first, Event.LOSE, LOST) is State.PAID
+    await ledger.settle(first, JobEvent.LOSE, LOST)
+    second = await claimed(ledger, event=JobEvent.RESEND)
+    assert await ledger.settle(first, JobEvent.FAIL, FAILED) is State.CLAIMED
+    assert await ledger.settle(second, JobEvent.PAY, PAID) is State.PAID
+    assert await ledger.settle(first, JobEvent.LOSE, LOST) is State.PAID
     assert (await entry(ledger)).facts == PAID
     told = [(line.attempt, line.event) for line in await ledger.attempts(DRESS)]
-    assert told == [(1, Event.LOSE), (1, Event.FAIL), (2, Event.PAY), (1, Event.LOSE)]
+    assert told == [(1, JobEvent.LOSE), (1, JobEvent.FAIL), (2, JobEvent.PAY), (1, JobEvent.LOSE)]
 
 
-@pytest.mark.parametrize("event", [Event.FAIL, Event.LOSE, Event.DAMAGE, Event.GIVE_BACK])
-async def test_an_attempt_told_of_twice_takes_nothing_back(ledger: Ledger, event: Event) -> None:
+@pytest.mark.parametrize(
+    "event", [JobEvent.FAIL, JobEvent.LOSE, JobEvent.DAMAGE, JobEvent.GIVE_BACK]
+)
+async def test_an_attempt_told_of_twice_takes_nothing_back(ledger: Ledger, event: JobEvent) -> None:
     """A second end of the attempt that was paid is recorded, and the result stays."""
     held = await claimed(ledger)
-    await ledger.settle(held, Event.PAY, PAID)
+    await ledger.settle(held, JobEvent.PAY, PAID)
     assert await ledger.settle(held, event, LOST) is State.PAID
     assert (await entry(ledger)).facts == PAID
-    assert [line.event for line in await ledger.attempts(DRESS)] == [Event.PAY, event]
+    assert [line.event for line in await ledger.attempts(DRESS)] == [JobEvent.PAY, event]
 
 
 async def test_a_settle_needs_a_claim(ledger: Ledger) -> None:
     """What was never claimed cannot be settled, and nothing is written of it."""
     with pytest.raises(errors.LedgerError, match=DRESS.hex()):
-        await ledger.settle(Claim(DRESS, 1, State.OPEN, 0.0), Event.PAY, PAID)
+        await ledger.settle(Claim(DRESS, 1, State.OPEN, 0.0), JobEvent.PAY, PAID)
     assert await ledger.entries([DRESS]) == {}
 
 
 async def test_strange_answers_are_written_down(ledger: Ledger) -> None:
     """A code beyond 64 bits and a lone surrogate do not keep a paid call from the ledger."""
     strange = Facts(200, b"\xff\x00", 2**70, "\ud800", "Damaged", "a\x00b\udfff", "spent", 0.1)
-    await ledger.settle(await claimed(ledger), Event.DAMAGE, strange)
+    await ledger.settle(await claimed(ledger), JobEvent.DAMAGE, strange)
     facts = (await entry(ledger)).facts
     assert facts == Facts(
         200, b"\xff\x00", None, "\\ud800", "Damaged", "a\x00b\\udfff", "spent", 0.1
@@ -259,7 +270,7 @@ def test_one_ledger_in_several_loops(path: Path) -> None:
     """A ledger opened in one `asyncio.run` is used and closed in later ones."""
     ledger = asyncio.run(Ledger.open(path))
     held = asyncio.run(claimed(ledger))
-    assert asyncio.run(ledger.settle(held, Event.PAY, PAID)) is State.PAID
+    assert asyncio.run(ledger.settle(held, JobEvent.PAY, PAID)) is State.PAID
     assert asyncio.run(ledger.counts())[State.PAID] == 1
     asyncio.run(ledger.close())
 
@@ -267,7 +278,7 @@ def test_one_ledger_in_several_loops(path: Path) -> None:
 async def test_a_cancelled_settle_is_written(ledger: Ledger) -> None:
     """Who stops waiting for a settle does not undo it."""
     held = await claimed(ledger)
-    settling = asyncio.ensure_future(ledger.settle(held, Event.PAY, PAID))
+    settling = asyncio.ensure_future(ledger.settle(held, JobEvent.PAY, PAID))
     await asyncio.sleep(0)
     settling.cancel()
     await claimed(ledger, SHIRT)
@@ -282,7 +293,7 @@ async def test_a_cancelled_claim_is_given_back(ledger: Ledger) -> None:
     await asyncio.wait([claiming])
     assert claiming.cancelled()
     assert (await claimed(ledger)).attempt == 2
-    assert [line.event for line in await ledger.attempts(DRESS)] == [Event.GIVE_BACK]
+    assert [line.event for line in await ledger.attempts(DRESS)] == [JobEvent.GIVE_BACK]
 
 
 async def test_a_cancelled_second_claim_takes_nothing(ledger: Ledger) -> None:
@@ -293,7 +304,7 @@ async def test_a_cancelled_second_claim_takes_nothing(ledger: Ledger) -> None:
     claiming.cancel()
     await asyncio.wait([claiming])
     assert (await entry(ledger)).state is State.CLAIMED
-    assert await ledger.settle(held, Event.PAY, PAID) is State.PAID
+    assert await ledger.settle(held, JobEvent.PAY, PAID) is State.PAID
 
 
 async def test_the_clock_decides_nothing(path: Path) -> None:
@@ -301,8 +312,8 @@ async def test_the_clock_decides_nothing(path: Path) -> None:
     times = iter([50.0, 40.0, 30.0, 20.0, 10.0])
     ledger = await Ledger.open(path, clock=times.__next__)
     held = await claimed(ledger)
-    await ledger.settle(held, Event.LOSE, LOST)
-    await ledger.settle(held, Event.PAY, PAID)
+    await ledger.settle(held, JobEvent.LOSE, LOST)
+    await ledger.settle(held, JobEvent.PAY, PAID)
     lines = await ledger.attempts(DRESS)
     assert [(line.started_at, line.ended_at) for line in lines] == [(40.0, 30.0), (40.0, 20.0)]
     assert (await entry(ledger)).facts == PAID
@@ -344,7 +355,7 @@ async def test_a_forgotten_ledger_lets_go(path: Path) -> None:
     """A ledger that was dropped without `close` is written and can be opened again."""
     ledger = await Ledger.open(path)
     held = await claimed(ledger)
-    settling = asyncio.ensure_future(ledger.settle(held, Event.PAY, PAID))
+    settling = asyncio.ensure_future(ledger.settle(held, JobEvent.PAY, PAID))
     await settling
     del ledger, settling
     again = await Ledger.open(path)
@@ -355,7 +366,7 @@ async def test_a_forgotten_ledger_lets_go(path: Path) -> None:
 STORY = """
 import asyncio, os, signal, sys
 from changeclothes_async.bulk.ledger.ledger import Facts, Ledger
-from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.bulk.ledger.states import JobEvent
 from changeclothes_async.transport.places import Saved
 
 async def story(path, last):
@@ -363,7 +374,7 @@ async def story(path, last):
     ledger = await Ledger.open(path)
     await ledger.remember("step", "opened")
     held = last >= "1" and await ledger.claim(b"d" * 32, endpoint="try-on")
-    last >= "2" and await ledger.settle(held, Event.PAY, Facts(body=b"url", money="spent"))
+    last >= "2" and await ledger.settle(held, JobEvent.PAY, Facts(body=b"url", money="spent"))
     saved = Saved("cell.webp", 1, 2, b"3")
     last >= "3" and await ledger.save("cell", b"d" * 32, saved)
     {end}
@@ -396,7 +407,7 @@ async def test_death_at_each_step(
     ledger = await Ledger.open(path)
     assert {state: n for state, n in (await ledger.counts()).items() if n} == counted
     for line in await ledger.attempts(DRESS):
-        assert line.event is (Event.LOSE if last == "1" else Event.PAY)
+        assert line.event is (JobEvent.LOSE if last == "1" else JobEvent.PAY)
     await ledger.close()
 
 
@@ -585,5 +596,5 @@ async def test_a_removed_ledger_gives_no_permission(ledger: Ledger, path: Path) 
     path.touch()
     with pytest.raises(errors.LedgerError, match="moved, deleted or replaced"):
         await ledger.claim(SHIRT, endpoint="try-on")
-    assert await ledger.settle(held, Event.PAY, PAID) is State.PAID
+    assert await ledger.settle(held, JobEvent.PAY, PAID) is State.PAID
     path.with_name("elsewhere.db").rename(path)

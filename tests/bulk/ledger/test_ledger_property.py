@@ -19,14 +19,14 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import states
 from changeclothes_async.bulk.ledger.ledger import Claim, Entry, Facts, Ledger
-from changeclothes_async.bulk.ledger.states import Event, State
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.transport import places
 
 T = TypeVar("T")
 IDENTITIES = st.sampled_from([b"a" * 32, b"b" * 32, b"c" * 32])
 NAMES = st.sampled_from(["one", "two"])
 OUTCOMES = st.sampled_from(sorted(states.OUTCOMES))
-SPENT = {Event.GIVE_BACK: "not spent", Event.PAY: "spent", Event.DAMAGE: "spent"}
+SPENT = {JobEvent.GIVE_BACK: "not spent", JobEvent.PAY: "spent", JobEvent.DAMAGE: "spent"}
 
 
 @dataclass
@@ -36,36 +36,36 @@ class Job:
     state: State = State.OPEN
     attempts: int = 0
     resting_on: Facts | None = None
-    told: list[tuple[int, Event]] = field(default_factory=list)
+    told: list[tuple[int, JobEvent]] = field(default_factory=list)
 
-    def may_be_claimed(self, event: Event) -> bool:
+    def may_be_claimed(self, event: JobEvent) -> bool:
         free = {State.OPEN, State.FAILED}
         return self.state in (
-            free | {State.UNSURE, State.DAMAGED} if event is Event.RESEND else free
+            free | {State.UNSURE, State.DAMAGED} if event is JobEvent.RESEND else free
         )
 
-    def end(self, claim: Claim, event: Event, facts: Facts) -> None:
+    def end(self, claim: Claim, event: JobEvent, facts: Facts) -> None:
         self.told.append((claim.attempt, event))
         if self.state in {State.PAID, State.SAVED}:
             return
-        if event is Event.PAY:
+        if event is JobEvent.PAY:
             self.state, self.resting_on = State.PAID, facts
         elif claim.attempt == self.attempts:
             self._end_latest(claim, event, facts)
 
-    def _end_latest(self, claim: Claim, event: Event, facts: Facts) -> None:
+    def _end_latest(self, claim: Claim, event: JobEvent, facts: Facts) -> None:
         undecided = self.state in {State.OPEN, State.CLAIMED, State.UNSURE}
         in_doubt = claim.before in {State.UNSURE, State.DAMAGED}
-        in_vain = event is Event.GIVE_BACK or (event is Event.FAIL and in_doubt)
+        in_vain = event is JobEvent.GIVE_BACK or (event is JobEvent.FAIL and in_doubt)
         if in_vain and undecided:
             if self.state is not claim.before and claim.before is State.OPEN:
                 self.resting_on = facts
             self.state = claim.before
-        elif undecided or (event is Event.DAMAGE and self.state is State.FAILED):
+        elif undecided or (event is JobEvent.DAMAGE and self.state is State.FAILED):
             reached = {
-                Event.FAIL: State.FAILED,
-                Event.LOSE: State.UNSURE,
-                Event.DAMAGE: State.DAMAGED,
+                JobEvent.FAIL: State.FAILED,
+                JobEvent.LOSE: State.UNSURE,
+                JobEvent.DAMAGE: State.DAMAGED,
             }[event]
             if reached is not self.state:
                 self.state, self.resting_on = reached, facts
@@ -91,8 +91,10 @@ class Machine(RuleBasedStateMachine):
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(doing)
 
-    @rule(target=claims, identity=IDENTITIES, event=st.sampled_from([Event.CLAIM, Event.RESEND]))
-    def claim(self, identity: bytes, event: Event) -> tuple[int, Claim] | None:
+    @rule(
+        target=claims, identity=IDENTITIES, event=st.sampled_from([JobEvent.CLAIM, JobEvent.RESEND])
+    )
+    def claim(self, identity: bytes, event: JobEvent) -> tuple[int, Claim] | None:
         job = self.jobs.setdefault(identity, Job())
         answer = self.run(self.ledger.claim(identity, endpoint="try-on", event=event))
         if not job.may_be_claimed(event):
@@ -108,17 +110,17 @@ class Machine(RuleBasedStateMachine):
         return self.number, answer
 
     @rule(claim=claims, event=OUTCOMES, words=st.text(max_size=3))
-    def settle(self, claim: tuple[int, Claim] | None, event: Event, words: str) -> None:
+    def settle(self, claim: tuple[int, Claim] | None, event: JobEvent, words: str) -> None:
         """Settle a claim of this run, for the first time or once more."""
         if claim is None or claim[0] not in self.holders:
             return
         self._settle(claim[1], event, words)
 
     @rule(claim=consumes(claims), event=OUTCOMES)
-    def settle_at_last(self, claim: tuple[int, Claim] | None, event: Event) -> None:
+    def settle_at_last(self, claim: tuple[int, Claim] | None, event: JobEvent) -> None:
         self.settle(claim, event, "at last")
 
-    def _settle(self, claim: Claim, event: Event, words: str) -> None:
+    def _settle(self, claim: Claim, event: JobEvent, words: str) -> None:
         job = self.jobs[claim.identity]
         facts = Facts(msg=words or None, money=SPENT.get(event, "maybe spent"))  # type: ignore[arg-type]
         job.end(claim, event, facts)
@@ -165,7 +167,7 @@ class Machine(RuleBasedStateMachine):
         for job in self.jobs.values():
             if job.state is State.CLAIMED:
                 job.state = State.UNSURE
-                job.told.append((job.attempts, Event.LOSE))
+                job.told.append((job.attempts, JobEvent.LOSE))
                 job.resting_on = None
         self.ledger = self.run(Ledger.open(self.path, clock=lambda: self.time))
         for identity, entry in self.run(self.ledger.entries(list(self.jobs))).items():
@@ -194,7 +196,9 @@ class Machine(RuleBasedStateMachine):
         found = self.run(self.ledger.pictures(["one", "two", "three"]))
         assert {name: picture.identity for name, picture in found.items()} == self.pictures
 
-    async def _known(self) -> dict[bytes, tuple[State, int, Facts | None, list[tuple[int, Event]]]]:
+    async def _known(
+        self,
+    ) -> dict[bytes, tuple[State, int, Facts | None, list[tuple[int, JobEvent]]]]:
         known = {}
         async for entry in self.ledger.scan():
             audit = await self.ledger.attempts(entry.identity)

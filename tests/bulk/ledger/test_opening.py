@@ -18,7 +18,7 @@ import pytest
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import opening, schema
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
-from changeclothes_async.bulk.ledger.states import Event
+from changeclothes_async.bulk.ledger.states import JobEvent
 
 PAID = Facts(200, b'{"code": 200}', 200, money="spent")
 IDENTITIES = [bytes([number]) * 32 for number in range(40)]
@@ -30,7 +30,7 @@ async def fill(path: Path) -> None:
     for identity in IDENTITIES:
         held = await ledger.claim(identity, endpoint="try-on", name="cell")
         assert isinstance(held, Claim)
-        await ledger.settle(held, Event.PAY, PAID)
+        await ledger.settle(held, JobEvent.PAY, PAID)
     await ledger.close()
 
 

@@ -22,8 +22,7 @@ from changeclothes_async import (
     Snapshot,
 )
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
-from changeclothes_async.bulk.ledger.states import Event as Happening
-from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.bulk.run import patience
 from tests import peers, samples
 from tests.bulk import service as services
@@ -352,8 +351,8 @@ async def test_results_that_the_ledger_cannot_take_are_all_named(
     told: list[str] = []
     settle = Ledger.settle
 
-    async def full(self: Ledger, claim: Claim, event: Happening, facts: Facts) -> State:
-        if event is Happening.PAY:
+    async def full(self: Ledger, claim: Claim, event: JobEvent, facts: Facts) -> State:
+        if event is JobEvent.PAY:
             raise LedgerError("The disk is full.")
         return await settle(self, claim, event, facts)
 
@@ -374,7 +373,7 @@ async def test_an_end_that_the_ledger_cannot_take_is_unsure(
 ) -> None:
     """A request was sent whole and nobody knows more: the cell is not called open."""
 
-    async def full(self: Ledger, claim: Claim, event: Happening, facts: Facts) -> State:
+    async def full(self: Ledger, claim: Claim, event: JobEvent, facts: Facts) -> State:
         raise LedgerError("The disk is full.")
 
     monkeypatch.setattr(Ledger, "settle", full)
