@@ -36,10 +36,10 @@ async def fetch(
     three redirects and `max_result_bytes` bytes. Raises DownloadFailed.
     """
     with web.under_way():
-        return await trying.tried(lambda: _once(web, options, url, consume), _again)
+        return await trying.tried(lambda: _once(web, options, url, consume), _backoff)
 
 
-def _again(error: errors.ChangeClothesError, attempt: int) -> float | None:
+def _backoff(error: errors.ChangeClothesError, attempt: int) -> float | None:
     may_pass = isinstance(error, errors.DownloadFailed) and not error.final and attempt < _TRIES
     return retries.pause(_PAUSES, error, attempt) if may_pass else None
 

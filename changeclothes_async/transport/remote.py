@@ -90,7 +90,7 @@ class Remote:
             except FileNotFoundError:
                 return None
 
-    def _saved(self, here: saving.Saved, name: str) -> places.Saved:
+    def _saved(self, here: saving.Written, name: str) -> places.Saved:
         file = str(PurePosixPath(name).with_name(here.path.name))
         target = self.root / file
         with self._words(f"{target} could not be written", money="spent"):

@@ -34,8 +34,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """A picture in place: its path, and what tells later whether it is still the same."""
+class Written:
+    """A file that `save` wrote: its path, and what tells later whether it is still the same."""
 
     path: Path
     size: int
@@ -43,7 +43,7 @@ class Saved:
     digest: bytes
 
 
-async def save(chunks: AsyncIterator[bytes], target: Path, *, beside: bool = False) -> Saved:
+async def save(chunks: AsyncIterator[bytes], target: Path, *, beside: bool = False) -> Written:
     """Write chunks to `target`, making its parents; a target without a suffix gets the picture's.
 
     What stands there is replaced, or with `beside` kept under another name.
@@ -95,7 +95,7 @@ def _part(target: Path) -> Path:
     return target.with_name(f".{secrets.token_hex(8)}.part")
 
 
-async def _written(chunks: AsyncIterator[bytes], work: _Work) -> Saved:
+async def _written(chunks: AsyncIterator[bytes], work: _Work) -> Written:
     try:
         async for chunk in chunks:
             if work.takes(chunk):
@@ -148,7 +148,7 @@ class _Work:
         self._size += self._file.write(self._gathered)
         self._gathered.clear()
 
-    def finish(self) -> Saved:
+    def finish(self) -> Written:
         """Write the rest, make it durable, and put it in its place."""
         self.write()
         file = self._file
@@ -165,7 +165,7 @@ class _Work:
         _replace(self._part, place)
         self._file = None
         _sync_folder(place.parent)
-        return Saved(place, self._size, seen.st_mtime_ns, self._digest.digest())
+        return Written(place, self._size, seen.st_mtime_ns, self._digest.digest())
 
     def clear(self) -> None:
         """Remove what did not get to its place."""

@@ -83,7 +83,7 @@ class Call:
         may have cost.
         """
         try:
-            made = await trying.tried(self._attempt, self._again)
+            made = await trying.tried(self._attempt, self._backoff)
         except errors.ChangeClothesError as error:
             error.attempts, error.elapsed = self.attempts, self._elapsed
             if errors.worst(self._money, error.money) != error.money:
@@ -101,7 +101,7 @@ class Call:
     def _elapsed(self) -> float:
         return self._loop.time() - self._started
 
-    def _again(self, error: errors.ChangeClothesError, attempt: int) -> float | None:
+    def _backoff(self, error: errors.ChangeClothesError, attempt: int) -> float | None:
         """Give the pause before another attempt, None where none may follow."""
         if self._sender.closing or not self._flight.is_wanted:
             return None
