@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 from asyncio import wrap_future
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -148,8 +148,7 @@ class Caller:
             post = carrier(page, job, pictures, digests) if carrier else None
             return self._sent(page.flight, job.endpoint, framed, options, journal, log_name, post)
 
-        wishes = {"again": again} if again else {}
-        return await payments.pay(identity, job.endpoint, send, name=name, look=look, **wishes)
+        return await payments.pay(identity, job.endpoint, send, name=name, again=again, look=look)
 
     def check_can_travel(self, options: settings.Settings) -> None:
         """Raise InvalidInput for what belongs to this process, when others shall make its calls."""
@@ -182,7 +181,7 @@ class Caller:
         self,
         flight: flights.Flight[Any],
         path: str,
-        framed: Any,
+        framed: Callable[[], Awaitable[multipart.Body]],
         options: settings.Settings,
         journal: sending.Journal | None,
         name: str,

@@ -55,21 +55,21 @@ class Payments:
         send: Send,
         *,
         name: str = "",
-        again: Again = _failed,
+        again: Again | None = None,
         look: bool = True,
     ) -> Paid:
         """Give what was paid for this job before, or make the call, or join one under way.
 
-        A job that ended without a result raises what it ended with, unless `again` says that this
-        end is no reason not to send it; for an unsure one only a person can say so. Without `look`
-        the claim finds out what is known: cheaper, where a slot is free for it.
+        A job that ended without a result raises that error again, unless `again` says that it may
+        be sent once more: by default where it failed, since only a person can say so of an unsure
+        one. Without `look` the claim finds out what is known: cheaper, where a slot is free for it.
         """
         key = asyncio.get_running_loop(), identity
         flight = self._under_way.get(key)
         if flight is None or flight.is_over:
             flight = flights.Flight(partial(self._left, key))
             page = Page(self.book, flight, identity, endpoint, name)
-            self._under_way[key] = flight.begin(self._paid(page, send, again, look))
+            self._under_way[key] = flight.begin(self._paid(page, send, again or _failed, look))
         try:
             return await flight.joined()
         finally:
