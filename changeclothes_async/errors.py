@@ -89,6 +89,11 @@ class MissingExtra(ChangeClothesError, ImportError):  # type: ignore[misc] # Imp
     next_step = "Install it and run the same thing again."
 
 
+def missing_extra(need: str, extra: str) -> MissingExtra:
+    """Return the error for a package that is not installed: what needs it, and the extra's name."""
+    return MissingExtra(f"{need}: pip install 'changeclothes-async[{extra}]'.")
+
+
 class ClusterFailed(ChangeClothesError):
     """The cluster or its workers cannot be used for a run."""
 

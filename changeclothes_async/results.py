@@ -225,9 +225,7 @@ def _decoded(data: bytes, url: str) -> PillowImage:
 
         from PIL import Image
     except ImportError:
-        raise errors.MissingExtra(
-            "Pictures as PIL images need Pillow: pip install 'changeclothes-async[pictures]'."
-        ) from None
+        raise errors.missing_extra("Pictures as PIL images need Pillow", "pictures") from None
     try:
         image = Image.open(BytesIO(data))
         image.load()

@@ -30,9 +30,7 @@ class Telemetry:
         try:
             from opentelemetry import metrics, trace
         except ImportError:
-            raise errors.MissingExtra(
-                "Telemetry needs OpenTelemetry: pip install 'changeclothes-async[otel]'."
-            ) from None
+            raise errors.missing_extra("Telemetry needs OpenTelemetry", "otel") from None
         self._trace = trace
         self._tracer = trace.get_tracer(_NAME, tracer_provider=tracer_provider)
         meter = metrics.get_meter(_NAME, meter_provider=meter_provider)

@@ -120,9 +120,7 @@ def _remote(url: str) -> Remote:
     try:
         from changeclothes_async.transport import remote  # fsspec is an extra
     except ImportError:
-        raise errors.MissingExtra(
-            f"{url} needs fsspec: pip install 'changeclothes-async[remote]'."
-        ) from None
+        raise errors.missing_extra(f"{url} needs fsspec", "remote") from None
     return remote.place(url)
 
 

@@ -144,9 +144,7 @@ def _draw(folder: Path) -> None:
     try:
         from changeclothes_async.sandbox.drawing import examples
     except ImportError:
-        raise errors.MissingExtra(
-            "The demo draws its pictures: pip install 'changeclothes-async[cli]'."
-        ) from None
+        raise errors.missing_extra("The demo draws its pictures", "cli") from None
     with printing.waiting("Drawing models and garments"):
         for name in MODELS:
             _write(folder / "models" / name, partial(examples.model, name))

@@ -89,9 +89,8 @@ async def _served(sandbox: Sandbox, port: int) -> None:
     try:
         await sandbox.start()
     except ImportError as error:
-        raise errors.MissingExtra(
-            f"The sandbox draws its pictures and lacks {error.name or error}: "
-            "pip install 'changeclothes-async[cli]'."
+        raise errors.missing_extra(
+            f"The sandbox draws its pictures and lacks {error.name or error}", "cli"
         ) from None
     except OSError as error:
         raise errors.InvalidInput(

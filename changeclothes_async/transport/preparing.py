@@ -44,9 +44,7 @@ def edge(prepare: bool | int) -> int | None:
             f"prepare={arguments.shown(longest)} is not accepted.", next_step=f"Give {give}."
         )
     if not find_spec("PIL"):
-        raise errors.MissingExtra(
-            "Preparing photographs needs Pillow: pip install 'changeclothes-async[pictures]'."
-        )
+        raise errors.missing_extra("Preparing photographs needs Pillow", "pictures")
     return longest
 
 
@@ -133,7 +131,5 @@ def _read_heic(what: str) -> None:
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
-        raise errors.MissingExtra(
-            f"{what} is HEIC, and preparing it needs: pip install 'changeclothes-async[heic]'."
-        ) from None
+        raise errors.missing_extra(f"{what} is HEIC, and preparing it needs", "heic") from None
     register_heif_opener()

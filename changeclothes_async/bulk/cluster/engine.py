@@ -139,7 +139,5 @@ def _distributed() -> Any:
     try:
         import distributed
     except ImportError:
-        raise errors.MissingExtra(
-            "A cluster needs dask: pip install 'changeclothes-async[cluster]'."
-        ) from None
+        raise errors.missing_extra("A cluster needs dask", "cluster") from None
     return distributed

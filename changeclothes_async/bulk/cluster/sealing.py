@@ -15,9 +15,7 @@ try:
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 except ImportError:  # dask does not bring it, and all else of a cluster comes after this
-    raise errors.MissingExtra(
-        "A cluster needs cryptography: pip install 'changeclothes-async[cluster]'."
-    ) from None
+    raise errors.missing_extra("A cluster needs cryptography", "cluster") from None
 
 _NONCE = bytes(12)  # the same one each time, since each key is used once
 

@@ -163,9 +163,7 @@ class Lookbook:
         try:
             from changeclothes_async.bulk.lookbook import sheet  # Pillow is an extra
         except ImportError:
-            raise errors.MissingExtra(
-                "A contact sheet needs Pillow: pip install 'changeclothes-async[pictures]'."
-            ) from None
+            raise errors.missing_extra("A contact sheet needs Pillow", "pictures") from None
         return sheet.save(self._cells, data.tally(self.kinds), placing.local(path), cell, font)
 
     def gallery(self) -> Spot:
