@@ -6,7 +6,8 @@ Rules of this file:
   and from what the caller's own code raised: an iterable of jobs, or a run's `on_event`.
 * An error is plain data: it pickles, and holds neither the key nor image bytes.
 * The class says what happened, `money` what it cost, `next_step` what to do now.
-* The classes of documented codes carry the API page's own names ("响应码说明").
+* The classes of documented codes carry the API page's own names ("响应码说明"), in Python's
+  spelling; `page_name` turns one back.
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ class InsufficientCredits(AccountError):
 class InsufficientTrailCount(AccountError):
     """10006 INSUFFICIENT_TRAIL_COUNT: the trial uses are used up."""
 
-    next_step = "Buy credits on the pricing page of changeclothesai.online, then run it again."
+    next_step = InsufficientCredits.next_step
 
 
 class InvalidApiKey(AccountError):
@@ -292,16 +293,7 @@ CODES: dict[int, type[ChangeClothesError]] = {
 }
 """The class of each documented code other than 200, for both endpoints."""
 
-NAMES: dict[int, str] = {
-    500: "SERVER_ERROR",
-    10001: "NOT_LOGIN",
-    10002: "USER_NOT_EXIST",
-    10003: "INSUFFICIENT_CREDITS",
-    10004: "INVALID_PARAM",
-    10005: "HARMFUL_CONTENT",
-    10006: "INSUFFICIENT_TRAIL_COUNT",
-    20001: "TRY_ON_EXCEPTION",
-    30001: "INVALID_API_KEY",
-    30002: "INVALID_SIGNATURE",
-}
-"""What the API page calls each of them."""
+
+def page_name(kind: type[ChangeClothesError]) -> str:
+    """Return what the API page calls the code of this class, such as INVALID_PARAM."""
+    return "".join(f"_{each}" if each.isupper() else each for each in kind.__name__)[1:].upper()

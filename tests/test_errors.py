@@ -77,7 +77,7 @@ def test_the_account_stops_a_batch_and_a_job_does_not():
 def test_each_codes_class_is_named_on_the_page():
     """A class's first words are its code and the page's name for it."""
     for code, kind in errors.CODES.items():
-        assert kind.__doc__.startswith(f"{code} {errors.NAMES[code]}: ")
+        assert kind.__doc__.startswith(f"{code} {errors.page_name(kind)}: ")
 
 
 def test_other_trees_that_an_error_belongs_to():

@@ -153,7 +153,7 @@ def _msg(value: Any) -> str | None:
 
 def _named(raw: Raw, code: int, msg: str | None) -> errors.ChangeClothesError:
     kind = errors.CODES[code]
-    meaning = f"{code} {errors.NAMES[code]}"
+    meaning = f"{code} {errors.page_name(kind)}"
     said = f': "{msg}"' if msg and msg not in meaning else ""
     return kind(
         f"The service answered {meaning}{said}.",
