@@ -1,27 +1,16 @@
-"""Key, origin, limits and retry policy of a client, from arguments or the environment."""
+"""All that a client is configured with, as one frozen value; what cannot work is refused."""
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from types import NoneType
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
-from changeclothes_async import arguments, errors
-from changeclothes_async.protocol import retries
-
-ORIGIN = "https://changeclothesai.online"
-KEY_VARIABLE = "CHANGECLOTHES_API_KEY"
-ORIGIN_VARIABLE = "CHANGECLOTHES_BASE_URL"
-LOG_VARIABLE = "CHANGECLOTHES_LOG"
+from changeclothes_async import arguments, environment, errors
+from changeclothes_async.protocol import addresses, retries
 
 _LEAST = {
     "max_concurrency": 1,
@@ -35,10 +24,11 @@ _LEAST = {
 _MOST = 1e12
 _WHOLE = {"max_concurrency", "max_waiting", "max_result_bytes", "retries"}
 _MAY_BE_NONE = {"max_waiting", "max_per_minute", "deadline"}
-# An answer packed in another way than is undone here would be paid and lost.
-_OURS = {"authorization", "accept-encoding", "content-type", "content-length", "host"}
-_OURS |= {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-_OURS |= {"content-encoding"}  # nothing is packed
+# Accept-Encoding too: an answer that is compressed in another way would be paid for and lost.
+_OURS = {
+    *("authorization", "accept-encoding", "content-encoding", "content-type", "content-length"),
+    *("host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+}
 _HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
 
@@ -60,7 +50,7 @@ class Fetching:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that a client is told; times in seconds, sizes in bytes.
+    """All that a client is configured with; times in seconds, sizes in bytes.
 
     `timeout` is one attempt's and does not count the wait for a slot; `deadline` covers all
     attempts and pauses; `connect_timeout` ends an attempt that finds no connection.
@@ -93,14 +83,14 @@ class Settings:
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
             "A client cannot be pickled, since its key would be too; make one where it is used "
-            f"({KEY_VARIABLE} hands the key over)."
+            f"({environment.KEY_VARIABLE} hands the key over)."
         )
 
     @property
     def fetching(self) -> Fetching:
         """How the results of such a client are fetched."""
         return Fetching(
-            near=is_loopback(urlsplit(self.base_url).hostname or ""),
+            near=addresses.is_here(self.base_url),
             max_result_bytes=self.max_result_bytes,
             connect_timeout=self.connect_timeout,
             proxy=self.proxy,
@@ -128,105 +118,12 @@ def from_arguments(
     Raises MissingKey, or InvalidInput naming the argument.
     """
     return Settings(
-        api_key=_key(api_key),
-        base_url=_base_url(base_url),
+        api_key=environment.key(api_key),
+        base_url=environment.base_url(base_url),
         retry=retries.Policy(retries=retries_),
         headers={} if headers is None else _headers(headers),
         **others,
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address can only be this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _key(given: str | SecretStr | None) -> SecretStr:
-    text = given.get_secret_value() if isinstance(given, SecretStr) else given
-    arguments.expect("api_key", text, "the key as a string", str, NoneType)
-    if text is not None and not text.strip():  # the environment's may be another account's
-        raise errors.MissingKey("api_key is empty.")
-    text = (text or os.environ.get(KEY_VARIABLE) or _colab_secret() or "").strip()
-    if not text:
-        raise errors.MissingKey(f"No API key: api_key was not given, {KEY_VARIABLE} is not set.")
-    if text.lower().startswith("bearer "):
-        raise errors.InvalidInput(
-            "The API key begins with the word Bearer.",
-            next_step="Give the key without the word Bearer, which the client adds.",
-        )
-    if not re.fullmatch(r"[\x21-\x7e]+", text):
-        raise errors.InvalidInput(
-            "The API key holds spaces, line ends or characters that no header can carry.",
-            next_step="Copy it from the console again.",
-        )
-    return SecretStr(text)
-
-
-def _colab_secret() -> str | None:
-    """Look into the secrets of Google Colab, where this is a notebook of Colab's."""
-    if "google.colab" not in sys.modules:
-        return None
-    userdata = import_module("google.colab.userdata")
-    try:
-        return str(userdata.get(KEY_VARIABLE))
-    except userdata.SecretNotFoundError:
-        return None
-    except userdata.NotebookAccessError:
-        refusal = errors.MissingKey(
-            f"Colab has a secret {KEY_VARIABLE}, but this notebook may not read it.",
-            next_step="Switch on its notebook access in Colab's side bar (the key symbol).",
-        )
-    raise refusal
-
-
-def _base_url(given: str | None) -> str:
-    arguments.expect("base_url", given, f"a string such as {ORIGIN}", str, NoneType)
-    if given is not None and not given.strip():  # the service itself may not be what was meant
-        raise errors.InvalidInput(
-            "base_url is empty.", next_step=f"Give an address such as {ORIGIN}, or leave it out."
-        )
-    return _origin((given or os.environ.get(ORIGIN_VARIABLE) or ORIGIN).strip())
-
-
-def _origin(url: str) -> str:
-    # It is not repeated: what is in the wrong place may be the key.
-    if "@" in url:
-        raise errors.InvalidInput(
-            "base_url holds a user name or password.", next_step="Leave them out; pass api_key=…."
-        )
-    if "://" not in url:
-        raise errors.InvalidInput(
-            "base_url is not an address: there is no https:// in it.",
-            next_step=f"Write it like {ORIGIN}.",
-        )
-    parts = _split(url.rstrip("/"))
-    if parts is None or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
-        raise errors.InvalidInput(
-            "base_url is not an origin.", next_step=f"Write it like {ORIGIN}."
-        )
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise errors.InvalidInput(
-            "base_url with http:// would send the key unencrypted.",
-            next_step="Use https:// (plain http is for this machine's own addresses).",
-        )
-    origin, api, _ = url.partition("/api/openapi")
-    if api:
-        raise errors.InvalidInput(
-            f"base_url={url[:200]!r} is an endpoint's address.",
-            next_step=f"Leave the path of the endpoint out: {origin[:200]}.",
-        )
-    return url.rstrip("/")
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        return parts if parts.hostname and parts.port != 0 else None
-    except ValueError:
-        return None
 
 
 def _check_numbers(settings: Settings) -> None:
@@ -249,7 +146,7 @@ def _check_proxy(proxy: str | None) -> None:
         return
     address = "its address such as http://proxy.example:8080"
     arguments.expect("proxy", proxy, address, str)
-    parts = _split(proxy)
+    parts = addresses.parts(proxy)
     if parts is None or parts.scheme not in {"http", "https"}:
         raise errors.InvalidInput(
             "proxy is not an http:// or https:// address.", next_step=f"Give {address}."

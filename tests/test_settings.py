@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from changeclothes_async import client, errors, settings
+from changeclothes_async import client, environment, errors, settings
 
 
 def settle(key="a-key", origin=None, retries=2, **others):
@@ -57,7 +57,7 @@ def test_an_empty_origin_is_not_filled_in(origin, monkeypatch):
 def test_an_empty_variable_is_one_that_is_not_set(monkeypatch):
     """As programs that start others leave them: the origin is the default, the key is missing."""
     monkeypatch.setenv("CHANGECLOTHES_BASE_URL", "")
-    assert settle().base_url == settings.ORIGIN
+    assert settle().base_url == environment.ORIGIN
     monkeypatch.setenv("CHANGECLOTHES_API_KEY", "")
     with pytest.raises(errors.MissingKey, match="is not set"):
         settle(key=None)

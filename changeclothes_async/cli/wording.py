@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import urlsplit
 
 import click
 
 from changeclothes_async import errors
+from changeclothes_async.protocol import addresses
 
 DAMAGED = "paid, without a usable answer"
 UNSURE = "sent but not answered, perhaps paid"
@@ -99,9 +99,7 @@ def _origin() -> str:
 
 
 def _is_near() -> bool:
-    from changeclothes_async import settings  # it loads pydantic, which help does without
-
-    return settings.is_loopback(urlsplit(_origin()).hostname or "")
+    return addresses.is_here(_origin())
 
 
 def _in_options(words: str) -> str:

@@ -1,8 +1,9 @@
-"""Which network addresses a result may be fetched from."""
+"""What an address leads to: this machine, the public internet, or neither."""
 
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import SplitResult, urlsplit
 
 # IPv4 inside IPv6: NAT64 (RFC 6052, RFC 8215), compatible (RFC 4291) and translated (RFC 2765).
 _EMBEDDING = [
@@ -10,6 +11,28 @@ _EMBEDDING = [
     for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
 ]
 _PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")  # not global (RFC 6890), as old Pythons think
+
+
+def parts(url: str) -> SplitResult | None:
+    """Take an address apart; None where it names no host, or is none."""
+    try:
+        found = urlsplit(url)
+        return found if found.hostname and found.port != 0 else None
+    except ValueError:
+        return None
+
+
+def is_here(url: str) -> bool:
+    """Tell whether an address leads to this machine."""
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address can only be this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def is_public(host: str) -> bool:

@@ -117,7 +117,7 @@ def _guard(near: bool) -> Callable[[Any], socket.socket]:
 
     def guarded(address: Any) -> socket.socket:
         family, kind, protocol, _, (host, *_) = address
-        if not (addresses.is_public(host) or (near and settings.is_loopback(host))):
+        if not (addresses.is_public(host) or (near and addresses.is_loopback(host))):
             raise OSError(_NOT_PUBLIC, f"{host} is not a public address")
         return socket.socket(family, kind, protocol)
 

@@ -75,11 +75,11 @@ def _check_address(url: str, options: settings.Fetching) -> None:
         host, scheme = (parts.hostname or "").rstrip("."), parts.scheme.lower()
     except ValueError:
         host = scheme = ""
-    near = options.near and settings.is_loopback(host)
+    near = options.near and addresses.is_loopback(host)
     if not host or not (scheme == "https" or (scheme == "http" and near)):
         raise _failed(url, "results are fetched over https only", final=True)
     # What is a name is looked at when it is connected to; behind a proxy only this is left.
-    if not near and (settings.is_loopback(host) or _is_private(host)):
+    if not near and (addresses.is_loopback(host) or _is_private(host)):
         raise _failed(url, f"{host} is not a public address", final=True)
 
 

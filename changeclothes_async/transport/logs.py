@@ -11,7 +11,7 @@ import functools
 import logging
 import os
 
-from changeclothes_async import errors, settings
+from changeclothes_async import environment, errors
 from changeclothes_async.protocol import answers
 
 _log = logging.getLogger("changeclothes_async")
@@ -24,12 +24,12 @@ def follow_environment() -> None:
 
     Raises InvalidInput for anything but debug and info.
     """
-    wish = os.environ.get(settings.LOG_VARIABLE, "").strip().lower()
+    wish = os.environ.get(environment.LOG_VARIABLE, "").strip().lower()
     if not wish:
         return
     if wish not in _LEVELS:
         raise errors.InvalidInput(
-            f"{settings.LOG_VARIABLE}={wish[:60]!r} is not accepted.",
+            f"{environment.LOG_VARIABLE}={wish[:60]!r} is not accepted.",
             next_step=f"Use {' or '.join(_LEVELS)}, or unset it.",
         )
     _log.setLevel(_LEVELS[wish])

@@ -9,7 +9,7 @@ from importlib.metadata import metadata
 import pytest
 
 import changeclothes_async
-from changeclothes_async import AsyncChangeClothes, errors, sandbox, settings
+from changeclothes_async import AsyncChangeClothes, environment, errors, sandbox
 from changeclothes_async.bulk.lookbook.lookbook import Lookbook
 from changeclothes_async.cli import commands
 from changeclothes_async.sandbox import Sandbox
@@ -79,7 +79,7 @@ def test_a_method_or_option_is_spoken_of(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [getattr(settings, name) for name in dir(settings) if name.endswith("_VARIABLE")]
+    "name", [value for name, value in vars(environment).items() if name.endswith("_VARIABLE")]
 )
 def test_a_variable_is_in_the_settings(name: str) -> None:
     """What the environment may say is in one table."""

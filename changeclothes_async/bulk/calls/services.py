@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from changeclothes_async import errors, settings
+from changeclothes_async import errors
 from changeclothes_async.bulk.ledger import glance, ledger
+from changeclothes_async.protocol import addresses
 
 _KEY = "service"
 
@@ -26,7 +26,11 @@ def check(path: Path, base_url: str) -> None:
         return
     with glance.at(path) as book:
         known = book.recall(_KEY)
-        if known is not None and _is_here(known) != _is_here(base_url) and book.was_used():
+        if (
+            known is not None
+            and addresses.is_here(known) != addresses.is_here(base_url)
+            and book.was_used()
+        ):
             raise errors.LedgerError(
                 f"The ledger {path} holds calls of {known}, and this client calls {base_url}.",
                 next_step="Give each of the two a ledger of its own (a run: another out), or go on "
@@ -37,9 +41,5 @@ def check(path: Path, base_url: str) -> None:
 async def note(book: ledger.Ledger, base_url: str) -> None:
     """Write down whose calls a ledger holds from now on; it was checked before."""
     known = await book.recall(_KEY)
-    if known is None or _is_here(known) != _is_here(base_url):
+    if known is None or addresses.is_here(known) != addresses.is_here(base_url):
         await book.remember(_KEY, base_url)
-
-
-def _is_here(url: str) -> bool:
-    return settings.is_loopback(urlsplit(url).hostname or "")

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from changeclothes_async import errors, settings
+from changeclothes_async import environment, errors, settings
 from changeclothes_async.bulk.cluster import messages, sealing
 from changeclothes_async.bulk.cluster.agent import Agent
 
@@ -67,12 +67,12 @@ def _reaches(terms: messages.Terms) -> bool:
 
 def _settings(name: str, terms: messages.Terms) -> settings.Settings:
     secrets = messages.Secrets.opened(terms.secrets, _locks.pop(name)) if terms.secrets else None
-    key = secrets.api_key if secrets else os.environ.get(settings.KEY_VARIABLE, "")
+    key = secrets.api_key if secrets else os.environ.get(environment.KEY_VARIABLE, "")
     if not key:
         raise errors.MissingKey(
-            f"This worker has no {settings.KEY_VARIABLE}.",
-            next_step=f"Set {settings.KEY_VARIABLE} where the workers start, or give the cluster "
-            "TLS: the key is sent over TLS only.",
+            f"This worker has no {environment.KEY_VARIABLE}.",
+            next_step=f"Set {environment.KEY_VARIABLE} where the workers start, or give the "
+            "cluster TLS: the key is sent over TLS only.",
         )
     return settings.Settings(
         api_key=SecretStr(key),
