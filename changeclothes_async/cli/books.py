@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import printing, running, runs, wording
+from changeclothes_async.cli import parameters, printing, running, wording
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.ledger.ledger import Attempt, Entry
@@ -35,13 +35,13 @@ _SQLITE = b"SQLite format 3\0"
         "changeclothes ledger lookbook --json",
     ),
 )
-@click.argument("file", type=runs.Place(exists=True))
+@click.argument("file", type=parameters.Place(exists=True))
 @click.option(
     "--resend-unsure",
     is_flag=True,
     help="Release unsure ones, so that the next run sends them; they may then be paid twice.",
 )
-@running.as_json
+@parameters.as_json
 def ledger(file: str, resend_unsure: bool, as_json: bool) -> Any:
     """Count the calls that FILE, a ledger.db or its folder, knows, and show those in trouble.
 

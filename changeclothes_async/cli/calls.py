@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import INTERRUPTED, printing, running, targets
+from changeclothes_async.cli import INTERRUPTED, parameters, printing, running, targets
 
 if TYPE_CHECKING:
     from changeclothes_async.client import AsyncChangeClothes
     from changeclothes_async.protocol.requests import CategoryName
     from changeclothes_async.results import Look
 
-_one = running.options(
+_one = parameters.combined(
     click.option(
         "-o",
         "--output",
@@ -39,9 +39,9 @@ _one = running.options(
         help="Send it also where the ledger holds it as maybe paid, or as paid without a usable "
         "answer; it may then be paid twice.",
     ),
-    running.prepare,
-    running.patience,
-    running.as_json,
+    parameters.prepare,
+    parameters.patience,
+    parameters.as_json,
 )
 
 
@@ -61,11 +61,11 @@ def _text(_: click.Context, __: click.Parameter, value: str) -> str:
         "changeclothes try-on model.jpg dress.jpg --category dresses --ledger looks.db",
     ),
 )
-@click.argument("model", type=running.PICTURE)
-@click.argument("garment", type=running.PICTURE)
+@click.argument("model", type=parameters.PICTURE)
+@click.argument("garment", type=parameters.PICTURE)
 @click.option(
     "--category",
-    type=click.Choice(running.CATEGORIES),
+    type=click.Choice(parameters.CATEGORIES),
     required=True,
     help="Which part of the body the garment covers.",
 )
@@ -92,7 +92,7 @@ def try_on(
     examples=('changeclothes prompt model.jpg "a blue striped shirt" --seed 7 -o look.webp',),
     unquoted="Put the text in quotes.",
 )
-@click.argument("model", type=running.PICTURE)
+@click.argument("model", type=parameters.PICTURE)
 @click.argument("prompt", metavar="TEXT", callback=_text)
 @click.option(
     "--seed", type=int, metavar="N", help="0 to 2147483647; the same seed gives the same picture."

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import INTERRUPTED, printing
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-CATEGORIES = ("upper_body", "lower_body", "dresses")
-EDGE = 2048
-# A picture may be a URL too and is checked later; as a path its name is completed by the shell.
-PICTURE = click.Path(readable=False)
+from changeclothes_async.cli import INTERRUPTED, parameters, printing
 
 UNSURE = 4
 _EXITS: tuple[tuple[type[errors.ChangeClothesError], int], ...] = (
@@ -44,7 +37,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words after the command's name."""
         try:
-            return super().parse_args(ctx, list(_with_edge(args)))
+            return super().parse_args(ctx, list(parameters.with_edge(args)))
         except click.UsageError as error:
             if self.unquoted and "unexpected extra argument" in error.message:
                 raise click.UsageError(f"{error.message}. {self.unquoted}", ctx) from None
@@ -80,62 +73,6 @@ def lines(formatter: click.HelpFormatter, title: str, many: Sequence[str]) -> No
     """Write a section of help whose lines stay as they are."""
     with formatter.section(title):
         formatter.write("".join(f"  {line}\n" for line in many))
-
-
-def options(*many: Callable[[F], F]) -> Callable[[F], F]:
-    """Make one decorator of several, in the order in which help shall show them."""
-
-    def decorate(function: F) -> F:
-        for option in reversed(many):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-class Number(click.FloatRange):
-    """A number in a range, called so in errors."""
-
-    name = "number"
-
-
-class Whole(click.IntRange):
-    """A whole number in a range, called so in errors."""
-
-    name = "whole number"
-
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-prepare = click.option(
-    "--prepare",
-    type=Whole(64, 65_535),
-    metavar="[PIXELS]",
-    help=f"Send pictures upright and with no edge over PIXELS; {EDGE} where no number follows.",
-)
-patience = options(
-    click.option(
-        "--timeout",
-        type=Number(min=0, min_open=True),
-        default=300,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long one attempt may take.",
-    ),
-    click.option(
-        "--retries",
-        type=Whole(min=0),
-        metavar="N",
-        default=2,
-        show_default=True,
-        help="Further attempts, where one more is safe.",
-    ),
-)
-
-
-def _with_edge(words: Sequence[str]) -> Iterator[str]:
-    """Give --prepare its number where none follows; click would take the next picture for it."""
-    for word, after in zip(words, [*words, ""][1:], strict=True):
-        yield f"{word}={EDGE}" if word == "--prepare" and not after.isdecimal() else word
 
 
 def _finished(result: Any) -> Any:

@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import INTERRUPTED, printing, running, summing
+from changeclothes_async.cli import INTERRUPTED, parameters, printing, running, summing
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
     from changeclothes_async.bulk.progress.events import Event
     from changeclothes_async.bulk.progress.tally import Snapshot
     from changeclothes_async.protocol.requests import CategoryName
-
-
-class Place(click.Path):
-    """A path, or an address such as s3://bucket/lookbook, which is looked at later."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Check a path."""
-        return value if "://" in value else super().convert(value, param, ctx)
 
 
 def _where(_: click.Context, __: click.Parameter, value: str | None) -> str | int | None:
@@ -35,10 +27,10 @@ def _where(_: click.Context, __: click.Parameter, value: str | None) -> str | in
     raise click.BadParameter(f"{value!r} is not an address such as tcp://host:8786.")
 
 
-_run = running.options(
+_run = parameters.combined(
     click.option(
         "--out",
-        type=Place(file_okay=False),
+        type=parameters.Place(file_okay=False),
         required=True,
         help="The folder of the pictures, the gallery and the ledger; or a place such as "
         "s3://bucket/lookbook.",
@@ -47,11 +39,11 @@ _run = running.options(
         "--dry-run", is_flag=True, help="Show what would be sent and what is paid; send nothing."
     ),
     click.option(
-        "--max-calls", type=running.Whole(min=0), metavar="N", help="Send at most N calls."
+        "--max-calls", type=parameters.Whole(min=0), metavar="N", help="Send at most N calls."
     ),
     click.option(
         "--max-concurrency",
-        type=running.Whole(min=1),
+        type=parameters.Whole(min=1),
         metavar="N",
         default=8,
         show_default=True,
@@ -59,7 +51,7 @@ _run = running.options(
     ),
     click.option(
         "--max-per-minute",
-        type=running.Number(min=0, min_open=True),
+        type=parameters.Number(min=0, min_open=True),
         metavar="N",
         help="Calls started in a minute.  [default: no limit]",
     ),
@@ -78,9 +70,9 @@ _run = running.options(
         "a usable one (damaged); it may then be paid twice.",
     ),
     click.option("--no-gallery", is_flag=True, help="Write no index.html."),
-    running.prepare,
-    running.patience,
-    running.as_json,
+    parameters.prepare,
+    parameters.patience,
+    parameters.as_json,
 )
 
 
@@ -98,7 +90,7 @@ _run = running.options(
 )
 @click.option(
     "--models",
-    type=running.PICTURE,
+    type=parameters.PICTURE,
     required=True,
     multiple=True,
     metavar="PICTURES",
@@ -106,14 +98,14 @@ _run = running.options(
 )
 @click.option(
     "--garments",
-    type=running.PICTURE,
+    type=parameters.PICTURE,
     multiple=True,
     metavar="PICTURES",
     help="The same for the garments; folders named after a category give theirs.",
 )
 @click.option(
     "--category",
-    type=click.Choice(running.CATEGORIES),
+    type=click.Choice(parameters.CATEGORIES),
     help="Which part of the body all garments cover.",
 )
 @click.option(

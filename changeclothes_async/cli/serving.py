@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import printing, running
+from changeclothes_async.cli import parameters, printing, running
 
 if TYPE_CHECKING:
     from changeclothes_async.sandbox import Sandbox
@@ -38,7 +38,7 @@ def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
 )
 @click.option(
     "--port",
-    type=running.Whole(0, 65535),
+    type=parameters.Whole(0, 65535),
     metavar="N",
     default=8787,
     show_default=True,
@@ -47,7 +47,7 @@ def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option(
     "--credits",
-    type=running.Whole(min=0),
+    type=parameters.Whole(min=0),
     metavar="N",
     default=1000,
     show_default=True,

@@ -9,7 +9,7 @@ from importlib.metadata import version
 import pytest
 from click.testing import CliRunner
 
-from changeclothes_async.cli import commands, running
+from changeclothes_async.cli import commands, parameters
 from changeclothes_async.protocol import requests
 from changeclothes_async.transport import preparing
 
@@ -62,12 +62,12 @@ def test_the_version_is_the_package_s() -> None:
 
 def test_the_categories_are_the_api_s() -> None:
     """They are written out for the sake of a quick help, and stay the same."""
-    assert tuple(category.value for category in requests.Category) == running.CATEGORIES
+    assert tuple(category.value for category in requests.Category) == parameters.CATEGORIES
 
 
 def test_the_edge_is_the_library_s() -> None:
     """It is written out for the same reason."""
-    assert preparing.EDGE == running.EDGE
+    assert preparing.EDGE == parameters.EDGE
 
 
 def test_help_loads_nothing_heavy() -> None:
