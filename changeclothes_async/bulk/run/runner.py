@@ -13,7 +13,6 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from changeclothes_async import errors, results, settings
 from changeclothes_async.bulk.calls import callers, hearing, outcomes, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.ledger.states import State
-from changeclothes_async.bulk.progress import bars, events, tally
+from changeclothes_async.bulk.progress import bars, events, showing, tally
 from changeclothes_async.bulk.run import (
     interrupts,
     keeping,
@@ -41,11 +40,8 @@ from changeclothes_async.transport import places, sending
 if TYPE_CHECKING:  # an extra
     from changeclothes_async.bulk.cluster.crew import Crew
 
-_log = logging.getLogger("changeclothes_async")
-
 _BACKLOG = 256
 _LONGEST_PAUSE = 30.0
-_REFRESH = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,26 +99,24 @@ class Run:
 
         Raises what `on_event` raised, when all that was under way is written down.
         """
-        ticking = asyncio.create_task(self._tick())
-        try:
-            with interrupts.handled(self._interrupted, self._abort):
-                await self._feed()
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
-        finally:
-            for task in (ticking, *self._tasks):
-                task.cancel()
-            await asyncio.gather(ticking, *self._tasks, return_exceptions=True)
-            if self._aborting:
-                await self._caller.senders.aborted()
-                self._tally.recount(await self._book.counts())
-            if self._terms.bar:
-                try:
-                    self._terms.bar.close(self._tally.snapshot())
-                except Exception:  # as where the terminal is gone; what was made is not
-                    _log.exception("The bar could not be closed; fix its close.")
+        async with showing.shown(self._terms.bar, self._tally):
+            try:
+                with interrupts.handled(self._interrupted, self._abort):
+                    await self._feed()
+                    while self._tasks:
+                        await asyncio.wait(self._tasks)
+            finally:
+                await self._wind_up()
         if self._permits.defect:
             raise self._permits.defect
+
+    async def _wind_up(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._aborting:
+            await self._caller.senders.aborted()
+            self._tally.recount(await self._book.counts())
 
     async def close(self) -> None:
         """Dismiss the crew, and write down what it reports until then."""
@@ -297,15 +291,6 @@ class Run:
         self._caller.senders.abort()
         for task in self._tasks:
             task.cancel()
-
-    async def _tick(self) -> None:
-        while self._terms.bar:
-            try:
-                self._terms.bar.update(self._tally.snapshot())
-            except Exception:
-                _log.exception("The bar failed, and the run goes on without it; fix its update.")
-                return
-            await asyncio.sleep(_REFRESH)
 
 
 def _known(planned: planning.Planned) -> answers.Made | None:
