@@ -178,8 +178,7 @@ def _check_header(path: str, found: Sequence[str]) -> None:
 
 
 def _listed(found: Sequence[str]) -> str:
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(repr(name[:40]) for name in found[:_SHOWN]) + more
+    return works.listed([repr(name[:40]) for name in found], _SHOWN)
 
 
 def _json_rows(file: Iterable[str]) -> Iterator[tuple[int, Any]]:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from changeclothes_async import errors
+from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import formats, images, requests
 
 _log = logging.getLogger("changeclothes_async")
@@ -25,7 +26,6 @@ _log = logging.getLogger("changeclothes_async")
 SUFFIXES = formats.SUFFIXES | formats.SPELLINGS.keys()
 FOLDERS = "upper_body, lower_body or dresses"
 _CATEGORIES = {category.value: category for category in requests.Category}
-_SHOWN = 5
 
 
 def expanded(given: str | os.PathLike[str], what: str) -> list[images.Image]:
@@ -85,8 +85,7 @@ def _in_folder(folder: Path, what: str) -> list[Path]:
 
 
 def _check_found(folder: Path, found: Sequence[Path], others: Sequence[Path], what: str) -> None:
-    listed = ", ".join(str(each) for each in others[:_SHOWN])
-    listed += f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+    listed = works.listed([str(each) for each in others])
     if not found:
         beside = f"; those in {listed} are not looked at" if others else ""
         raise errors.NotAnImage(

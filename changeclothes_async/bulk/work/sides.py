@@ -13,12 +13,10 @@ from urllib.parse import unquote, urlsplit
 from changeclothes_async import arguments, errors
 from changeclothes_async.bulk import names
 from changeclothes_async.bulk.work import finding
-from changeclothes_async.bulk.work.works import Item
+from changeclothes_async.bulk.work.works import Item, listed
 from changeclothes_async.protocol import images, requests
 
 _log = logging.getLogger("changeclothes_async")
-
-_SHOWN = 5
 
 Pictures: TypeAlias = (
     images.ImageSource | Iterable[images.ImageSource] | Mapping[str, images.ImageSource]
@@ -48,13 +46,10 @@ def _note_folders(others: Sequence[tuple[Item, requests.Category | None]]) -> No
     """Say where a category goes against garments' folders: it is the user's word all the same."""
     if not others:
         return
-    said = ", ".join(f"{item.name} in {folder}" for item, folder in others[:_SHOWN])
-    more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
     _log.warning(
-        "garments: the folders of some name another category, not the one that is given: %s%s. "
+        "garments: the folders of some name another category, not the one that is given: %s. "
         "Leave out category=… to let each folder give its own.",
-        said,
-        more,
+        listed([f"{item.name} in {folder}" for item, folder in others]),
     )
 
 

@@ -56,6 +56,12 @@ def cell_name(work: Work, row: int, column: int) -> str:
     return names.cell(work.rows[row].name, work.columns[column].name)
 
 
+def listed(some: Sequence[str], most: int = 5) -> str:
+    """Name the first of some things, and say how many more there are."""
+    more = f" and {len(some) - most:,} more" if len(some) > most else ""
+    return ", ".join(some[:most]) + more
+
+
 def refuse(refused: Sequence[errors.NotAnImage]) -> None:
     """Raise where pictures were refused: the error of a single one, or one that lists them."""
     if not refused:
