@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import builtins
 import html
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, TypeAlias, TypeVar
 
 from changeclothes_async import arguments, errors, settings
-from changeclothes_async.protocol import answers, formats, requests
+from changeclothes_async.protocol import answers, data_uris, formats, requests
 from changeclothes_async.transport import saving
 
 if TYPE_CHECKING:  # aiohttp loads with the first call, not with the package; Pillow is an extra
@@ -107,9 +106,7 @@ class Picture:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         data = self._kept
         kind = formats.of(data[: formats.HEAD])
-        source = self.url
-        if kind:
-            source = f"data:{kind.mime};base64,{base64.b64encode(data).decode()}"
+        source = data_uris.encoded(kind.mime, data) if kind else self.url
         bundle: dict[str, Any] = {"text/plain": repr(self)}
         bundle["text/html"] = f'<img src="{html.escape(source)}" style="max-height:480px">'
         if kind and kind.mime in {"image/png", "image/jpeg"}:

@@ -30,6 +30,11 @@ def decoded(uri: str) -> bytes:
     raise failure
 
 
+def encoded(mime: str, data: bytes) -> str:
+    """Write bytes as a data URI."""
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
 def bare(text: str) -> bytes:
     """Give the first bytes that a text holds in Base64 without a head; none where it is other."""
     try:

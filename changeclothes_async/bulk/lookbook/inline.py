@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-
-from changeclothes_async.protocol import formats
+from changeclothes_async.protocol import data_uris, formats
 from changeclothes_async.transport.places import Spot
 
 
@@ -18,7 +16,7 @@ def small(path: Spot, width: int, height: int) -> str | None:
     except ImportError:
         return None
     image = thumbs.small(path, width, height)
-    return _uri("image/webp", thumbs.webp(image)) if image else None
+    return data_uris.encoded("image/webp", thumbs.webp(image)) if image else None
 
 
 def whole(path: Spot, limit: int) -> str | None:
@@ -28,8 +26,4 @@ def whole(path: Spot, limit: int) -> str | None:
     except Exception:  # each store raises errors of its own kinds
         return None
     kind = formats.of(data[: formats.HEAD])
-    return _uri(kind.mime, data) if kind else None
-
-
-def _uri(mime: str, data: bytes) -> str:
-    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+    return data_uris.encoded(kind.mime, data) if kind else None
