@@ -48,7 +48,7 @@ def expect(
 
 
 def shown(value: object) -> str:
-    """Give a number, or the beginning of a string, in quotes."""
+    """Return a number, or the beginning of a string, in quotes."""
     try:
         return f"{value!r:.80}"
     except ValueError:  # Python spells no number of thousands of digits

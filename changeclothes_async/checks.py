@@ -89,7 +89,7 @@ def work(grid: Any) -> None:
 
 
 def traced(trace_configs: Iterable[TraceConfig], session: object) -> Sequence[TraceConfig]:
-    """Give the trace configs, for a session of the client's own."""
+    """Return the trace configs, for a session of the client's own."""
     arguments.expect("trace_configs", trace_configs, "a list of aiohttp.TraceConfig", Iterable)
     configs = tuple(trace_configs)
     for each in configs:
@@ -103,7 +103,7 @@ def traced(trace_configs: Iterable[TraceConfig], session: object) -> Sequence[Tr
 
 
 def budget(max_calls: int | None) -> int | None:
-    """Give a number of calls, None for as many as there are."""
+    """Return a number of calls, None for as many as there are."""
     if max_calls is None:
         return None
     arguments.expect("max_calls", max_calls, "a whole number, 0 or more", int)

@@ -172,7 +172,7 @@ class AsyncChangeClothes:
         prepare: bool | int | None = None,
         resend_unsure: bool | None = None,
     ) -> Self:
-        """Give the same client with other options: it shares session, limits and ledger.
+        """Return the same client with other options: it shares session, limits and ledger.
 
         What is not given stays as it is; `deadline=None` takes a deadline away, and
         `prepare=False` the preparing. With `resend_unsure=True` its single calls are sent also
@@ -259,7 +259,7 @@ class AsyncChangeClothes:
         return results.look(made, self._fetcher, attempts)
 
     def picture(self, url: str) -> results.Picture:
-        """Give the picture at a result's address, as an error, the log or a ledger names it.
+        """Return the picture at a result's address, as an error, the log or a ledger names it.
 
         It is fetched when it is saved or asked for its bytes, as a look's are: over https and from
         public addresses only, else DownloadFailed. No call is made, and nothing is paid.
@@ -268,7 +268,7 @@ class AsyncChangeClothes:
         return results.Picture(url, self._fetcher)
 
     def as_completed(self, jobs: pool.Jobs) -> AsyncGenerator[results.Outcome]:
-        """Make many calls, at most `max_concurrency` at once; give outcomes as they come.
+        """Make many calls, at most `max_concurrency` at once; yield outcomes as they come.
 
         `jobs` is any iterable or async iterable, read lazily: never more than `max_concurrency`
         jobs are read and not yet handed over. One failure never loses the others; an AccountError
@@ -278,7 +278,7 @@ class AsyncChangeClothes:
         return pool.as_completed(self._patient.run, jobs, self._options.max_concurrency)
 
     async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
-        """Make many calls and give their outcomes in the order of the jobs, which must have an end.
+        """Make many calls and return their outcomes in the order of the jobs, which must end.
 
         Jobs that were not started, since the account was refused, hold BatchStopped. An iterable
         that raises ends it with that error when the calls under way have arrived: what was paid is

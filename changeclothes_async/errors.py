@@ -141,7 +141,7 @@ class Interrupted(BatchStopped):
     next_step = "Run it again for what is left; what was paid is kept."
 
     def __str__(self) -> str:
-        """Give the message alone: where it is shown, what is left is told beside it."""
+        """Return the message alone: where it is shown, what is left is told beside it."""
         return self.message
 
 

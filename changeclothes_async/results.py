@@ -38,7 +38,7 @@ class Fetcher:
         self._live = live
 
     async def __call__(self, url: str, consume: fetching.Consume[T]) -> T:
-        """Fetch `url` and give what `consume` makes of its chunks; raises DownloadFailed."""
+        """Fetch `url` and return what `consume` makes of its chunks; raises DownloadFailed."""
         from changeclothes_async.transport import downloads, fetching
 
         if live := self._live() if self._live else None:
@@ -65,7 +65,7 @@ class Picture:
     _fetch: Fetcher = field(repr=False, compare=False)
 
     async def save(self, path: str | os.PathLike[str]) -> Path:
-        """Stream it to a file and give the path: complete, or not there at all.
+        """Stream it to a file and return the path: complete, or not there at all.
 
         Parents are made; without a suffix the path gets the one of the picture's content. Raises
         DownloadFailed or SaveFailed; saving again costs nothing.
@@ -171,7 +171,7 @@ class Success:
     ok: ClassVar[Literal[True]] = True
 
     def unwrap(self) -> Look:
-        """Give the result."""
+        """Return the result."""
         return self.result
 
 
@@ -198,7 +198,7 @@ Outcome: TypeAlias = Success | Failure
 """How one job of many ended: `ok` tells a `Success` from a `Failure`.
 
 Type checkers know a `Success` after `if outcome.error is None:`, and mypy also after
-`if outcome.ok:`. `unwrap()` gives the result or raises the error.
+`if outcome.ok:`. `unwrap()` returns the result or raises the error.
 """
 
 

@@ -44,7 +44,7 @@ class Fetching:
     trust_env: bool = False
 
     def portable(self) -> Fetching:
-        """Give a copy fit for a pickle: without a proxy's password and a TLS context."""
+        """Return a copy fit for a pickle: without a proxy's password and a TLS context."""
         return replace(self, proxy=None, ssl=True)
 
 
@@ -99,7 +99,7 @@ class Settings:
         )
 
     def changed(self, *, retries: int | None = None, **changes: Any) -> Settings:
-        """Give a copy with other values; `retries` changes the number inside the policy."""
+        """Return a copy with other values; `retries` changes the number inside the policy."""
         if retries is not None:
             changes["retry"] = replace(self.retry, retries=retries)
         return replace(self, **changes)
@@ -164,7 +164,7 @@ def _check_ssl(ssl: Any) -> None:
 
 
 def _headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give a copy of them, checked."""
+    """Return a copy of them, checked."""
     arguments.expect("headers", headers, "a mapping of names to values", Mapping)
     for name, value in headers.items():
         arguments.expect("A name in headers", name, "a string", str)

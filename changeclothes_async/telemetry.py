@@ -90,7 +90,7 @@ class Telemetry:
 
 
 def _of(error: errors.ChangeClothesError) -> dict[str, str | int]:
-    """Give an error's class and numbers; its words may hold what was handed over."""
+    """Return an error's class and numbers; its words may hold what was handed over."""
     numbers = {
         "changeclothes.code": error.code,
         "http.response.status_code": error.http_status,

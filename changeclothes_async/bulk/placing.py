@@ -23,7 +23,7 @@ class Address(Protocol):
     """An address as an object, such as a `UPath`."""
 
     def as_uri(self) -> str:
-        """Give it as a string."""
+        """Return it as a string."""
         ...
 
 
@@ -63,7 +63,7 @@ def site(out: Out) -> Site:
 
 
 def at(root: Spot) -> places.Folder | Remote:
-    """Give the place whose files are below `root`."""
+    """Return the place whose files are below `root`."""
     if isinstance(root, Path):
         return places.Folder(root)
     from changeclothes_async.transport import remote
@@ -72,12 +72,12 @@ def at(root: Spot) -> places.Folder | Remote:
 
 
 def named(path: str | os.PathLike[str]) -> Path:
-    """Give the absolute path that a user means, `~` and an unknown `~name` included."""
+    """Return the absolute path that a user means, `~` and an unknown `~name` included."""
     return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - Path fails for unknown homes
 
 
 def local(path: str | os.PathLike[str]) -> Path:
-    """Give the path of a file that is written on this machine; raises InvalidInput for others."""
+    """Return the path of a file that is written on this machine; raises InvalidInput for others."""
     if "://" in str(path):
         raise errors.InvalidInput(
             f"{path} is not a file on this machine.",

@@ -121,7 +121,7 @@ def sentence(error: errors.ChangeClothesError) -> str:
 
 
 def told(error: errors.ChangeClothesError) -> dict[str, Any]:
-    """Give an error as plain data."""
+    """Return an error as plain data."""
     return {
         "error": type(error).__name__,
         "message": wording.message(error),
@@ -188,7 +188,7 @@ def waiting(words: str) -> Iterator[None]:
 
 
 def free(path: Path) -> Path:
-    """Give a path that takes nothing's place, whatever its suffix: look, look-2 and so on."""
+    """Return a path that takes nothing's place, whatever its suffix: look, look-2 and so on."""
     tried, number = path, 1
     while tried.exists() or any(tried.parent.glob(f"{glob.escape(tried.name)}.*")):
         number += 1

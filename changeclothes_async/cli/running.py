@@ -61,7 +61,7 @@ class Command(click.Command):
 
 
 def exit_code(error: errors.ChangeClothesError) -> int:
-    """Give the exit code that an error ends a command with."""
+    """Return the exit code that an error ends a command with."""
     from changeclothes_async.bulk.calls import outcomes
 
     if outcomes.is_unwritten(error):

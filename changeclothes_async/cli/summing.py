@@ -91,7 +91,7 @@ def run(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> Ite
 
 
 def run_facts(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> dict[str, Any]:
-    """Give the same as data; cells as `Lookbook.to_dicts` gives them."""
+    """Return the same as data; cells as `Lookbook.to_dicts` gives them."""
     cells = {sort: [cell.as_dict() for cell in some] for sort, some in found.troubled.items()}
     return {
         "counts": found.counts,

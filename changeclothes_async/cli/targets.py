@@ -21,7 +21,7 @@ _NAMES = {"webp": "WebP"}
 
 
 def checked(output: Path | None, photographs: Iterable[str]) -> Path:
-    """Give the path to save to, not a photograph's; its folder is made, and shown to be writable.
+    """Return the path to save to, not a photograph's; its folder is made, and shown to be writable.
 
     Without a suffix it takes a name that is free, as the default does. Raises InvalidInput.
     """

@@ -122,7 +122,7 @@ def _given(name: str, anything: str | None) -> str:
 
 
 def _options() -> dict[str, str]:
-    """Give the shell's names of the running command's options and arguments.
+    """Return the shell's names of the running command's options and arguments.
 
     A grid's options are called seeds in Python, and one that is wrong is a seed.
     """

@@ -46,7 +46,7 @@ class Blot:
 
 @lru_cache(maxsize=8)
 def _spellings(secret: str) -> tuple[str, re.Pattern[str]]:
-    """Give a secret's longest plain part, and what finds it however it is written."""
+    """Return a secret's longest plain part, and what finds it however it is written."""
     plain = max(re.findall("[a-z0-9]*", secret.lower()), key=len)
     # Escapes are looked for at the first of their backslashes only: an answer may hold thousands.
     spelled = [_spelled(letter, "" if at else r"(?<!\\)") for at, letter in enumerate(secret)]

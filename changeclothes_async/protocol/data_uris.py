@@ -12,7 +12,7 @@ _BEGINNING = 24  # letters, for 18 bytes: enough to tell a picture by
 
 
 def decoded(uri: str) -> bytes:
-    """Give the bytes that a data URI holds (RFC 2397); only pictures in Base64 are on the page."""
+    """Return the bytes that a data URI holds (RFC 2397); the API page has them in Base64 alone."""
     head, comma, payload = uri.partition(",")
     if not comma or not head.lower().endswith(";base64"):
         raise errors.NotAnImage(
@@ -36,7 +36,7 @@ def encoded(mime: str, data: bytes) -> str:
 
 
 def bare(text: str) -> bytes:
-    """Give the first bytes that a text holds in Base64 without a head; none where it is other."""
+    """Return the first bytes that a text holds in Base64 without a head; none where it is other."""
     try:
         return base64.b64decode(text.lstrip()[:_BEGINNING], validate=True)
     except ValueError:  # also for what is not ASCII

@@ -60,7 +60,7 @@ def of(head: bytes) -> Format | None:
 
 
 def checked(data: bytes, name: str, if_empty: str = "Give a picture that is whole.") -> Format:
-    """Give the format of what begins with `data`; raises NotAnImage, calling it `name`.
+    """Return the format of what begins with `data`; raises NotAnImage, calling it `name`.
 
     `if_empty` is the next step where there are no bytes.
     """

@@ -97,7 +97,7 @@ class BinaryFile(Protocol):
     """An open binary file, sync or async."""
 
     def read(self, size: int, /) -> bytes | Awaitable[bytes]:
-        """Give up to so many bytes, none at the end."""
+        """Return up to so many bytes, none at the end."""
         ...
 
 
@@ -140,7 +140,7 @@ def called(image: Image) -> str:
 
 
 def shown(path: str) -> str:
-    """Give a path as errors repeat it: its two ends where it is long, or no path at all."""
+    """Return a path as errors repeat it: its two ends where it is long, or no path at all."""
     half = _SHOWN // 2
     return path if len(path) <= _SHOWN else f"{path[:half]}…{path[-half:]}"
 

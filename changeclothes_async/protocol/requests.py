@@ -55,7 +55,7 @@ def _picture(source: object, field: ValidationInfo) -> images.Image:
 
 
 def known_category(given: Any) -> Category:
-    """Give the category of that name; raises InvalidInput, which names all."""
+    """Return the category of that name; raises InvalidInput, which names all."""
     arguments.expect("category", given, f"one of {', '.join(Category)}", str)
     try:
         return Category(given)
@@ -155,11 +155,11 @@ class Job(BaseModel):
         """Say in a few words what is asked for."""
 
     def pictures(self) -> list[tuple[str, images.Image]]:
-        """Give the job's pictures by their names on the wire."""
+        """Return the job's pictures by their names on the wire."""
         return [(wire, getattr(self, name)) for name, wire in self.picture_names.items()]
 
     def texts(self) -> list[tuple[str, str]]:
-        """Give the text fields that were set, by their names on the wire."""
+        """Return the text fields that were set, by their names on the wire."""
         named = [(wire, getattr(self, name)) for name, wire in self.text_names.items()]
         fields = [(wire, _wire(value)) for wire, value in named if value is not None]
         return [*fields, *self.extra_fields.items()] if self.extra_fields else fields
@@ -218,7 +218,7 @@ class ChangeByPrompt(Job):
 
 
 def checked(job: object) -> Job:
-    """Give what is a job; raises InvalidInput for anything else."""
+    """Return a job as it is; raises InvalidInput for anything else."""
     if isinstance(job, TryOn | ChangeByPrompt):
         return job
     raise errors.InvalidInput(
@@ -227,7 +227,7 @@ def checked(job: object) -> Job:
 
 
 def identity(endpoint: str, texts: Iterable[tuple[str, str]], digests: Iterable[bytes]) -> bytes:
-    """Give 32 bytes that stand for all that is paid for: a job's endpoint, texts, and pictures.
+    """Return 32 bytes that stand for all that is paid for: a job's endpoint, texts, and pictures.
 
     The pictures stand in the endpoint's order, each by the digest of its content (or address):
     neither a picture's path nor the key is part of it.
@@ -263,7 +263,7 @@ def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
 
 
 def _told(given: object) -> str:
-    """Give a number, or the beginning of a text, as a file's row has it; of all else its type."""
+    """Return a number, or the beginning of a text, as a file's row has it; of all else its type."""
     if given is None or isinstance(given, str | int | float):
         return f"={arguments.shown(given)}"
     return f" is of type {type(given).__name__}, which"

@@ -40,7 +40,7 @@ def pause(
     attempt: int,
     draw: Callable[[], float] = random.random,
 ) -> float:
-    """Give the seconds to wait after attempt number `attempt` (from 1)."""
+    """Return the seconds to wait after attempt number `attempt` (from 1)."""
     if isinstance(error, errors.Refused) and error.retry_after is not None:
         return min(error.retry_after, policy.longest_wish)
     return draw() * min(policy.longest_backoff, policy.base * 2.0 ** min(attempt - 1, 60))

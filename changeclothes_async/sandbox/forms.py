@@ -166,7 +166,7 @@ class _Scanner:
         return self._cut(at, len(mark))
 
     async def pieces(self, mark: bytes) -> AsyncIterator[bytes]:
-        """Give what comes before the mark; the first piece is whole or long enough to be known."""
+        """Yield what comes before the mark; the first piece is whole or long enough to be known."""
         while (at := self._buffer.find(mark)) < 0:
             certain = len(self._buffer) - len(mark) + 1
             if certain >= formats.HEAD:

@@ -60,7 +60,7 @@ def _dropped(http: aiohttp.ClientSession, process: int) -> None:
 
 
 async def proxy(url: str, options: settings.Settings | settings.Fetching) -> str | None:
-    """Give the proxy that an address is asked through: the one given, or the environment's."""
+    """Return the proxy that an address is asked through: the one given, or the environment's."""
     if options.proxy or not options.trust_env:
         return options.proxy
     return await asyncio.to_thread(_in_environment, url)  # some systems ask a name server
@@ -75,7 +75,7 @@ def _in_environment(url: str) -> str | None:
 
 @functools.cache
 def agent() -> str:
-    """Give what requests call themselves."""
+    """Return what requests call themselves."""
     return f"changeclothes-async/{changeclothes_async.__version__}"
 
 
@@ -95,5 +95,5 @@ def words(error: Exception, secret: str = "") -> str:
 
 
 def headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """Give an answer's headers, their names in lower case."""
+    """Return an answer's headers, their names in lower case."""
     return {name.lower(): value for name, value in response.headers.items()}

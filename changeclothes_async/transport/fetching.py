@@ -30,7 +30,7 @@ Consume = Callable[[AsyncIterator[bytes]], Awaitable[T]]
 async def fetch(
     web: downloads.Downloads, options: settings.Fetching, url: str, consume: Consume[T]
 ) -> T:
-    """Fetch a picture and give what `consume` makes of its chunks; it may be called repeatedly.
+    """Fetch a picture and return what `consume` makes of its chunks; it may be called repeatedly.
 
     https only (http on loopback where the API itself is there), public addresses only, at most
     three redirects and `max_result_bytes` bytes. Raises DownloadFailed.

@@ -68,7 +68,7 @@ def _read(file: io.FileIO, offset: int) -> memoryview:
 
 
 def digested(path: str, before: Stamp | None = None) -> bytes:
-    """Give a file's SHA-256; raises NotAnImage when it cannot be read, or is not as it was."""
+    """Return a file's SHA-256; raises NotAnImage when it cannot be read, or is not as it was."""
     with read(path) as file:
         digest = hashlib.file_digest(file, "sha256").digest()
         if before:
@@ -133,7 +133,7 @@ def _changed(path: str) -> errors.NotAnImage:
 
 
 def stamp_of(path: str) -> Stamp | None:
-    """Give a file's stamp by its path; None where it cannot be had."""
+    """Return a file's stamp by its path; None where it cannot be had."""
     try:
         return stamp(os.stat(path))  # noqa: PTH116 - a Path costs more than the stat
     except OSError:
@@ -141,5 +141,5 @@ def stamp_of(path: str) -> Stamp | None:
 
 
 def stamp(seen: os.stat_result) -> Stamp:
-    """Give what changes when a file is replaced or written to, also by who sets its time back."""
+    """Return what changes when a file is replaced or written to, also by who sets its time back."""
     return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)

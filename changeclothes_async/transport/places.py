@@ -55,7 +55,7 @@ class Place(Protocol):
         ...
 
     def write(self, name: str, data: bytes) -> Spot:
-        """Put a small file in place, and give its path; raises SaveFailed."""
+        """Put a small file in place, and return its path; raises SaveFailed."""
         ...
 
 
@@ -101,7 +101,7 @@ async def pieces(path: Spot) -> AsyncIterator[bytes]:
 
 
 def digest(path: Spot) -> bytes:
-    """Read a file and give its SHA-256."""
+    """Read a file and return its SHA-256."""
     digest = hashlib.sha256()
     with path.open("rb") as file:  # of a store, which need not have the readinto of file_digest
         while piece := file.read(saving.PIECE):

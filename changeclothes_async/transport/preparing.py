@@ -30,7 +30,7 @@ _MOST = 250_000_000
 
 
 def edge(prepare: bool | int) -> int | None:
-    """Give the longest edge that is asked for, None for none.
+    """Return the longest edge that is asked for, None for none.
 
     Raises InvalidInput for what is no edge, and MissingExtra where there is no Pillow.
     """
@@ -49,7 +49,7 @@ def edge(prepare: bool | int) -> int | None:
 
 
 def prepared(picture: multipart.Part, longest: int, what: str) -> multipart.Part:
-    """Give a picture upright and with no edge over `longest`; itself where it is so already.
+    """Return a picture upright and with no edge over `longest`; itself where it is so already.
 
     `what` it is is said in errors: NotAnImage for a broken or huge one, MissingExtra for HEIC
     without its reader.

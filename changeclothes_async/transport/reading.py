@@ -96,7 +96,7 @@ class Reader:
         return preparing.prepared(picture, self._edge, what) if self._edge else picture
 
     async def digest(self, picture: images.Link | multipart.Part) -> bytes:
-        """Give 32 bytes that stand for what is sent: the content, or a link's address."""
+        """Return 32 bytes that stand for what is sent: the content, or a link's address."""
         content = picture if isinstance(picture, images.Link) else picture.content
         if isinstance(content, images.Link | images.Bytes):
             return content.digest
@@ -143,7 +143,7 @@ class Reader:
                 known.popitem(last=False)
 
     def _known(self, path: str) -> multipart.Part | None:
-        """Give a picture that was read before and has not changed since."""
+        """Return a picture that was read before and has not changed since."""
         kept = self._pictures.get(path)
         if kept is None:
             return None

@@ -122,7 +122,7 @@ class Remote:
 
 
 def place(url: str) -> Remote:
-    """Give the place at an address. Raises InvalidInput and MissingExtra."""
+    """Return the place at an address. Raises InvalidInput and MissingExtra."""
     # fsspec reads *, ? and [ as patterns; a cache before a store (`::`) says "written" too early.
     root = None if glob.has_magic(url) or "::" in url else _known(url)
     if root is None or root.protocol in _NOT_WRITTEN:
@@ -179,6 +179,6 @@ def _seen(path: UPath) -> Mapping[str, Any]:
 
 
 def _stamp(seen: Mapping[str, Any]) -> int:
-    """Give a number that changes with the content: of its tag, or of all that a store tells."""
+    """Return a number that changes with the content: of its tag, or of all that a store tells."""
     told = seen.get("ETag") or seen.get("etag") or sorted(map(str, seen.items()))
     return int.from_bytes(hashlib.sha256(repr(told).encode()).digest()[:7])

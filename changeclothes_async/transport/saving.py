@@ -61,7 +61,7 @@ async def save(chunks: AsyncIterator[bytes], target: Path, *, beside: bool = Fal
 
 @contextmanager
 def placed(target: Path) -> Iterator[Path]:
-    """Give a temporary name beside `target` to write to, then rename it; parents are made.
+    """Yield a temporary name beside `target` to write to, then rename it; parents are made.
 
     Raises SaveFailed when the disk refuses; nothing is left behind then.
     Nothing is flushed as a paid picture is: what is made here can be made again for nothing.
@@ -91,7 +91,7 @@ def sweep(folder: Path) -> None:
 
 
 def _part(target: Path) -> Path:
-    """Give a temporary name beside it, which `sweep` knows."""
+    """Return a temporary name beside it, which `sweep` knows."""
     return target.with_name(f".{secrets.token_hex(8)}.part")
 
 

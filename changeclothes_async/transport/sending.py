@@ -102,7 +102,7 @@ class Call:
         return self._loop.time() - self._started
 
     def _backoff(self, error: errors.ChangeClothesError, attempt: int) -> float | None:
-        """Give the pause before another attempt, None where none may follow."""
+        """Return the pause before another attempt, None where none may follow."""
         if self._sender.closing or not self._flight.is_wanted:
             return None
         if not retries.is_safe(self._options.retry, error, attempt):
@@ -167,7 +167,7 @@ class Call:
             error.args = (f"{error.message}{_of_formats(self._body)}",)
 
     async def _ended(self, slot: limits.Slot) -> answers.Ending:
-        """Make one attempt, with its claim before it, and give its end."""
+        """Make one attempt, with its claim before it, and return its end."""
         assert self._body  # noqa: S101 - framed while queueing
         journal, sender = self._journal, self._sender
         upload = uploads.Upload(self._body, journal.sent if journal else None)
@@ -229,7 +229,7 @@ def _of_formats(body: multipart.Body) -> str:
 
 
 def interrupted(upload: uploads.Upload) -> errors.ChangeClothesError:
-    """Give the end of an attempt that was stopped."""
+    """Return the end of an attempt that was stopped."""
     if upload.sent_whole:
         return errors.Unsure("The call was stopped after its request was sent whole.")
     return errors.NotSent("The call was stopped before its request was sent whole.", final=True)

@@ -30,7 +30,7 @@ Carrier = Callable[["paying.Page", "requests.Job", Ready, Sequence[bytes]], "sen
 
 
 def changed(what: str) -> errors.NotAnImage:
-    """Give the error for a picture that is not the one a run was planned with."""
+    """Return the error for a picture that is not the one a run was planned with."""
     return errors.NotAnImage(
         f"{what} changed after the run had begun.",
         next_step="Leave the pictures alone while a run is going, and run it again.",
@@ -61,7 +61,7 @@ class Caller:
         self._readers: dict[int | None, reading.Reader] = {}
 
     def reader(self, options: settings.Settings) -> reading.Reader:
-        """Give what pictures are read with: one for each way of preparing them."""
+        """Return the reader of pictures: there is one for each way of preparing them."""
         if options.edge not in self._readers:
             from changeclothes_async.transport import reading
 
@@ -165,7 +165,7 @@ class Caller:
             )
 
     async def _open_ledger(self, path: str | os.PathLike[str], base_url: str) -> paying.Payments:
-        """Give the client's ledger, opened by whoever needs it first."""
+        """Return the client's ledger, opened by whoever needs it first."""
         from changeclothes_async.bulk.calls import paying, services
 
         with self._lock:  # loops of several threads may be the first

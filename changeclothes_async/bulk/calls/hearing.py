@@ -55,11 +55,11 @@ class Listener:
             raise
 
     def journal(self, name: str, page: Page) -> Page | sending.Journal:
-        """Give what tells of a call's attempts, on top of the ledger's page where there is one."""
+        """Return a journal that tells of a call's attempts, around the ledger's page, if any."""
         return Telling(self.tell, name, page) if self._on_event else page
 
     def beside(self, other: events.OnEvent | None) -> events.OnEvent | None:
-        """Give one function for a run's listener and this one; that of the run may stop it."""
+        """Return one function for a run's listener and this one; that of the run may stop it."""
         if self._on_event is None or other is None:
             return other or (self.tell if self._on_event else None)
 

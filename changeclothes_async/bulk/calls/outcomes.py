@@ -43,7 +43,7 @@ def is_in_doubt(error: errors.ChangeClothesError) -> bool:
 
 
 def facts_of(outcome: answers.Ending) -> records.Facts:
-    """Give what the ledger keeps of an attempt's end; enough to give it again."""
+    """Return what the ledger keeps of an attempt's end; enough to give it again."""
     if isinstance(outcome, answers.Made):
         return records.Facts(
             http_status=outcome.raw.status, body=outcome.raw.body, code=200, money="spent"
@@ -61,7 +61,7 @@ def facts_of(outcome: answers.Ending) -> records.Facts:
 
 
 def outcome_of(entry: records.Entry) -> answers.Ending:
-    """Give again what a job ended with, out of its entry: a result, or an error."""
+    """Rebuild what a job ended with from its entry: a result, or an error."""
     facts = entry.facts
     if entry.state is states.State.CLAIMED or facts is None:
         return refused(entry)
@@ -84,7 +84,7 @@ def outcome_of(entry: records.Entry) -> answers.Ending:
 
 
 def _understood(kind: type[errors.ChangeClothesError], raw: answers.Raw) -> dict[str, Any]:
-    """Give what the answer's meaning tells beside the facts, where that is still understood."""
+    """Return what the answer itself adds to the facts, where it is still understood."""
     again = answers.decode(raw)
     if not isinstance(again, kind):
         return {}
@@ -92,13 +92,13 @@ def _understood(kind: type[errors.ChangeClothesError], raw: answers.Raw) -> dict
 
 
 def held(error: errors.ChangeClothesError) -> errors.ChangeClothesError:
-    """Give an error with the next step where a ledger keeps its job from being sent again."""
+    """Return an error with the next step where a ledger keeps its job from being sent again."""
     error.next_step = _HELD.get(type(error), error.next_step)
     return error
 
 
 def refused(entry: records.Entry) -> errors.LedgerBusy:
-    """Give the error that says what stands against a claim."""
+    """Return the error that says why a claim was not granted."""
     return errors.LedgerBusy(
         f"The ledger does not allow this call: the job is {entry.state.value}.",
         next_step="Look at it with `changeclothes ledger`, or wait until the other call has ended.",

@@ -58,7 +58,7 @@ class Payments:
         again: Again | None = None,
         look: bool = True,
     ) -> Paid:
-        """Give what was paid for this job before, or make the call, or join one under way.
+        """Return what was paid for this job before, or make the call, or join one under way.
 
         A job that ended without a result raises that error again, unless `again` says that it may
         be sent once more: by default where it failed, since only a person can say so of an unsure
@@ -171,7 +171,7 @@ class Page:
 
 
 def _unwritten(outcome: answers.Ending, error: errors.LedgerError) -> errors.LedgerError:
-    """Give the error for an end that may have cost credits and that the ledger cannot take."""
+    """Return the error for an end that may have cost credits and that the ledger cannot take."""
     if isinstance(outcome, answers.Made):
         said, keep = f"The paid result is at {outcome.result_img_url}.", "the result's address"
     else:

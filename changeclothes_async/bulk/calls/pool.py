@@ -33,7 +33,7 @@ Run: TypeAlias = Callable[[requests.Job], Awaitable[results.Look]]
 
 
 async def as_completed(run: Run, jobs: Jobs, limit: int) -> AsyncGenerator[results.Outcome]:
-    """Give the jobs' outcomes as they come; raises what the jobs' iterator raised, at the end."""
+    """Yield the jobs' outcomes as they come; raises what the jobs' iterator raised, at the end."""
     pool = _Pool(run, limit)
     feeder = asyncio.create_task(pool.feed(_iterated(jobs)))
     try:
@@ -47,7 +47,7 @@ async def as_completed(run: Run, jobs: Jobs, limit: int) -> AsyncGenerator[resul
 
 
 async def gather(run: Run, jobs: Jobs, limit: int) -> list[results.Outcome]:
-    """Give all outcomes in the order of the jobs; those never started hold BatchStopped.
+    """Return all outcomes in the order of the jobs; those never started hold BatchStopped.
 
     Whatever else ends it is raised, with a note of each result that was paid.
     """
@@ -89,7 +89,7 @@ class _Pool:
         return outcome
 
     def untaken(self) -> Iterator[results.Outcome]:
-        """Give the outcomes that nobody took."""
+        """Yield the outcomes that nobody took."""
         while not self._done.empty():
             outcome = self._done.get_nowait()
             if isinstance(outcome, results.Outcome):

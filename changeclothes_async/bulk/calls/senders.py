@@ -47,14 +47,14 @@ class Senders:
         self._closed = False
 
     async def here(self) -> Sender:
-        """Give the running loop's sender, made at its first call. Raises ClientClosed."""
+        """Return the running loop's sender, made at its first call. Raises ClientClosed."""
         if self._closed:
             raise errors.ClientClosed("This client was closed.")
         loop = asyncio.get_running_loop()
         return self._by_loop.get(loop) or await self._made(loop)
 
     def downloads(self) -> Downloads | None:
-        """Give the running loop's downloads; None where the client has none here any more."""
+        """Return the running loop's downloads; None where the client has none here any more."""
         sender = self._known()
         return sender.downloads if sender and not self._closed else None
 
@@ -90,7 +90,7 @@ class Senders:
     def adopt(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         """Do `work` when the attempts under way in this loop have ended.
 
-        Gives the task where there are none, and it is worth waiting for.
+        Returns the task where there are none, so that it is worth waiting for.
         """
         sender = self._by_loop[asyncio.get_running_loop()]
         idle = not sender.attempts

@@ -58,7 +58,7 @@ class Agent:
     async def take(self, orders: Sequence[messages.Order]) -> float:
         """Begin what is ordered, but nothing twice: in doubt, orders come again.
 
-        They are numbered in the order in which they are sent. Gives this agent's clock.
+        They are numbered in the order in which they are sent. Returns this agent's clock.
         """
         for order in orders:
             if order.number > self._taken:

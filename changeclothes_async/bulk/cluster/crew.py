@@ -79,7 +79,7 @@ class Crew:
         ready: Sequence[tuple[str, images.Link | multipart.Part]],
         digests: Sequence[bytes],
     ) -> sending.Post:
-        """Give what carries a job's attempts to the wire; a late end is told to `late`."""
+        """Return what carries a job's attempts to the wire; a late end is told to `late`."""
         copies: list[_Copy] = []
         named: list[tuple[str, images.Link | bytes]] = []
         for (name, image), (_, picture), digest in zip(job.pictures(), ready, digests, strict=True):

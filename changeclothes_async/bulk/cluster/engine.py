@@ -85,17 +85,17 @@ class Engine:
         return all(way.startswith(("tls://", "inproc://")) for way in ways)
 
     async def workers(self) -> list[str]:
-        """Give the addresses of the workers that are there now."""
+        """Return the addresses of the workers that are there now."""
         return list(await self._client.nthreads())
 
     async def run(self, worker: str, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        """Run a function in a worker's event loop and give its result; raises what dask raises."""
+        """Run a function in a worker's event loop, return its result; raises what dask raises."""
         answers = await self._client.run(function, *args, workers=[worker])
         return answers[worker]
 
 
 async def _address(where: Where, distributed: Any, stack: AsyncExitStack) -> tuple[str, Any]:
-    """Give a scheduler's address, and what is needed to be let in."""
+    """Return a scheduler's address, and what is needed to be let in."""
     if isinstance(where, str) and "://" in where:
         return where, None  # dask's own configuration knows the certificates
     if _is_own(where):

@@ -132,7 +132,7 @@ class Member:
         raise Lost(self.gone)
 
     async def _answer(self, request: messages.Request) -> Any:
-        """Give an answer, or `_Broken` where none came, at the latest when the agent is lost."""
+        """Return an answer, or `_Broken` where none came, at the latest when the agent is lost."""
         asking = asyncio.ensure_future(
             self._engine.run(self.worker, ask_agent, self._name, request)
         )

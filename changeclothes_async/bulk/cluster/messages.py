@@ -123,7 +123,7 @@ class NoAgent:
 
 
 def version() -> str:
-    """Give what has to be the same on both sides."""
+    """Return what has to be the same on both sides."""
     return changeclothes_async.__version__
 
 
@@ -133,6 +133,6 @@ def now() -> float:
 
 
 def bare(error: E) -> E:
-    """Give an error without the frames that led to it: they hold pictures, and are not pickled."""
+    """Return an error without the frames that led to it: they hold pictures, and cannot travel."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -72,12 +72,12 @@ class Roster:
             each.lose("the run is over")
 
     def least(self, fits: Callable[[Member], bool] = lambda _: True) -> Member | None:
-        """Give the agent with the fewest orders, of those that are heard; None where none is."""
+        """Return the agent with the fewest orders, of those that are heard; None where none is."""
         able = [each for each in self._members.values() if each.is_heard() and fits(each)]
         return min(able, key=lambda member: member.load, default=None)
 
     async def any(self, patience: float) -> Member:
-        """Give the agent with the fewest orders, waiting so many seconds where there is none.
+        """Return the agent with the fewest orders, waiting so many seconds where there is none.
 
         Raises NotSent, which is final where the scheduler is gone.
         """

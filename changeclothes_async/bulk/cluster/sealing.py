@@ -40,7 +40,7 @@ class Lock:
         return self._private.public_key().public_bytes_raw()
 
     def opened(self, sealed: Sealed) -> bytes:
-        """Give what was sealed."""
+        """Return what was sealed."""
         return _cipher(self._private, sealed.public).decrypt(_NONCE, sealed.content, None)
 
 

@@ -24,7 +24,7 @@ _locks: dict[str, sealing.Lock] = {}
 
 
 async def meet_agent(name: str) -> bytes:
-    """Give what secrets for an agent of this name are to be sealed with."""
+    """Return the public half of the lock that secrets for an agent of this name are sealed for."""
     return _locks.setdefault(name, sealing.Lock()).public
 
 
@@ -50,7 +50,7 @@ async def hire_agent(name: str, terms: messages.Terms) -> messages.Hired | Excep
 
 
 async def ask_agent(name: str, request: messages.Request) -> Any:
-    """Let a run's agent do what is requested, and give the answer, or what went wrong."""
+    """Have a run's agent do what is requested, and return the answer, or what went wrong."""
     agent = _agents.get(name)
     try:
         return await request.method(agent, *request.arguments) if agent else messages.NoAgent()

@@ -42,7 +42,7 @@ _AT_ONCE = 500  # SQLite before 3.32 takes 999 values in a statement
 def claim(
     db: sqlite3.Connection, identity: bytes, endpoint: str, name: str, event: JobEvent, now: float
 ) -> Claim | Entry:
-    """Give the permission to pay, or the entry that stands against it."""
+    """Return the permission to pay, or the entry that stands against it."""
     new = db.execute(
         "INSERT INTO calls (identity, endpoint, name, state, attempts, claimed_at)"
         " VALUES (?, ?, ?, 'claimed', 1, ?) ON CONFLICT (identity) DO NOTHING",

@@ -120,11 +120,11 @@ class Cells(Protocol):
     columns: Sequence[Head]
 
     def at(self, row: int, column: int) -> Cell:
-        """Give one cell."""
+        """Return one cell."""
         ...
 
     def read(self, places: Iterable[tuple[int, int]]) -> Iterator[Cell]:
-        """Give some cells, by row and column: cheaper than one by one."""
+        """Yield some cells, by row and column: cheaper than one by one."""
         ...
 
     def __iter__(self) -> Iterator[Cell]:

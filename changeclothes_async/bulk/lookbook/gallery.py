@@ -37,7 +37,7 @@ def write(
     out: Spot,
     stopped: errors.ChangeClothesError | None,
 ) -> Spot:
-    """Write `index.html` into `out`, complete or not at all, and give its path.
+    """Write `index.html` into `out`, complete or not at all, and return its path.
 
     `troubled` are the numbers of the cells that failed or are unsure, counted row by row.
     """
@@ -121,7 +121,7 @@ def _filled(**values: Any) -> dict[str, Any]:
 
 
 def _address(path: Spot, out: Spot) -> str | None:
-    """Give a file's address as seen from the page in `out`; None for one it cannot be seen from."""
+    """Return a file's address relative to the page in `out`; None where there is no way to it."""
     if not (isinstance(out, Path) and isinstance(path, Path)):
         return None if isinstance(path, Path) else quote(str(path.relative_to(str(out))))
     try:

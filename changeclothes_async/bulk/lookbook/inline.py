@@ -7,7 +7,7 @@ from changeclothes_async.transport.places import Spot
 
 
 def small(path: Spot, width: int, height: int) -> str | None:
-    """Give the picture, no larger than `width` x `height`, as a data URI.
+    """Return the picture, no larger than `width` x `height`, as a data URI.
 
     None without Pillow, and for what is no picture.
     """
@@ -20,7 +20,7 @@ def small(path: Spot, width: int, height: int) -> str | None:
 
 
 def whole(path: Spot, limit: int) -> str | None:
-    """Give the file itself as a data URI; None above `limit` bytes, and for what is no picture."""
+    """Return the file itself as a data URI; None above `limit` bytes, or if it is no picture."""
     try:
         data = path.read_bytes() if path.stat().st_size <= limit else b""
     except Exception:  # each store raises errors of its own kinds

@@ -94,7 +94,7 @@ class LedgerCells:
 def _made(
     known: answers.Ending | None, problem: errors.ChangeClothesError | None
 ) -> answers.Made | None:
-    """Give the result; also one that was paid and that no ledger had room for."""
+    """Return the result; also one that was paid and that no ledger had room for."""
     if isinstance(problem, errors.LedgerError) and problem.raw:
         known = answers.decode(problem.raw)
     return known if isinstance(known, answers.Made) else None

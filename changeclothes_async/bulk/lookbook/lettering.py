@@ -32,7 +32,7 @@ class Lettering:
         self.font = cache(self._font)
 
     def _font(self, size: int, text: str = "") -> Font:
-        """Give the font that has the most letters of `text`, the first of several."""
+        """Return the font that has the most letters of `text`, the first of several."""
         found = _loaded(self._face(frozenset(text)), size)
         if found is None:
             raise errors.InvalidInput(

@@ -131,11 +131,11 @@ class Lookbook:
         return self.counts[State.SAVED] == len(self)
 
     def to_dicts(self) -> Iterator[dict[str, Any]]:
-        """Give each cell as a dict of strings and numbers, row by row."""
+        """Yield each cell as a dict of strings and numbers, row by row."""
         return (cell.as_dict() for cell in self)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write one line per cell, in UTF-8, and give the path. Raises SaveFailed.
+        """Write one line per cell, in UTF-8, and return the path. Raises SaveFailed.
 
         A text that a spreadsheet would take for a formula gets an apostrophe in front.
         """
@@ -153,7 +153,7 @@ class Lookbook:
         cell: int = 240,
         font: str | os.PathLike[str] | None = None,
     ) -> Path:
-        """Draw the whole grid as one picture, and give its path.
+        """Draw the whole grid as one picture, and return its path.
 
         `cell` is a picture's width in pixels; a large grid is drawn smaller, a huge one cut, with
         a note. The suffix decides: .png, .jpg, .jpeg or .webp. `font` is a TrueType file for names
@@ -167,7 +167,7 @@ class Lookbook:
         return sheet.save(self._cells, data.tally(self.kinds), placing.local(path), cell, font)
 
     def gallery(self) -> Spot:
-        """Write `index.html` into `out`, a page that opens from disk, and give its path.
+        """Write `index.html` into `out`, a page that opens from disk, and return its path.
 
         Raises SaveFailed.
         """

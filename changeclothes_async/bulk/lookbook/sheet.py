@@ -34,7 +34,7 @@ _TILES: dict[str, tuple[Colour, Colour]] = {
 def save(
     cells: Cells, tally: str, target: Path, cell: int, font: str | os.PathLike[str] | None
 ) -> Path:
-    """Draw the sheet into `target`, complete or not at all, and give the path."""
+    """Draw the sheet into `target`, complete or not at all, and return the path."""
     if target.suffix.lower() not in _FORMATS:
         raise errors.InvalidInput(
             f"A contact sheet cannot be a {target.suffix or 'file without a suffix'}.",
@@ -61,7 +61,7 @@ class Sheet:
         self.draw = ImageDraw.Draw(self.image)
 
     def drawn(self, cells: Cells, tally: str) -> Image.Image:
-        """Draw everything and give the picture."""
+        """Draw everything and return the picture."""
         if not self.plan.wall:
             for row, head in enumerate(cells.rows[: self.plan.rows]):
                 self._row_head(head, row)
@@ -147,7 +147,7 @@ def _rounded(size: tuple[int, int], radius: int) -> Image.Image:
 
 
 def _inner(size: tuple[int, int], radius: int) -> Image.Image:
-    """Give the rounded shape without its outermost line of pixels."""
+    """Return the rounded shape without its outermost line of pixels."""
     whole = _rounded(size, radius)
     inside = _rounded((size[0] - 2, size[1] - 2), radius)
     smaller = Image.new("L", size, 0)

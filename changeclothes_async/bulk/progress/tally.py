@@ -83,7 +83,7 @@ class Tally:
         self._walked.clear()
 
     def snapshot(self) -> Snapshot:
-        """Give the counts as they are now; those of a larger grid are cut to this one's size."""
+        """Return the counts as they are now; those of a larger grid are cut to this one's size."""
         saved, paid, failed, unsure, damaged = (self._count(state) for state in _SHOWN)
         left = max(0, self._total - saved - paid - failed - unsure - damaged - self.in_flight)
         now = self._clock()

@@ -17,7 +17,7 @@ def line(snapshot: Snapshot, aside: str) -> str:
 
 
 def facts(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    """Give what is worth saying beside the share that is done, each with its field's name."""
+    """Yield what is worth saying beside the share that is done, each with its field's name."""
     for name, words in (
         ("in_flight", "in flight"),
         ("paid", "to fetch"),

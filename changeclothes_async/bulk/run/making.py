@@ -35,7 +35,7 @@ async def run(
     gallery: bool,
     cluster: Where | None = None,
 ) -> lookbook.Lookbook:
-    """Work through all cells and give the lookbook; raises NotAnImage before anything is sent."""
+    """Work through all cells and return the lookbook; raises NotAnImage before anything is sent."""
     site = placing.site(out)
     await caller.senders.here()  # what adopts the ledger where this is left early
     await work.examine(caller.reader(options).examined)

@@ -95,7 +95,7 @@ class Permits:
             task.cancel()
 
     def goes(self, cell: str) -> asyncio.Task[Any] | None:
-        """Take note that a cell waits no more, and give the task that waited."""
+        """Take note that a cell waits no more, and return the task that waited."""
         return self._waiting.pop(cell, None)
 
     def tell(self, event: events.Event) -> None:

@@ -181,7 +181,7 @@ class Planner:
 
 
 def identity(job: requests.Job) -> bytes:
-    """Give the digest of all that is paid for in a job whose pictures were looked at.
+    """Return the digest of all that is paid for in a job whose pictures were looked at.
 
     Whether they have changed since is found when they are sent.
     """

@@ -294,6 +294,6 @@ class Run:
 
 
 def _known(planned: planning.Planned) -> answers.Made | None:
-    """Give the result that was paid for before."""
+    """Return the result that was paid for before."""
     outcome = outcomes.outcome_of(planned.entry) if planned.entry else None
     return outcome if isinstance(outcome, answers.Made) else None

@@ -36,7 +36,7 @@ class Trust:
         self._in_a_row = 0
 
     def lost(self, error: errors.ChangeClothesError) -> errors.ChangeClothesError | None:
-        """Take a call's end in; give the reason to stop where too many in a row were in vain."""
+        """Take note of an error; return the reason to stop where there were too many in a row."""
         if error.code is not None:
             self.heard()
         if error.code is not None or not self._in_vain(error):

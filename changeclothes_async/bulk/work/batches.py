@@ -50,7 +50,7 @@ class Batch:
         return len(self._jobs)
 
     def job(self, row: int, column: int) -> requests.Job:
-        """Give the job of a row."""
+        """Return the job of a row."""
         del column
         return self._jobs[row]
 

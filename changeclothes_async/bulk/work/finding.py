@@ -51,7 +51,7 @@ def expanded(given: str | os.PathLike[str], what: str) -> list[images.Image]:
 
 
 def category_of(image: images.Image | None) -> requests.Category | None:
-    """Give the category that a picture's folder is named after."""
+    """Return the category that a picture's folder is named after."""
     if not isinstance(image, images.File):
         return None
     return _CATEGORIES.get(Path(image.path).parent.name)
@@ -123,7 +123,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _counted(name: str) -> tuple[list[tuple[str, int]], str]:
-    """Give what to sort a name by, in which digits count as a number."""
+    """Return what to sort a name by, in which digits count as a number."""
     runs = re.findall(r"(\D*)(\d*)", name)
     return [(text, int(digits or -1)) for text, digits in runs], name
 

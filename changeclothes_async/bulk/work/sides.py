@@ -56,7 +56,7 @@ def _note_folders(others: Sequence[tuple[Item, requests.Category | None]]) -> No
 def prompted(
     prompts: str | Iterable[str] | Mapping[str, str], seeds: Iterable[int] | None
 ) -> list[Item]:
-    """Give a column for each prompt, or for each prompt with each seed."""
+    """Return a column for each prompt, or for each prompt with each seed."""
     texts = _listed([prompts] if isinstance(prompts, str) else prompts, "prompts")
     named = list(texts.items()) if isinstance(texts, Mapping) else [(text, text) for text in texts]
     drawn: list[int | None] = list(_listed(seeds, "seeds")) if seeds is not None else [None]
@@ -90,7 +90,7 @@ def _listed(given: Any, what: str) -> Any:
 
 
 def pictured(given: Any, what: str) -> list[Item]:
-    """Give a row or a column for each picture; `what` they are is said in errors."""
+    """Return a row or a column for each picture; `what` they are is said in errors."""
     found = _named(given, what)
     _not_empty(found, what)
     given_names = names.distinct((name, _source(image)) for name, image in found)
