@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, TypeGuard
 from urllib.parse import urlsplit
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import blotting
+from changeclothes_async.protocol import redaction
 
 LARGEST = 8 * 2**20
 """The most bytes of an answer that are read or unpacked."""
@@ -34,7 +34,7 @@ _ADDRESS = "Check that base_url is the API's address, without the endpoint's pat
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """An answer as received, the API key blotted out; header names are in lower case."""
+    """An answer as received, the API key redacted; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False, hash=False)
@@ -68,7 +68,7 @@ Ending: TypeAlias = Made | errors.ChangeClothesError
 
 
 def received(status: int, headers: Mapping[str, str], body: bytes, secret: str = "") -> Raw:
-    """Take an answer in: unpacked where it came packed, the `secret` blotted out of it.
+    """Take an answer in: unpacked where it came packed, the `secret` redacted in it.
 
     A gzip or deflate that was not asked for is undone up to LARGEST bytes; a body that does not
     unpack is kept as it is, since a session of the user's own may have done it. A service that
@@ -83,9 +83,9 @@ def received(status: int, headers: Mapping[str, str], body: bytes, secret: str =
 
 
 def _without(raw: Raw, secret: str) -> Raw:
-    blot = blotting.Blot(secret)
-    headers = {blot.out_of(name): blot.out_of(value) for name, value in raw.headers.items()}
-    return Raw(raw.status, headers, blot.out_of_bytes(raw.body))
+    redact = redaction.Redactor(secret)
+    headers = {redact.in_text(name): redact.in_text(value) for name, value in raw.headers.items()}
+    return Raw(raw.status, headers, redact.in_bytes(raw.body))
 
 
 def decode(raw: Raw, *, whole: bool = True) -> Ending:

@@ -17,10 +17,10 @@ GUARDS: dict[str, str] = {
     "the key is in no local when a stranger's error passes": (
         f"{HERE}test_a_strangers_error_through_our_frames_tells_no_key"
     ),
-    "the key is blotted out of answers: calls": (
+    "the key is redacted in answers: calls": (
         f"{HERE}test_calls_that_hear_the_key_everywhere_keep_it_to_themselves"
     ),
-    "the key is blotted out of answers: ledger, gallery, events, logs, debug mode": (
+    "the key is redacted in answers: ledger, gallery, events, logs, debug mode": (
         f"{HERE}test_a_run_that_hears_the_key_everywhere_keeps_it_to_itself"
     ),
     "the command line says no key": f"{HERE}test_the_command_line_says_no_key",

@@ -117,10 +117,10 @@ ROWS: list[Case | Row] = [
     *[
         Row(
             f"msg with the key in it: {where}",
-            "the key blotted out",
+            "the key redacted",
             "by the answer",
             "1",
-            f"{SESSION}::test_an_echoed_key_is_blotted_out[{where}]",
+            f"{SESSION}::test_an_echoed_key_is_redacted[{where}]",
         )
         for where in ("msg", "gzip", "header", "damaged")
     ],

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import answers, blotting
+from changeclothes_async.protocol import answers, redaction
 
 URL = "https://r2.changeclothesai.online/1748486113268661990.webp"
 
@@ -335,7 +335,7 @@ ECHOES = [SECRET, SECRET.replace("/", "\\/"), "".join(f"\\u{ord(c):04x}" for c i
 
 
 @pytest.mark.parametrize("echo", ECHOES)
-def test_a_secret_is_blotted_out_however_it_is_written(echo):
+def test_a_secret_is_redacted_however_it_is_written(echo):
     """Neither msg nor the raw answer holds it, in clear or in JSON's escapes."""
     body = f'{{"code": 10004, "msg": "bad {echo}", "{echo}": ["{echo}"]}}'.encode()
     raw = answers.received(400, {"x-echo": SECRET}, body, SECRET)
@@ -355,10 +355,10 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("body", WRITTEN.values(), ids=WRITTEN)
-def test_a_secret_is_blotted_out_where_it_is_written_otherwise(body):
+def test_a_secret_is_redacted_where_it_is_written_otherwise(body):
     """What stays is nothing that the secret could be read from."""
     raw = answers.received(502, {"location": f"/?{body}"}, body.encode(), PADDED)
-    left = raw.body.decode() + raw.headers["location"] + blotting.Blot(PADDED).out_of_cut(body)
+    left = raw.body.decode() + raw.headers["location"] + redaction.Redactor(PADDED).in_cut(body)
     assert left.count("***") == 3
     assert "keykey" not in left.lower()
     assert "0123" not in left
@@ -376,7 +376,7 @@ def test_a_long_run_of_escapes_is_looked_through_once(run):
 
 
 @pytest.mark.parametrize("secret", ['sk-"quoted"-1234567890', "sk-back\\slash-1234567890"])
-def test_a_secret_that_json_has_to_escape_is_blotted_out(secret):
+def test_a_secret_that_json_has_to_escape_is_redacted(secret):
     """A service that repeats it in JSON writes it otherwise, and msg has it as it was."""
     body = json.dumps({"code": 10004, "msg": f"bad {secret}"}).encode()
     error = answers.decode(answers.received(400, {}, body, secret))
@@ -384,14 +384,14 @@ def test_a_secret_that_json_has_to_escape_is_blotted_out(secret):
     assert "1234567890" not in repr((error.raw.body, error.raw.envelope))
 
 
-def test_a_secret_is_blotted_out_of_a_headers_name():
+def test_a_secret_is_redacted_in_a_headers_name():
     """Names come in lower case, whatever they were."""
     raw = answers.received(400, {"sk/live-abcdef": "1"}, b"", "sk/live-ABCDEF")
     assert dict(raw.headers) == {"***": "1"}
 
 
 @pytest.mark.parametrize("size", [12, len(SECRET) - 1, len(SECRET)])
-def test_the_beginning_of_a_secret_in_which_a_body_ends_is_blotted_out(size):
+def test_the_beginning_of_a_secret_in_which_a_body_ends_is_redacted(size):
     """Where a connection or a cap cut it; inside a body the same letters may be an address's."""
     body = b"https://" + SECRET[:12].encode() + b".example/ " + SECRET[:size].encode()
     raw = answers.received(200, {}, body, SECRET)

@@ -508,7 +508,7 @@ ECHOES = {
 
 
 @pytest.mark.parametrize("answer", ECHOES.values(), ids=ECHOES)
-async def test_an_echoed_key_is_blotted_out(client, caplog, answer):
+async def test_an_echoed_key_is_redacted(client, caplog, answer):
     """A service that repeats the key does not bring it into errors, tracebacks or logs."""
     caplog.set_level(logging.DEBUG)
     async with peers.serve(peers.answering_once(answer)) as peer:
@@ -546,7 +546,7 @@ def holds(raw):
     return raw.status, dict(raw.headers), raw.body, raw.envelope
 
 
-async def test_a_key_in_json_escapes_is_blotted_out():
+async def test_a_key_in_json_escapes_is_redacted():
     """A key that JSON writes with escapes does not come back out of msg."""
     answer = peers.http(400, '{"code": 10004, "msg": "bad key sk\\/live\\/1234567890"}')
     async with (

@@ -1,4 +1,4 @@
-"""A secret blotted out of texts that echo it, however they spell it.
+"""A secret redacted in texts that echo it, however they spell it.
 
 A service, a proxy or aiohttp may repeat the API key: plainly, in JSON's escapes, percent-encoded in
 an address, as a page's entities, or cut off.
@@ -9,38 +9,38 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_SHORTEST = 8  # fewer letters are no secret, and would blot out parts of words
+_SHORTEST = 8  # fewer letters are no secret, and would be found inside words
 _PIECE = 12  # letters of a longer one that was cut off; fewer may be anybody's
-_BLOT = "***"
+_MARK = "***"
 _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
 
-class Blot:
-    """Finds one secret; nothing is found of one that is too short to be one."""
+class Redactor:
+    """Redacts one secret; one that is too short to be a secret is left alone."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret if len(secret) >= _SHORTEST else ""
         self._plain, self._spelled = _spellings(self._secret)
 
-    def out_of(self, text: str) -> str:
-        """Blot the whole secret out of a text, in any case: names of headers come in lower case."""
+    def in_text(self, text: str) -> str:
+        """Redact the whole secret in a text, in any case: names of headers come in lower case."""
         # A quick look first: of plain letters only JSON knows other spellings.
         if self._secret and (self._plain in text.lower() or "\\u00" in text):
-            return self._spelled.sub(_BLOT, text)
+            return self._spelled.sub(_MARK, text)
         return text
 
-    def out_of_bytes(self, data: bytes) -> bytes:
-        """Blot it out of an answer's body, also its beginning in which the body was cut off."""
-        body = self.out_of(data.decode("latin-1")).encode("latin-1")
+    def in_bytes(self, data: bytes) -> bytes:
+        """Redact it in an answer's body, and its beginning where the body ends within it."""
+        body = self.in_text(data.decode("latin-1")).encode("latin-1")
         secret = self._secret.encode("utf-8", "replace")
         at = body.rfind(secret[:_PIECE], -len(secret)) if secret else -1
-        return body[:at] + _BLOT.encode() if at >= 0 and secret.startswith(body[at:]) else body
+        return body[:at] + _MARK.encode() if at >= 0 and secret.startswith(body[at:]) else body
 
-    def out_of_cut(self, text: str) -> str:
-        """Blot it and any long beginning of it out of a text that others have cut anywhere."""
-        text, size = self.out_of(text), len(self._secret)
+    def in_cut(self, text: str) -> str:
+        """Redact it, and any long beginning of it, in a text that others may have cut anywhere."""
+        text, size = self.in_text(text), len(self._secret)
         for length in range(size, min(_PIECE, size) - 1, -1) if size else ():
-            text = text.replace(self._secret[:length], _BLOT)
+            text = text.replace(self._secret[:length], _MARK)
         return text
 
 
