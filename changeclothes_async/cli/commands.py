@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from changeclothes_async.cli import books, calls, demo, printing, running, runs, serving
+from changeclothes_async.cli import calls, demo, ledgers, printing, running, runs, serving
 
 _EXIT_CODES = (
     "0    all went well",
@@ -63,7 +63,7 @@ for command in (
     calls.prompt,
     runs.grid,
     runs.batch,
-    books.ledger,
+    ledgers.ledger,
     serving.serve,
 ):
     changeclothes.add_command(command)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import INTERRUPTED, parameters, printing, running, summing
+from changeclothes_async.cli import INTERRUPTED, parameters, printing, running, summaries
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
@@ -202,7 +202,7 @@ async def _go(
         wishes = {"retry_failed": retry_failed, "resend_unsure": resend_unsure}
         if dry_run:
             plan = await getattr(client, f"plan_{kind}")(work, out=out, **wishes)
-            printing.shown(summing.plan(plan), dataclasses.asdict(plan), as_json=as_json)
+            printing.shown(summaries.plan(plan), dataclasses.asdict(plan), as_json=as_json)
             return 0
         bar = Counting()
         with printing.said_here("_stopped_early"):
@@ -216,10 +216,10 @@ async def _go(
                 on_event=bar.hear,
                 **wishes,
             )
-    found = summing.Found(lookbook)
+    found = summaries.Found(lookbook)
     printing.shown(
-        summing.run(lookbook, found, bar.spent, gallery=not no_gallery),
-        summing.run_facts(lookbook, found, bar.spent, gallery=not no_gallery) if as_json else {},
+        summaries.run(lookbook, found, bar.spent, gallery=not no_gallery),
+        summaries.run_facts(lookbook, found, bar.spent, gallery=not no_gallery) if as_json else {},
         as_json=as_json,
     )
     return _exit_code(lookbook, found)
@@ -232,7 +232,7 @@ class Counting:
         from changeclothes_async.bulk.progress import bars
 
         self._bar = bars.bar_for(True)
-        self.spent = summing.Spent()
+        self.spent = summaries.Spent()
 
     def hear(self, event: Event) -> None:
         """Take note of what an attempt cost."""
@@ -252,7 +252,7 @@ class Counting:
             self._bar.close(snapshot)
 
 
-def _exit_code(lookbook: Lookbook, found: summing.Found) -> int:
+def _exit_code(lookbook: Lookbook, found: summaries.Found) -> int:
     if isinstance(lookbook.stopped, errors.Interrupted):
         return INTERRUPTED
     if lookbook.stopped:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors, settings
-from changeclothes_async.bulk.calls import hearing, senders
+from changeclothes_async.bulk.calls import listeners, senders
 from changeclothes_async.protocol import images, multipart, requests
 
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
@@ -56,7 +56,7 @@ class Caller:
         self._payments: paying.Payments | None = None
         self._lock = threading.Lock()
         self._given = given
-        self.listener = hearing.Listener(on_event)
+        self.listener = listeners.Listener(on_event)
         self.senders = senders.Senders(options, given)
         self._readers: dict[int | None, reading.Reader] = {}
 

@@ -14,7 +14,7 @@ from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.calls import callers, services
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.lookbook import ledger_cells, lookbook
-from changeclothes_async.bulk.run import grounds, marks, planning, runner
+from changeclothes_async.bulk.run import folders, marks, planning, runner
 from changeclothes_async.bulk.work import works
 from changeclothes_async.transport import places, saving
 
@@ -40,7 +40,7 @@ async def run(
     await caller.senders.here()  # what adopts the ledger where this is left early
     await work.examine(caller.reader(options).examined)
     work = copy.copy(work)  # the lookbook's own: another run may find other pictures
-    await grounds.check(work, site)
+    await folders.check(work, site)
     await marks.check(site)
     await asyncio.to_thread(services.check, site.ledger, options.base_url)
     book = await ledger.Ledger.open(site.ledger)
@@ -105,7 +105,7 @@ async def plan(
     """Count what a run would do; nothing is sent and nothing is changed."""
     site = placing.site(out)
     await work.examine(caller.reader(options).examined)
-    await grounds.check(work, site)
+    await folders.check(work, site)
     await marks.check(site)
     await asyncio.to_thread(services.check, site.ledger, options.base_url)
     book = (

@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors, results, settings
-from changeclothes_async.bulk.calls import callers, hearing, outcomes, paying
+from changeclothes_async.bulk.calls import callers, listeners, outcomes, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.progress import bars, events, showing, tally
@@ -222,7 +222,7 @@ class Run:
             again=planned.knows,
             expected=planned.identity,
             watched=lambda page: permits.Permitted(
-                hearing.Telling(self._permits.tell, planned.name, page),
+                listeners.TellingJournal(self._permits.tell, planned.name, page),
                 self._permits,
                 planned.name,
             ),

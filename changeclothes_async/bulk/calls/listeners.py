@@ -56,7 +56,7 @@ class Listener:
 
     def journal(self, name: str, page: Page) -> Page | sending.Journal:
         """Return a journal that tells of a call's attempts, around the ledger's page, if any."""
-        return Telling(self.tell, name, page) if self._on_event else page
+        return TellingJournal(self.tell, name, page) if self._on_event else page
 
     def beside(self, other: events.OnEvent | None) -> events.OnEvent | None:
         """Return one function for a run's listener and this one; that of the run may stop it."""
@@ -71,7 +71,7 @@ class Listener:
 
 
 @dataclass(slots=True)
-class Telling:
+class TellingJournal:
     """A journal that tells, and hands on to the ledger's page."""
 
     tell: events.OnEvent

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.lookbook.lookbook import Lookbook
-from changeclothes_async.cli import summing
+from changeclothes_async.cli import summaries
 from tests import lookbooks
 
 ODD = {
@@ -21,9 +21,9 @@ def test_a_grid_is_walked_over_once(tmp_path: Path) -> None:
     """Each cell is read from the ledger, and there may be a million; those in trouble once more."""
     cells = lookbooks.cells(tmp_path, odd=ODD)
     book = Lookbook(cells, tmp_path)
-    found, spent = summing.Found(book), summing.Spent(calls=5, paid=3, perhaps=1)
-    words = list(summing.run(book, found, spent, gallery=True))
-    facts = summing.run_facts(book, found, spent, gallery=True)
+    found, spent = summaries.Found(book), summaries.Spent(calls=5, paid=3, perhaps=1)
+    words = list(summaries.run(book, found, spent, gallery=True))
+    facts = summaries.run_facts(book, found, spent, gallery=True)
     assert words[0].startswith("2 saved, 1 failed, 1 damaged, 1 unsure, 1 open; 5 calls sent")
     assert facts["counts"] == {
         "saved": 2, "failed": 1, "damaged": 1, "unfetched": 0, "unsure": 1, "open": 1
