@@ -168,7 +168,7 @@ def _version() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":  # whose engine, too, takes longer than this package
+    if name == "__version__":  # importlib.metadata takes longer to import than this package
         value = _version()
     elif name in _LATER:
         value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -1,9 +1,9 @@
-"""What was handed over: of the right kind, or refused in words that do not repeat it.
+"""Checks the types of arguments, and refuses them in words that do not repeat them.
 
 Rules of this file:
 
-* A wrong argument may be the key in the wrong place: its type is told, and never its value.
-* What is of no kind of ours is known by what it can do, so that no engine loads to check it.
+* A wrong argument may be the key in the wrong place: errors name its type, never its value.
+* Other libraries' objects are known by their attributes, so that nothing is imported to check them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Unchanged(Enum):
 
 
 UNCHANGED: Final[Literal[Unchanged.UNCHANGED]] = Unchanged.UNCHANGED
-"""What stands for an argument that was not given, where None is a wish of its own."""
+"""Stands for an argument that was not given, where None has a meaning of its own."""
 
 
 def expect(
@@ -58,8 +58,8 @@ def shown(value: object) -> str:
 def discreet(function: Callable[P, T]) -> Callable[P, T]:
     """Make a function forget its arguments when it refuses them.
 
-    Reports of errors show the locals of every frame, and those of a constructor are the key and
-    the proxy's password: what it raises comes without its frames, and this one lets them go.
+    Error reports show the local variables of every frame, and a constructor's are the key and the
+    proxy's password: what it raises comes without its frames, and this one drops its arguments.
     """
 
     @functools.wraps(function)

@@ -1,6 +1,6 @@
-"""What a client and its methods are handed, looked at before anything is sent.
+"""Checks the arguments of a client and its methods before anything is sent.
 
-What they can do tells what they are: no engine loads for it. All of these raise InvalidInput.
+Objects are known by their attributes: nothing is imported for it. All of these raise InvalidInput.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LIST = "a list of jobs, or another iterable of them"
 
 
 def session(given: Any) -> None:
-    """Refuse what is no open `aiohttp.ClientSession`, and what could send a request again."""
+    """Refuse all but an open `aiohttp.ClientSession`, and one that could send a request again."""
     if given is None:
         return
     arguments.expect(
@@ -70,7 +70,7 @@ def ledger(path: Any) -> None:
 
 
 def jobs(given: Any) -> None:
-    """Refuse what holds no jobs, also where it can be iterated over."""
+    """Refuse what holds no jobs, even if it can be iterated over."""
     arguments.expect("jobs", given, _LIST, Iterable, AsyncIterable)
     if isinstance(given, str | bytes | Mapping | requests.Job):  # each is iterable too
         raise errors.InvalidInput(

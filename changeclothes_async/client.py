@@ -50,25 +50,25 @@ class RunOptions(PlanOptions, total=False):
 class AsyncChangeClothes:
     """A client of the Change Clothes AI API.
 
-    It may be made anywhere, also outside an event loop, and serves as many callers as there are;
-    close it with `async with` or `await client.aclose()`, which lets paid calls arrive.
+    It may be made anywhere, even outside an event loop, and serves any number of callers; close it
+    with `async with` or `await client.aclose()`, which waits for the calls on the wire.
 
     `api_key` and `base_url` default to CHANGECLOTHES_API_KEY and CHANGECLOTHES_BASE_URL.
     At most `max_concurrency` attempts are on the wire at once, `max_per_minute` are started in a
-    minute, and `max_waiting` callers wait for a slot (TooManyWaiting beyond). `timeout` is one
-    attempt's, in seconds, and never counts the wait for a slot; `deadline` covers all attempts
-    and pauses. `retries` is the number of further attempts where one more is safe. With `ledger`
-    (a path) each call is written down before it is sent, and equal calls are paid once; those in
-    flight at once in one event loop are one call, with the options of whoever asked first, and one
-    that is in flight in another loop is LedgerBusy. (A run's ledger is in its `out`, and knows that
-    run's calls alone.)
+    minute, and `max_waiting` callers wait for a slot (one more raises TooManyWaiting). `timeout`
+    limits one attempt, in seconds, without the wait for a slot; `deadline` covers all attempts and
+    pauses. `retries` is the number of further attempts where one more is safe. With `ledger` (a
+    path) each call is recorded before it is sent, and equal calls are paid for once: those in
+    flight in one event loop share one request, with the options of whoever asked first, and one
+    that is in flight in another loop raises LedgerBusy. (A run's ledger is in its `out` and knows
+    only that run's calls.)
     `session` is an `aiohttp.ClientSession` of your own, which carries the calls and must stay open
     as long as the client; results are fetched over connections of the client's own. `proxy`, `ssl`
     (a context) and `trust_env` hold for both, `headers` for the calls. `on_event` is called with
     each `Event`, and must not block; `trace_configs` are aiohttp's, for the calls' own session:
     they see the key and the photographs. CHANGECLOTHES_LOG=info or debug logs to stderr.
     With `prepare=True` pictures are turned upright and scaled down until no edge is longer than
-    2048 pixels; a number is another limit. A picture that needs neither, and every URL, is sent
+    2048 pixels; a number sets another limit. A picture that needs neither, and any URL, is sent
     as it is.
 
     Raises MissingKey or InvalidInput, naming the argument, and MissingExtra.
@@ -149,11 +149,10 @@ class AsyncChangeClothes:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Wait for the running loop's calls and downloads under way, then close.
+        """Wait for the running loop's calls and downloads, then close the client for all loops.
 
-        It may be called twice. It is closed for all loops that it was used in; what another loop
-        has on the wire still arrives and is written down, and only then another `aclose()`, or the
-        end of the program, closes the ledger.
+        It may be called twice. What another loop has on the wire still arrives and is recorded;
+        only then does another `aclose()`, or the end of the program, close the ledger.
         """
         await self._caller.close()
 
@@ -174,9 +173,9 @@ class AsyncChangeClothes:
     ) -> Self:
         """Return the same client with other options: it shares session, limits and ledger.
 
-        What is not given stays as it is; `deadline=None` takes a deadline away, and
-        `prepare=False` the preparing. With `resend_unsure=True` its single calls are sent also
-        where the ledger holds them as unsure or damaged: they may be paid twice.
+        What is not given stays as it is; `deadline=None` removes the deadline, and `prepare=False`
+        turns preparing off. With `resend_unsure=True` single calls that the ledger holds as unsure
+        or damaged are sent again: they may be paid for twice.
         """
         changes: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         if deadline is not arguments.UNCHANGED:
@@ -212,7 +211,7 @@ class AsyncChangeClothes:
         Each picture is a path, URL, data URI, bytes, open binary file or PIL image; `category` is
         upper_body, lower_body or dresses; `garment_desc` is in English. `extra_fields` are form
         fields that are not documented yet. Raises a ChangeClothesError; its `money` says whether
-        credits may be gone.
+        credits may have been spent.
         """
         return await self.run(
             requests.TryOn(
@@ -259,7 +258,7 @@ class AsyncChangeClothes:
         return results.look(made, self._fetcher, attempts)
 
     def picture(self, url: str) -> results.Picture:
-        """Return the picture at a result's address, as an error, the log or a ledger names it.
+        """Return the picture at a result's address, as named by an error, the log or a ledger.
 
         It is fetched when it is saved or asked for its bytes, as a look's are: over https and from
         public addresses only, else DownloadFailed. No call is made, and nothing is paid.
@@ -270,9 +269,9 @@ class AsyncChangeClothes:
     def as_completed(self, jobs: pool.Jobs) -> AsyncGenerator[results.Outcome]:
         """Make many calls, at most `max_concurrency` at once; yield outcomes as they come.
 
-        `jobs` is any iterable or async iterable, read lazily: never more than `max_concurrency`
-        jobs are read and not yet handed over. One failure never loses the others; an AccountError
-        ends the reading, since no other job can succeed. Leaving early stops what is not sent.
+        `jobs` is any iterable or async iterable, read lazily: at most `max_concurrency` jobs are
+        read whose outcomes were not taken yet. One failure never loses the others; an AccountError
+        ends the reading, since no other job can succeed. Leaving early drops what was not sent.
         """
         checks.jobs(jobs)
         return pool.as_completed(self._patient.run, jobs, self._options.max_concurrency)
@@ -280,9 +279,9 @@ class AsyncChangeClothes:
     async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
         """Make many calls and return their outcomes in the order of the jobs, which must end.
 
-        Jobs that were not started, since the account was refused, hold BatchStopped. An iterable
-        that raises ends it with that error when the calls under way have arrived: what was paid is
-        in the error's notes (`__notes__`) and in the log. With `as_completed` it is in your hands.
+        Jobs that were not started because the account was refused end as BatchStopped. What the
+        iterable raises is raised here once the calls under way have arrived; what was paid is in
+        its notes (`__notes__`) and in the log. With `as_completed` you would have it already.
         """
         checks.jobs(jobs)
         return await pool.gather(self._patient.run, jobs, self._options.max_concurrency)
@@ -295,7 +294,7 @@ class AsyncChangeClothes:
         retry_failed: bool = False,
         resend_unsure: bool = False,
     ) -> Plan:
-        """Tell what `run_grid` would send, fetch and leave; nothing is sent or changed."""
+        """Tell what `run_grid` would send, fetch and leave alone; nothing is sent or changed."""
         from changeclothes_async.bulk.run import making, planning
 
         checks.work(grid)
@@ -335,8 +334,8 @@ class AsyncChangeClothes:
 
         Never raises for a cell: see `lookbook.failed`, `lookbook.unsure` and `lookbook.stopped`.
         Raises InvalidInput, NotAnImage, MissingExtra, ClusterFailed, LedgerError, and SaveFailed
-        where `out` cannot be used, before anything is sent; later only a LedgerError, where the
-        ledger fails, and what `on_event` itself raised, as it is. What is on the wire then arrives.
+        where `out` cannot be used, before anything is sent; later only a LedgerError, if the
+        ledger fails, and whatever `on_event` raised, as it is. What is on the wire still arrives.
         """
         from changeclothes_async.bulk.progress import bars
         from changeclothes_async.bulk.run import making, planning, runner

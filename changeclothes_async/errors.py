@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-if TYPE_CHECKING:  # for checkers alone: nothing is below this floor
+if TYPE_CHECKING:  # only then: this module imports nothing of the package
     from changeclothes_async.protocol import answers
 
 Money: TypeAlias = Literal["not spent", "maybe spent", "spent"]
@@ -34,7 +34,7 @@ class ChangeClothesError(Exception):
     `money` is "not spent", "maybe spent" or "spent"; `attempts` counts the requests that were
     started; `elapsed` is in seconds, pauses included; `code` and `msg` are the envelope's and
     `http_status` the answer's, each None where there was none; `raw` is the answer as received
-    (capped), where there was one; `final` says that an automatic retry would be in vain.
+    (capped), where there was one; `final` says that an automatic retry would not help.
     """
 
     money: Money = "not spent"
@@ -63,7 +63,7 @@ class ChangeClothesError(Exception):
 
 
 class InvalidInput(ChangeClothesError):
-    """Something handed over cannot be sent; nothing left this machine.
+    """Something that was passed in cannot be sent; nothing left this machine.
 
     Not a ValueError, which pydantic would wrap in an error of its own on the way out of a job.
     """
@@ -136,17 +136,17 @@ class BatchStopped(ChangeClothesError):
 
 
 class Interrupted(BatchStopped):
-    """Ctrl-C or SIGTERM ended a run early; it stands in `Lookbook.stopped`."""
+    """Ctrl-C or SIGTERM ended a run early; found in `Lookbook.stopped`."""
 
     next_step = "Run it again for what is left; what was paid is kept."
 
     def __str__(self) -> str:
-        """Return the message alone: where it is shown, what is left is told beside it."""
+        """Return the message alone: what is left to do is shown beside it."""
         return self.message
 
 
 class BudgetSpent(BatchStopped):
-    """A run made as many calls as `max_calls` allows; it stands in `Lookbook.stopped`."""
+    """A run made as many calls as `max_calls` allows; found in `Lookbook.stopped`."""
 
     next_step = "Run it again with a new budget; what was paid is kept."
 
@@ -205,7 +205,7 @@ class InvalidSignature(AccountError):
 
 
 class JobError(ChangeClothesError):
-    """The service will not do this one job; others are not touched by it."""
+    """The service will not do this one job; others are not affected."""
 
     next_step = "Correct this job; sent again as it is, it would be refused again."
 

@@ -1,4 +1,4 @@
-"""A paid result in the user's hands: where it is, what was said, and its pictures."""
+"""Paid results as users get them: their addresses, the answer as received, and their pictures."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Fetcher:
 class Picture:
     """A picture of the service's, fetched when asked for; `url` may stop working some day.
 
-    What `bytes` or `pil` fetched is kept, for as long as this object is: `bytes`, `pil`, `save` and
-    a notebook take it from there. `save` alone streams and keeps nothing.
+    What `bytes` or `pil` fetched is kept as long as this object: `bytes`, `pil`, `save` and a
+    notebook use it again. `save` alone streams and keeps nothing.
     """
 
     url: str
@@ -203,7 +203,7 @@ Type checkers know a `Success` after `if outcome.error is None:`, and mypy also 
 
 
 def look(made: answers.Made, fetch: Fetcher, attempts: int) -> Look:
-    """Put a decoded answer into the user's hands."""
+    """Make a look of a decoded answer."""
     return Look(made.result_img_url, fetch, made, attempts)
 
 

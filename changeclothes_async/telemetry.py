@@ -51,7 +51,7 @@ class Telemetry:
         )
 
     def __call__(self, event: events.Event) -> None:
-        """Take an event in; for `on_event`."""
+        """Record one event; for `on_event`."""
         if event.kind == "claimed":
             self._begin(event)
         elif event.kind in {"sending", "sent"}:

@@ -1,4 +1,4 @@
-"""What happens in a call and to a cell, as it is told to `on_event`."""
+"""What happens in a call and to a cell, as reported to `on_event`."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ class Event:
 
 
 OnEvent: TypeAlias = Callable[[Event], None]
-"""What `on_event` takes: a function that is told each `Event`, and does nothing that takes long."""
+"""What `on_event` takes: a function that is called with each `Event`, and returns at once."""

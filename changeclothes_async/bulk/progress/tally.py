@@ -18,8 +18,8 @@ _SHOWN = (State.SAVED, State.PAID, State.FAILED, State.UNSURE, State.DAMAGED)
 class Snapshot:
     """A run at one moment: cells by state, seconds, cells per second.
 
-    `calls` counts the attempts of this run; not one that was turned away before any work, which
-    left its cell as it was. `damaged` are paid cells whose answer held no usable result.
+    `calls` counts the attempts of this run, without those that were turned away before any work
+    and left their cells as they were. `damaged` are paid cells whose answer held no usable result.
     """
 
     total: int
