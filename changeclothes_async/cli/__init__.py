@@ -33,9 +33,9 @@ def main() -> None:
 
 
 def _reopen() -> None:
-    """Give words somewhere to go where a stream is closed, as by `2>&-`, and None to Python.
+    """Open the null device in place of a stream that is closed, as by `2>&-`, and None to Python.
 
-    What is opened next would else take its number, and a ledger could be written over by words.
+    The next file opened would else take its number, and a ledger be overwritten with messages.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:

@@ -127,7 +127,7 @@ async def story(sandbox: Sandbox, out: Path) -> Lookbook:
 
 
 def _interrupting() -> Callable[[Event], None]:
-    """Press Ctrl-C, as it were, once a few pictures are paid: a slow disk may save them later."""
+    """Press Ctrl-C, so to speak, once a few calls are paid: a slow disk may save them later."""
     paid = 0
 
     def watch(event: Event) -> None:

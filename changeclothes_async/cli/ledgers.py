@@ -163,7 +163,7 @@ def _told(entry: Entry, attempts: list[Attempt]) -> dict[str, Any]:
 
 
 def _answer(attempt: Attempt) -> dict[str, str]:
-    """Return what came where it was paid and is of no use: a person may find the result in it."""
+    """Return the answer that was paid and is unusable: a person may find the result in it."""
     if attempt.facts.error != errors.Damaged.__name__:
         return {}
     return {"answer": attempt.facts.body.decode("utf-8", "replace")}

@@ -31,14 +31,14 @@ _above: list[Callable[[str], object]] = []
 
 
 def say(words: str) -> None:
-    """Tell the person at the terminal something that is no result."""
+    """Tell the person at the terminal something other than the result."""
     fitted = _fitted(words, sys.stderr)
     if _above:
         _above[-1](fitted)
         return
     try:
         click.echo(fitted, err=True)
-    except OSError:  # nobody hears it, and a call is not lost for that
+    except OSError:  # nobody can read it, which is no reason to lose a call
         _close(sys.stderr)
 
 
@@ -81,7 +81,7 @@ def said_here(function: str) -> Iterator[None]:
 
 
 def _close(stream: TextIO) -> None:
-    """Let what a stream could not write go nowhere: Python would try it again at its end."""
+    """Discard what a stream could not write: Python would try it again at exit."""
     with suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
@@ -188,7 +188,7 @@ def waiting(words: str) -> Iterator[None]:
 
 
 def free(path: Path) -> Path:
-    """Return a path that takes nothing's place, whatever its suffix: look, look-2 and so on."""
+    """Return a path that replaces nothing, whatever its suffix: look, look-2 and so on."""
     tried, number = path, 1
     while tried.exists() or any(tried.parent.glob(f"{glob.escape(tried.name)}.*")):
         number += 1

@@ -1,7 +1,7 @@
 """Where the picture of a single call goes: looked at before the call is paid for.
 
-No picture is paid for where it cannot be kept. A name that is given in full is taken, as other
-tools do; what is left to us never takes the place of something else.
+No call is paid for whose picture could not be saved. A file with the full name is overwritten, as
+other tools do; a name that is completed here never replaces anything.
 """
 
 from __future__ import annotations

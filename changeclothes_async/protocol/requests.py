@@ -263,7 +263,7 @@ def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
 
 
 def _told(given: object) -> str:
-    """Return a number, or the beginning of a text, as a file's row has it; of all else its type."""
+    """Show a number, or the beginning of a text, as a file's row has it; of all else the type."""
     if given is None or isinstance(given, str | int | float):
         return f"={arguments.shown(given)}"
     return f" is of type {type(given).__name__}, which"

@@ -1,7 +1,6 @@
 """A result on the wire over aiohttp: public addresses only, and never the key.
 
-A picture's errors are ours from its first byte to its last, before a consumer takes them for its
-disk's.
+Errors in the midst of a picture become ours here, or its consumer would take them for the disk's.
 """
 
 from __future__ import annotations

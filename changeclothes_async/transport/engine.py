@@ -46,8 +46,8 @@ def opened(
 def _dropped(http: aiohttp.ClientSession, process: int) -> None:
     """Let go of a session that nobody closed and whose loop is over: aiohttp would complain.
 
-    A forked child leaves the connections as they are: to close one takes it out of the epoll that
-    the child shares with its parent, who then waits in vain for an answer.
+    A forked child leaves the connections as they are: closing one would take it out of the epoll
+    that the child shares with its parent, whose answer would then never be noticed.
     """
     connector = http.connector
     http.detach()
@@ -75,12 +75,12 @@ def _in_environment(url: str) -> str | None:
 
 @functools.cache
 def agent() -> str:
-    """Return what requests call themselves."""
+    """Return the User-Agent of all requests."""
     return f"changeclothes-async/{changeclothes_async.__version__}"
 
 
 def words(error: Exception, secret: str = "") -> str:
-    """Say what aiohttp met, on one line, without a `secret` that may have been echoed."""
+    """Describe an error of aiohttp's on one line, without a `secret` that it may echo."""
     name, said = f"{type(error).__name__}: ", str(error)
     if isinstance(error, aiohttp.ClientResponseError):
         said = error.message

@@ -1,4 +1,4 @@
-"""A result's picture on its way in: addresses checked, hops counted, bytes capped, tried again.
+"""Fetches a result's picture: addresses checked, redirects and bytes limited, failures retried.
 
 A download costs nothing, so it is repeated on its own when it fails.
 """

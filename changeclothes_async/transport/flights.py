@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Flight(Generic[T]):
-    """One call under way; `on_wire` is said by whoever makes it.
+    """One call under way; `on_wire` is set by whoever makes it.
 
     `left` is called with its task when the last one who waits leaves it on the wire, or leaves
     without its result.
@@ -52,7 +52,7 @@ class Flight(Generic[T]):
         if not self.task.done():
             await self._waited()
         if isinstance(error := self.task.exception(), errors.ChangeClothesError):
-            # It says all there is in words. Its way here does not, and grows with each who waits.
+            # The message says it all; the traceback adds nothing, and grows with every waiter.
             raise error.with_traceback(None)
         return self.task.result()
 

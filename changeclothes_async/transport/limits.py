@@ -87,7 +87,7 @@ class Limits:
     async def slot(self) -> Slot:
         """Wait for the pause to end, for the pace, and for a free slot; in that order.
 
-        Of closed limits only for a free slot, with which nothing will be sent.
+        Once closed, only for a free slot, with which nothing will be sent.
         """
         slot = Slot()
         while True:
@@ -110,7 +110,7 @@ class Limits:
             self._slots.release_on_behalf_of(slot)
 
     def close(self) -> None:
-        """Let nobody wait for a pause or the pace any more; called in the loop itself."""
+        """End all waits for a pause or the pace; called in the loop itself."""
         self._closed.set()
 
     def refused(self, slot: Slot, seconds: float) -> None:

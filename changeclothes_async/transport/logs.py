@@ -1,7 +1,7 @@
 """What is logged of calls: each in one line at INFO, its attempts at DEBUG.
 
-Rule of this file: words of ours and numbers only, so no key, picture or address can get in; but
-for the result of a call that nobody waits for any more, which would be lost.
+Rule of this file: only our own words and numbers are logged, so that no key, picture or address
+gets in; except a result's address where nobody waits for it any more, or it would be lost.
 """
 
 from __future__ import annotations

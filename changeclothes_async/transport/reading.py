@@ -1,10 +1,10 @@
-"""Pictures on their way in: found, checked by their first bytes, digested, and remembered.
+"""Reads pictures for upload: checked by their first bytes, digested, and remembered.
 
 Rules of this file:
 
 * A file up to SMALL is read once and kept, within KEPT, for all the jobs that use it.
 * A larger one is never whole in memory: it is streamed, and a change meanwhile is an error.
-* Of digests the newest KNOWN are remembered; one that is forgotten is found out again.
+* The newest KNOWN digests are remembered; one that was forgotten is computed again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Reader:
         self._threads = _threads()
 
     def close(self) -> None:
-        """Let the threads go, with what is under way done; what is read later has new ones."""
+        """Let the threads end with what is under way; what is read later has new ones."""
         with self._lock:
             self._threads.shutdown(wait=False)
             self._threads = _threads()

@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-* A call is on the wire from the claim of an attempt until that attempt is settled: callers that
-  go away leave it to arrive (see `flights`), and no further attempt is made for nobody.
-* A slot is held only while on the wire, neither in a pause nor while its end is written down.
+* A call is on the wire from the claim of an attempt until that attempt is settled: if its callers
+  go away it still arrives (see `flights`), but no further attempt follows.
+* A slot is held only while on the wire, not in a pause, nor while the end is written down.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class Call:
 
     async def _outcome(self, upload: uploads.Upload) -> answers.Ending:
         left = self._ends - self._loop.time() if self._ends else self._options.timeout
-        if left <= 0:  # gone while the claim was written down
+        if left <= 0:  # it passed while the claim was written down
             return errors.NotSent(
                 f"The deadline of {self._options.deadline:g} s passed before this was sent.",
                 final=True,

@@ -89,7 +89,7 @@ class Upload(payload.Payload):
             self._on_bytes(len(chunk), self.sent_whole)
 
     def leaves(self) -> None:
-        """Take note that another machine sends it, and when is not known here."""
+        """Take note that another machine sends it, at a moment that is not known here."""
         self.sent_whole = True
         if self._on_bytes:
             self._on_bytes(self._size or 0, True)

@@ -1,7 +1,7 @@
 """A client's listener: told of every attempt, and of how each call ended.
 
-A listener that fails is logged and gets in nobody's way: neither in between an answer and its
-place in the ledger, nor between a paid result and who waits for it.
+A listener that fails is logged and disturbs nothing: it cannot come between an answer and its
+place in the ledger, nor between a paid result and whoever waits for it.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ Send: TypeAlias = Callable[["Page"], Awaitable[Paid]]
 _Key: TypeAlias = tuple[asyncio.AbstractEventLoop, bytes]
 
 _UNKNOWN = {states.State.OPEN, states.State.CLAIMED}
-"""Of these the claim finds out more: one that nobody received is just being given back."""
+"""Here only a claim can tell: an earlier one that nobody received may just be given back."""
 _GIVEN = {states.State.PAID, states.State.SAVED}
 
 

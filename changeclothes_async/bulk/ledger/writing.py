@@ -30,7 +30,7 @@ With = TypeVarTuple("With")
 Begin: TypeAlias = Callable[[sqlite3.Connection], object]
 Blame: TypeAlias = Callable[[Exception], errors.LedgerError]
 
-_MANY = 100  # times that a thread looks in vain before it sleeps
+_MANY = 100  # looks without an order, after which a thread sleeps
 
 
 class Order(Generic[T]):
@@ -68,7 +68,7 @@ class Order(Generic[T]):
         self.result, self._refusal = None, refusal
 
     def tell(self) -> None:
-        """Give the awaiting one, in its loop, the result or the refusal."""
+        """Hand the result or the refusal to whoever awaits it, in its loop."""
         if self.future.done():  # cancelled meanwhile
             return
         if self._refusal is None:
@@ -155,7 +155,7 @@ class _Clerk:
     """The thread's side; it knows nothing of its handle, which may be collected meanwhile.
 
     After an order it looks for others once a `moment`; before the first one, and after many looks
-    in vain, it sleeps, and has to be woken by the next order itself.
+    without any, it sleeps, and the next order itself has to wake it.
     """
 
     connection: sqlite3.Connection
@@ -166,7 +166,7 @@ class _Clerk:
     """What is to be done; None is the order to stop."""
     bell: SimpleQueue[None] = field(default_factory=SimpleQueue)
     asleep: bool = False
-    _in_vain: int = _MANY + 1
+    _idle_looks: int = _MANY + 1
 
     def serve(self, opened: ExitStack) -> None:
         """Work until told to stop."""
@@ -175,12 +175,12 @@ class _Clerk:
                 pass  # a call a turn, so that no result is kept alive while the thread waits
 
     def _turn(self) -> bool:
-        if self._in_vain > _MANY:
+        if self._idle_looks > _MANY:
             self._sleep()
         with suppress(Empty):
             self.bell.get(timeout=self.moment)
         some = [self.orders.popleft() for _ in range(len(self.orders))]
-        self._in_vain = 0 if some else self._in_vain + 1
+        self._idle_looks = 0 if some else self._idle_looks + 1
         if batch := [order for order in some if order is not None]:
             self._commit(batch)
             _tell(batch)

@@ -1,4 +1,4 @@
-"""What one place of a grid came to, and the heads of its rows and columns: plain, frozen data."""
+"""The cells of a finished grid, and the heads of its rows and columns, as plain frozen data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's folder looked at before anything is paid for: what is in it must come to no harm.
+"""Checks a run's folder before anything is paid for, so that nothing in it comes to harm.
 
 A place elsewhere holds no photographs, and has a mark of its own (see `marks`).
 """

@@ -89,7 +89,7 @@ class Permits:
         self.stop(errors.BatchStopped(f"A defect stopped the run: {defect!r}."))
 
     def waits(self, cell: str, task: asyncio.Task[Any] | None) -> None:
-        """Take note that a cell waits for its turn; in a run that is stopping it waits in vain."""
+        """Take note that a cell waits for its turn; a run that is stopping lets it go at once."""
         self._waiting[cell] = task
         if self.stopped is not None and task is not None:
             task.cancel()

@@ -5,7 +5,7 @@ Rules of this file:
 * The ledger decides what is sent; a run is resumed by running it again.
 * An error of the account, an empty budget or a wish to stop ends the claims (see `permits`); what
   is under way arrives, is settled and saved.
-* What is paid is fetched also by a run that may buy nothing: nobody knows how long it can be had.
+* What is paid is fetched even by a run that may not buy anything: results may expire.
 * While the network or the service is away, cells wait and try again; none is given up for it
   unless it stays away.
 """

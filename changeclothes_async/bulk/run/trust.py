@@ -1,4 +1,4 @@
-"""Whether a run's calls lead anywhere: a wrong address and a gateway answer everything too."""
+"""Whether a run's calls reach the API at all: a wrong address or a gateway answers them too."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _SPARE = 16
 class Trust:
     """A run's trust in who is called, shared by its cells, of which `at_once` are in flight.
 
-    It is lost after a few calls that ended in vain, and after many once one had not: a network
-    that goes away takes all calls in flight with it, and may come back.
+    It is lost after a few useless calls in a row, and once one was useful only after many: a
+    network that goes away takes all calls in flight with it, and may come back.
     """
 
     def __init__(
         self,
         at_once: int,
-        in_vain: Callable[[errors.ChangeClothesError], bool],
+        is_useless: Callable[[errors.ChangeClothesError], bool],
         words: str,
         next_step: str,
     ) -> None:
         self._at_once = at_once
-        self._in_vain = in_vain
+        self._is_useless = is_useless
         self._words, self._next_step = words, next_step
         self._most = _BEFORE_IT_WAS_HEARD
         self._in_a_row = 0
 
     def heard(self) -> None:
-        """Take note of a call that was not in vain."""
+        """Take note of a useful call."""
         self._most = 2 * self._at_once + _SPARE
         self._in_a_row = 0
 
@@ -39,7 +39,7 @@ class Trust:
         """Take note of an error; return the reason to stop where there were too many in a row."""
         if error.code is not None:
             self.heard()
-        if error.code is not None or not self._in_vain(error):
+        if error.code is not None or not self._is_useless(error):
             return None
         self._in_a_row += 1
         if self._in_a_row < self._most:
@@ -49,7 +49,7 @@ class Trust:
 
 
 def in_answers(at_once: int) -> Trust:
-    """Trust that it is the API that answers; whoever speaks of codes is."""
+    """Trust that it is the API that answers; whatever sends its codes is."""
     return Trust(
         at_once,
         _is_strange,

@@ -1,4 +1,4 @@
-"""What a cell came to whose call ended in an error, and whether others can still succeed."""
+"""What a call's error means for its cell, and whether other cells can still succeed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def of(error: errors.ChangeClothesError, before: State) -> Verdict:
-    """Judge how a cell's call ended that stood at `before`."""
+    """Judge the error of a call whose cell stood at `before`."""
     if isinstance(error, errors.NotAnImage):
         return Verdict(State.FAILED, is_news=True)
     if outcomes.is_unwritten(error):
