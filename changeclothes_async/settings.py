@@ -169,16 +169,16 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         arguments.expect("A name in headers", name, "a string", str)
         # A whole line in place of a name may hold the key.
-        told = repr(name[:60]) if re.fullmatch(_HEADER, name) else "a name"
-        arguments.expect(f"headers: the value of {told}", value, "a string", str)
+        named = repr(name[:60]) if re.fullmatch(_HEADER, name) else "a name"
+        arguments.expect(f"headers: the value of {named}", value, "a string", str)
         if name.lower() in _OURS or not re.fullmatch(_HEADER, name):
             raise errors.InvalidInput(
-                f"headers: {told} is set by the client, or is not a header name.",
+                f"headers: {named} is set by the client, or is not a header name.",
                 next_step="Leave it out (the key is api_key=…).",
             )
         if not re.fullmatch(r"[\t\x20-\x7e\x80-\xff]*", value):
             raise errors.InvalidInput(
-                f"headers: the value of {told} holds characters that no header can carry.",
+                f"headers: the value of {named} holds characters that no header can carry.",
                 next_step="Leave those out.",
             )
     return dict(headers)

@@ -175,7 +175,7 @@ async def _call(
         return INTERRUPTED
     if odd := targets.note(path):
         printing.say(odd)
-    printing.shown([str(path)], _told(look, path), as_json=as_json)
+    printing.shown([str(path)], _as_data(look, path), as_json=as_json)
     return INTERRUPTED if stop.asked else 0
 
 
@@ -191,7 +191,7 @@ async def _saved(look: Look, path: Path) -> Path:
         raise
 
 
-def _told(look: Look, path: Path) -> dict[str, Any]:
+def _as_data(look: Look, path: Path) -> dict[str, Any]:
     return {
         "result_img_url": look.result_img_url,
         "mask_img_url": look.mask_img_url,

@@ -80,7 +80,7 @@ async def _show(path: Path, as_json: bool) -> None:
         found = [(entry, await book.attempts(entry.identity)) async for entry in book.scan(*wanted)]
     finally:
         await book.close()
-    facts = {"ledger": path, "counts": counts, "jobs": [_told(*each) for each in found]}
+    facts = {"ledger": path, "counts": counts, "jobs": [_as_data(*each) for each in found]}
     printing.shown(_words(counts, [entry for entry, _ in found]), facts, as_json=as_json)
 
 
@@ -139,7 +139,7 @@ async def _release(path: Path, as_json: bool) -> None:
         printing.shown((), {"ledger": path, "released": released}, as_json=True)
 
 
-def _told(entry: Entry, attempts: list[Attempt]) -> dict[str, Any]:
+def _as_data(entry: Entry, attempts: list[Attempt]) -> dict[str, Any]:
     return {
         "name": entry.name,
         "state": entry.state.value,

@@ -100,7 +100,7 @@ def failure(error: errors.ChangeClothesError, *, as_json: bool) -> None:
     """Say what went wrong and what to do now; for scripts the same as a JSON object."""
     say(f"{red('Error:')} {sentence(error)}")
     if as_json:
-        shown((), told(error), as_json=True)
+        shown((), as_data(error), as_json=True)
 
 
 def red(words: str) -> str:
@@ -120,7 +120,7 @@ def sentence(error: errors.ChangeClothesError) -> str:
     return f"{happened}{between}{wording.next_step(error)}"
 
 
-def told(error: errors.ChangeClothesError) -> dict[str, Any]:
+def as_data(error: errors.ChangeClothesError) -> dict[str, Any]:
     """Return an error as plain data."""
     return {
         "error": type(error).__name__,

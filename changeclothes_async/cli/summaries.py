@@ -98,7 +98,7 @@ def run_facts(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) 
         "calls": spent.calls,
         "paid": spent.paid,
         "perhaps_paid": spent.perhaps,
-        "stopped": printing.told(lookbook.stopped) if lookbook.stopped else None,
+        "stopped": printing.as_data(lookbook.stopped) if lookbook.stopped else None,
         "failed": cells["failed"],
         "damaged": cells["damaged"],
         "unfetched": cells["unfetched"],

@@ -5,7 +5,7 @@ Rules of this file:
 * Pure: no clock, no socket; a Retry-After date is read against the answer's own Date.
 * A documented code decides at any HTTP status, as the API page's samples read it both ways.
 * Strict where money hangs on it: a result needs code 200 and a URL. Tolerant of all else.
-* Without a readable envelope the HTTP status alone tells whether credits may be gone.
+* Without a readable envelope the HTTP status alone tells whether credits may have been spent.
 """
 
 from __future__ import annotations

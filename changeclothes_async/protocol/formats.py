@@ -1,4 +1,4 @@
-"""Picture formats, told by a file's first bytes, and the suffixes that they go by."""
+"""Picture formats, recognised by a file's first bytes, and their usual suffixes."""
 
 from __future__ import annotations
 

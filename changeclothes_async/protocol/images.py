@@ -102,7 +102,7 @@ class BinaryFile(Protocol):
 
 
 class PillowImage(Protocol):
-    """A PIL image, as far as it is told from other things."""
+    """A PIL image, by the attributes that it is known by."""
 
     def getbands(self) -> tuple[str, ...]:
         """Name its channels."""

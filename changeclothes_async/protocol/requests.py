@@ -61,9 +61,9 @@ def known_category(given: Any) -> Category:
         return Category(given)
     except ValueError:
         # What is longer was meant for another argument, and may be the key.
-        told = f"={given!r}" if len(given) <= _LONGEST_WORD else f", of {len(given):,} characters,"
+        shown = f"={given!r}" if len(given) <= _LONGEST_WORD else f", of {len(given):,} characters,"
         refusal = errors.InvalidInput(
-            f"category{told} is not accepted.",
+            f"category{shown} is not accepted.",
             next_step=f"Use {', '.join(Category)}; nothing was sent.",
         )
     raise refusal
@@ -257,12 +257,12 @@ def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
         )
     accepted = re.sub("^(Input|String) should", "It should", first["msg"])
     return errors.InvalidInput(
-        f"{name}{_told(first['input'])} is not accepted.",
+        f"{name}{_shown(first['input'])} is not accepted.",
         next_step=f"{accepted}; nothing was sent.",
     )
 
 
-def _told(given: object) -> str:
+def _shown(given: object) -> str:
     """Show a number, or the beginning of a text, as a file's row has it; of all else the type."""
     if given is None or isinstance(given, str | int | float):
         return f"={arguments.shown(given)}"

@@ -1,4 +1,4 @@
-"""Picture files on the disk: opened with care, told apart by a stamp, read in chunks.
+"""Picture files on the disk: opened with care, recognised by a stamp, read in chunks.
 
 Nothing that could block for ever is opened: regular files only.
 """

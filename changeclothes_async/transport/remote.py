@@ -180,5 +180,5 @@ def _seen(path: UPath) -> Mapping[str, Any]:
 
 def _stamp(seen: Mapping[str, Any]) -> int:
     """Return a number that changes with the content: of its tag, or of all that a store tells."""
-    told = seen.get("ETag") or seen.get("etag") or sorted(map(str, seen.items()))
-    return int.from_bytes(hashlib.sha256(repr(told).encode()).digest()[:7])
+    tag = seen.get("ETag") or seen.get("etag") or sorted(map(str, seen.items()))
+    return int.from_bytes(hashlib.sha256(repr(tag).encode()).digest()[:7])

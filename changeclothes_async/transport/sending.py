@@ -27,7 +27,7 @@ _ENDLESS = contextlib.nullcontext()
 
 
 class Journal(Protocol):
-    """What is told of each attempt, in this order; the ledger is one.
+    """What each attempt is reported to, in this order; a page of the ledger is one.
 
     `claim` returns once the attempt is written down, or raises to forbid it; `settle` returns once
     its end is.

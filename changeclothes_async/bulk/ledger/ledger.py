@@ -181,7 +181,7 @@ class Ledger:
             last = page[-1][0]
 
     async def attempts(self, identity: bytes) -> list[Attempt]:
-        """List how each attempt at a job ended, in the order it was told, the late ones too."""
+        """List how each attempt at a job ended, in the order of the reports, late ones too."""
         return await self._read(tables.attempts, identity)
 
     async def remember(self, key: str, value: str) -> None:

@@ -37,11 +37,11 @@ def blame(path: Path, error: Exception) -> errors.LedgerError:
     name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
     if isinstance(error, OSError):
         name = "SQLITE_FULL" if error.errno == errno.ENOSPC else "SQLITE_CANTOPEN"
-    told = errors.LedgerError(
+    failure = errors.LedgerError(
         f"The ledger {path} cannot be used: {error}.", next_step=_NEXT_STEPS.get(name)
     )
-    told.__cause__ = error
-    return told
+    failure.__cause__ = error
+    return failure
 
 
 @contextmanager

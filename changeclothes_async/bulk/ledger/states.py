@@ -61,7 +61,7 @@ _S, _E = State, JobEvent
 TRANSITIONS: dict[tuple[State, JobEvent], State] = {
     (_S.OPEN, _E.CLAIM): _S.CLAIMED,
     (_S.OPEN, _E.RESEND): _S.CLAIMED,
-    # Nothing is in flight for an open job, so what is told of it all the same is believed:
+    # Nothing is in flight for an open job. An end that is reported all the same is believed, since
     # open is the one state in which a job is sent unasked.
     (_S.OPEN, _E.GIVE_BACK): _S.OPEN,
     (_S.OPEN, _E.FAIL): _S.FAILED,

@@ -146,7 +146,7 @@ def page(db: sqlite3.Connection, wanted: Sequence[State], last: int) -> list[tup
 
 
 def attempts(db: sqlite3.Connection, identity: bytes) -> list[Attempt]:
-    """Read the audit of one job, in the order in which outcomes were told."""
+    """Read the audit of one job, in the order in which outcomes were reported."""
     ends = db.execute(
         f"SELECT {schema.END} FROM attempts WHERE call = (SELECT id FROM calls WHERE identity = ?)"  # noqa: S608 (constants)
         " ORDER BY id",
@@ -205,10 +205,10 @@ def _entries(
 ) -> Iterator[tuple[int, Entry]]:
     for row in db.execute(f"{_ENTRY} {rest}", values):
         call, identity, endpoint, name, state, attempts, claimed_at, settled_at, *facts = row
-        told = None if settled_at is None else Facts(*facts)
-        last = told.money if told else "not spent"
+        end = None if settled_at is None else Facts(*facts)
+        last = end.money if end else "not spent"
         money = _worst(db, call, last) if attempts > 1 else last
-        known = (identity, endpoint, name, State(state), attempts, claimed_at, settled_at, told)
+        known = (identity, endpoint, name, State(state), attempts, claimed_at, settled_at, end)
         yield call, Entry(*known, money)
 
 

@@ -6,7 +6,7 @@
   since a loop may be stuck, or closed before it could ring.
 * A loop is woken once for a whole commit, however many of its callers it answers.
 * Work that refuses (a `LedgerError`) fails alone; any other error undoes the whole commit and
-  is told to all whose work was in it, and the thread goes on to the next.
+  is reported to all whose work was in it, and the thread goes on to the next.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class LedgerCells:
         error = known if isinstance(known, errors.ChangeClothesError) else None
         problem = self._problems.get(name)
         made = _made(known, problem)
-        told: list[errors.Money] = [each.money for each in (problem, error) if each]
+        costs: list[errors.Money] = [each.money for each in (problem, error) if each]
         path, shadow = (self._own(entry, pictures.get(each)) for each in (name, names.mask(name)))
         return cells.Cell(
             model=self.rows[place[0]].name,
@@ -81,7 +81,7 @@ class LedgerCells:
             mask_img_url=made.mask_img_url if made else None,
             seed=made.seed if made else None,
             attempts=entry.attempts if entry else 0,
-            money="spent" if made else errors.worst("not spent", *told),
+            money="spent" if made else errors.worst("not spent", *costs),
         )
 
     def _own(

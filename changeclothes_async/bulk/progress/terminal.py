@@ -34,7 +34,7 @@ class RichBar:
         self._closed = False
         self._stream = stream or sys.stderr
         self._lifted = ExitStack()
-        # It draws on its own eight times a second, however often it is told. What is printed
+        # It draws on its own eight times a second, however often it is updated. What is printed
         # meanwhile goes above it, except into a stdout that somebody reads through a pipe.
         self._live = Live(
             console=console or Console(file=stream),

@@ -1,4 +1,4 @@
-"""A paid cell's pictures put in their place, and the ledger told of it.
+"""Puts a paid cell's pictures in their place, and records them in the ledger.
 
 Rules of this file:
 

@@ -1,4 +1,4 @@
-"""Whether a run may make one more call: its budget, its reasons to stop, and who is told.
+"""Whether a run may make one more call: its budget, its reasons to stop, and its listener.
 
 Rules of this file:
 
@@ -115,7 +115,7 @@ def _weight(reason: errors.ChangeClothesError) -> int:
 
 @dataclass(slots=True)
 class Permitted:
-    """A journal whose run is asked for leave before each claim, and told what came of it."""
+    """A journal that asks the run for leave before each claim, and reports what came of it."""
 
     page: sending.Journal
     permits: Permits

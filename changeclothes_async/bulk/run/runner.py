@@ -46,7 +46,7 @@ _LONGEST_PAUSE = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a run may do, and who is told of it."""
+    """What a run may do, and where it reports how it is going."""
 
     wishes: planning.Wishes = field(default_factory=planning.Wishes)
     max_calls: int | None = None

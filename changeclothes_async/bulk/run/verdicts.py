@@ -28,7 +28,7 @@ class Verdict:
 
     @property
     def kind(self) -> events.Kind:
-        """What is told of the cell."""
+        """The kind of event that reports it."""
         return _KINDS.get(self.state, "given back")
 
 
