@@ -80,7 +80,7 @@ async def demo(out: Path, open_: bool, pictures: Path | None) -> int:
         printing.result(str(pictures / "models"), str(pictures / "garments"))
         return 0
     with targets.writing(out, "Give another folder with --out."):
-        out = printing.free(out)
+        out = targets.free(out)
         _draw(out / "pictures")
     async with Sandbox() as sandbox:
         lookbook = await story(sandbox, out)

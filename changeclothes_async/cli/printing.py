@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import glob
 import json
 import logging
 import os
@@ -14,7 +13,6 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -185,12 +183,3 @@ def waiting(words: str) -> Iterator[None]:
             yield
         finally:
             _above.pop()
-
-
-def free(path: Path) -> Path:
-    """Return a path that replaces nothing, whatever its suffix: look, look-2 and so on."""
-    tried, number = path, 1
-    while tried.exists() or any(tried.parent.glob(f"{glob.escape(tried.name)}.*")):
-        number += 1
-        tried = path.with_name(f"{path.name}-{number}")
-    return tried

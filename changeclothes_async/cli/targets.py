@@ -6,6 +6,7 @@ other tools do; a name that is completed here never replaces anything.
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from changeclothes_async import errors
-from changeclothes_async.cli import printing
 from changeclothes_async.protocol import formats
 
 DEFAULT = Path("look")
@@ -39,7 +39,16 @@ def checked(output: Path | None, photographs: Iterable[str]) -> Path:
             raise errors.InvalidInput(
                 f"{target} is a photograph of this call.", next_step="Give another name to save to."
             )
-        return target if target.suffix else printing.free(target)
+        return target if target.suffix else free(target)
+
+
+def free(path: Path) -> Path:
+    """Return a path that replaces nothing, whatever its suffix: look, look-2 and so on."""
+    tried, number = path, 1
+    while tried.exists() or any(tried.parent.glob(f"{glob.escape(tried.name)}.*")):
+        number += 1
+        tried = path.with_name(f"{path.name}-{number}")
+    return tried
 
 
 def note(path: Path) -> str | None:

@@ -124,7 +124,7 @@ def _given(name: str, anything: str | None) -> str:
 def _options() -> dict[str, str]:
     """Return the shell's names of the running command's options and arguments.
 
-    A grid's options are called seeds in Python, and one that is wrong is a seed.
+    A grid's `seeds` are --seed; an error about one of them says `seed`, so it is known too.
     """
     context = click.get_current_context(silent=True)
     many = context.command.params if context else []

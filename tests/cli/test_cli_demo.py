@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from changeclothes_async import Grid
-from changeclothes_async.cli import commands, demo, printing
+from changeclothes_async.cli import commands, demo, targets
 from changeclothes_async.sandbox import Sandbox
 from tests import samples
 
@@ -52,11 +52,11 @@ def test_the_chosen_pictures_are_drawn_ones() -> None:
 
 def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
     """A second demo gets a folder of its own."""
-    assert printing.free(tmp_path / "demo") == tmp_path / "demo"
+    assert targets.free(tmp_path / "demo") == tmp_path / "demo"
     (tmp_path / "demo").mkdir()
-    assert printing.free(tmp_path / "demo") == tmp_path / "demo-2"
+    assert targets.free(tmp_path / "demo") == tmp_path / "demo-2"
     (tmp_path / "demo-2.webp").touch()
-    assert printing.free(tmp_path / "demo") == tmp_path / "demo-3"
+    assert targets.free(tmp_path / "demo") == tmp_path / "demo-3"
 
 
 def test_the_pictures_alone_are_drawn_where_they_are_wanted(
