@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import glob
 import hashlib
-import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -152,7 +151,7 @@ def _put(here: Path, target: UPath, mode: str = "overwrite") -> None:
         fs.put_file(str(here), target.path, mode=mode)
         return
     fs.makedirs(target.parent.path, exist_ok=True)
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    part = target.with_name(saving.part_name())
     try:
         fs.put_file(str(here), part.path)
         if _seen(part)["size"] != here.stat().st_size:

@@ -66,7 +66,7 @@ def placed(target: Path) -> Iterator[Path]:
     Raises SaveFailed when the disk refuses; nothing is left behind then.
     Nothing is flushed as a paid picture is: what is made here can be made again for nothing.
     """
-    part = _part(target)
+    part = target.with_name(part_name())
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -90,9 +90,9 @@ def sweep(folder: Path) -> None:
                 part.unlink()
 
 
-def _part(target: Path) -> Path:
-    """Return a temporary name beside it, which `sweep` knows."""
-    return target.with_name(f".{secrets.token_hex(8)}.part")
+def part_name() -> str:
+    """Return a temporary name, which `sweep` knows."""
+    return f".{secrets.token_hex(8)}.part"
 
 
 async def _written(chunks: AsyncIterator[bytes], work: _Work) -> Written:
@@ -124,7 +124,7 @@ class _Work:
     def __init__(self, target: Path, *, beside: bool) -> None:
         self._target = target
         self._beside = beside
-        self._part = _part(target)
+        self._part = target.with_name(part_name())
         self._file: IO[bytes] | None = None
         self._gathered = bytearray()
         self._digest = hashlib.sha256()
