@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 
 from changeclothes_async import errors
@@ -15,8 +14,6 @@ from changeclothes_async.bulk.lookbook import cells
 from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import answers, images
 from changeclothes_async.transport.places import Spot
-
-_AT_ONCE = 256
 
 
 class LedgerCells:
@@ -45,8 +42,7 @@ class LedgerCells:
 
     def read(self, places: Iterable[tuple[int, int]]) -> Iterator[cells.Cell]:
         """Read some cells, page by page."""
-        walk = iter(places)
-        while some := list(islice(walk, _AT_ONCE)):
+        for some in works.pages(places):
             identities = [self._identity(*place) for place in some]
             cell_names = [works.cell_name(self._work, *place) for place in some]
             # Opened for each page, so that a lookbook keeps no file open while nobody looks.

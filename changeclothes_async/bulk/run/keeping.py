@@ -81,12 +81,13 @@ class Keeper:
         async with self._moving:
             there = await self._book.pictures([cell, names.mask(cell)])
             for name, picture in there.items():
-                if picture.identity != identity:
-                    aside = names.aside(name, picture.identity)
-                    if saved := await self._copied(picture, aside):
-                        await self._book.save(aside, picture.identity, saved)
-                        with contextlib.suppress(OSError):  # it is replaced then
-                            await asyncio.to_thread(self._at(picture).unlink)
+                if picture.identity == identity:
+                    continue
+                aside = names.aside(name, picture.identity)
+                if saved := await self._copied(picture, aside):
+                    await self._book.save(aside, picture.identity, saved)
+                    with contextlib.suppress(OSError):  # it is replaced then
+                        await asyncio.to_thread(self._at(picture).unlink)
 
     async def _obtained(self, url: str, name: str, planned: planning.Planned) -> places.Saved:
         if planned.step is planning.Step.FETCH:

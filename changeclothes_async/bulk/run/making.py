@@ -36,13 +36,8 @@ async def run(
     cluster: Where | None = None,
 ) -> lookbook.Lookbook:
     """Work through all cells and return the lookbook; raises NotAnImage before anything is sent."""
-    site = placing.site(out)
     await caller.senders.here()  # what adopts the ledger where this is left early
-    await work.examine(caller.reader(options).examined)
-    work = copy.copy(work)  # the lookbook's own: another run may find other pictures
-    await folders.check(work, site)
-    await marks.check(site)
-    await asyncio.to_thread(services.check, site.ledger, options.base_url)
+    work, site = await _checked(work, out, caller, options)
     book = await ledger.Ledger.open(site.ledger)
     ends = AsyncExitStack()
     ends.push_async_callback(book.close)
@@ -74,6 +69,19 @@ async def run(
     return made
 
 
+async def _checked(
+    work: works.Work, out: placing.Out, caller: callers.Caller, options: settings.Settings
+) -> tuple[works.Work, placing.Site]:
+    """Look at the pictures and at the place of a run; nothing is sent and nothing is changed."""
+    site = placing.site(out)
+    await work.examine(caller.reader(options).examined)
+    work = copy.copy(work)  # the lookbook's own: another run may find other pictures
+    await folders.check(work, site)
+    await marks.check(site)
+    await asyncio.to_thread(services.check, site.ledger, options.base_url)
+    return work, site
+
+
 def _stopped_early(reason: errors.ChangeClothesError | None) -> None:
     """Warn of what nobody asked for: a script that looks at no lookbook would end in silence."""
     if reason and not isinstance(reason, errors.Interrupted | errors.BudgetSpent):
@@ -103,11 +111,7 @@ async def plan(
     wishes: planning.Wishes,
 ) -> planning.Plan:
     """Count what a run would do; nothing is sent and nothing is changed."""
-    site = placing.site(out)
-    await work.examine(caller.reader(options).examined)
-    await folders.check(work, site)
-    await marks.check(site)
-    await asyncio.to_thread(services.check, site.ledger, options.base_url)
+    work, site = await _checked(work, out, caller, options)
     book = (
         await ledger.Ledger.open(site.ledger, read_only=True)
         if await asyncio.to_thread(os.path.exists, site.ledger)  # False for a path too long to be

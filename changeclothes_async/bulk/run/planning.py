@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from changeclothes_async.bulk.ledger.states import State
@@ -17,8 +16,6 @@ from changeclothes_async.transport import places
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.ledger import ledger
-
-_AT_ONCE = 256
 
 
 class Step(Enum):
@@ -127,8 +124,7 @@ class Planner:
 
     async def steps(self) -> AsyncIterator[Planned]:
         """Walk over the work, cell by cell, in constant memory."""
-        walk = works.walk(self.work)
-        while some := list(islice(walk, _AT_ONCE)):
+        for some in works.pages(works.walk(self.work)):
             for planned in await self._planned(some):
                 yield planned
 

@@ -5,14 +5,16 @@ A job is made when it is asked for, since there may be a million.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import names
 from changeclothes_async.protocol import images, requests
 
+_PAGE = 256
 _REFUSED = 10
 
 
@@ -49,6 +51,12 @@ def walk(work: Work) -> Iterator[tuple[int, int]]:
     for row in range(len(work.rows)):
         for column in range(len(work.columns)):
             yield row, column
+
+
+def pages(cells: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Cut a walk into pages, so that a ledger is asked once for each of them."""
+    rest = iter(cells)
+    return iter(lambda: list(islice(rest, _PAGE)), [])
 
 
 def cell_name(work: Work, row: int, column: int) -> str:
