@@ -20,7 +20,7 @@ _LIST = "a list of jobs, or another iterable of them"
 
 
 def session(given: Any) -> None:
-    """Refuse all but an open `aiohttp.ClientSession`, and one that could send a request again."""
+    """Refuse what is not an open `aiohttp.ClientSession`, or could send a request again."""
     if given is None:
         return
     arguments.expect(

@@ -29,7 +29,7 @@ def plain(text: str) -> str:
 
 
 def distinct(names: Iterable[tuple[str, str]]) -> list[str]:
-    """Give each (text, source) a name of its own, different also where case does not count.
+    """Give each (text, source) a name of its own, different even where case does not count.
 
     Where two would be the same, the later one gets a mark that is made of its source.
     """

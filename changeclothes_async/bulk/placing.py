@@ -1,4 +1,4 @@
-"""From what a user gives as `out` to the place of the pictures and the ledger's file."""
+"""Turns a user's `out` into the place of the pictures and the path of the ledger."""
 
 from __future__ import annotations
 

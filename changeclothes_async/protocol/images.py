@@ -1,4 +1,4 @@
-"""One picture as a value, out of whatever the user hands over.
+"""One picture as a value, from whatever users pass in.
 
 The three forms of the API page ("请求体 FormData 参数": a URL, a Base64 data URI, a file) are told
 apart here; whether a file exists, and what it holds, is found when it is read.

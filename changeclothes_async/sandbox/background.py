@@ -12,10 +12,10 @@ class Startable(Protocol):
     """What is started and stopped on one loop."""
 
     async def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
 
     async def stop(self) -> None:
-        """Cease to serve."""
+        """Stop serving."""
 
 
 class Background:
@@ -35,7 +35,7 @@ class Background:
         self._ready.result()
 
     def stop(self) -> None:
-        """Return once it serves no more."""
+        """Return once it has stopped."""
         self._ready.result().call_soon_threadsafe(self._stopped.set)
         self._thread.join()
 

@@ -129,7 +129,7 @@ class Sandbox:
         self._runner = runner
 
     async def stop(self) -> None:
-        """Serve no more; calls in flight are broken off."""
+        """Stop serving; calls in flight are broken off."""
         runner, self._runner = self._runner, None
         if runner is None:
             return

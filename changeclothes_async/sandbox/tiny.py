@@ -37,7 +37,7 @@ class TinyStudio:
         return png(2 * int(found[1]) + bool(found[2])) if found else None
 
     async def drawn(self) -> dict[str, Any]:
-        """Return that there are no drawn pictures."""
+        """Return no names: there are no drawn pictures."""
         return {"models": [], "garments": {}}
 
     def close(self) -> None:

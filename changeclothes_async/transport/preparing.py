@@ -1,4 +1,4 @@
-"""Photographs made fit to be sent: upright, and no larger than an edge; in worker threads.
+"""Makes photographs fit to be sent: upright, and no edge over a limit; in worker threads.
 
 Rules of this file:
 

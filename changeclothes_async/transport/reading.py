@@ -151,7 +151,7 @@ class Reader:
 
     def _open(self, image: images.File) -> multipart.Part:
         path = image.path
-        if known := self._known(path):  # since whoever asks looked
+        if known := self._known(path):  # read for another call since this one looked
             return known
         with files.read(path) as file:
             seen = os.fstat(file.fileno())

@@ -1,4 +1,4 @@
-"""Files onto the disk, a result's picture first of all: complete or not there at all.
+"""Writes files, above all the pictures of results: complete, or not there at all.
 
 A temporary name beside the target, flush to the disk, then a rename; a crash at any point leaves
 either the old state or the new one, and at worst a hidden temporary file.

@@ -34,7 +34,7 @@ class Listener:
         self._numbers = itertools.count(1)
 
     def tell(self, event: events.Event) -> None:
-        """Tell an event, whatever the listener makes of it."""
+        """Pass an event to the listener; an error of its own is logged."""
         if self._on_event:
             try:
                 self._on_event(event)
@@ -72,7 +72,7 @@ class Listener:
 
 @dataclass(slots=True)
 class TellingJournal:
-    """A journal that tells, and hands on to the ledger's page."""
+    """A journal that tells a listener, around the ledger's page."""
 
     tell: events.OnEvent
     name: str

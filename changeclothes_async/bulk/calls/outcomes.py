@@ -43,7 +43,7 @@ def is_in_doubt(error: errors.ChangeClothesError) -> bool:
 
 
 def facts_of(outcome: answers.Ending) -> records.Facts:
-    """Return what the ledger keeps of an attempt's end; enough to give it again."""
+    """Return what the ledger keeps of an attempt's end; enough to rebuild it."""
     if isinstance(outcome, answers.Made):
         return records.Facts(
             http_status=outcome.raw.status, body=outcome.raw.body, code=200, money="spent"

@@ -1,8 +1,8 @@
 """The driver's side of one agent: orders on their way to it, and its reports on their way back.
 
 Two exchanges go on at once, one that hands over orders and one that listens; each carries all that
-has gathered since the one before. What fails on the way is said again: the agent knows by the
-numbers what it has taken, and this side what it has heard.
+has gathered since the one before. What fails on the way is sent again: by the numbers the agent
+knows what it has taken, and this side what it has heard.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Glance:
         return tables.pictures(self._db, names)
 
     def was_used(self) -> bool:
-        """Tell whether any job ever came to more than a call that was not sent."""
+        """Tell whether any job ever got further than a call that was not sent."""
         return any(
             count for state, count in tables.counts(self._db).items() if state is not State.OPEN
         )

@@ -17,7 +17,7 @@ from changeclothes_async import errors
 
 
 class State(StrEnum):
-    """Where a job stands; only an open one is ever sent without being asked for by name."""
+    """Where a job stands; only an open one is sent unless a person asks for more."""
 
     OPEN = "open"
     CLAIMED = "claimed"

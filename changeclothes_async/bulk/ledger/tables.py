@@ -1,4 +1,4 @@
-"""Each thing that is said to the ledger's tables, as functions of a connection.
+"""All that reads and writes the ledger's tables, as functions of a connection.
 
 A function here either refuses before it has written anything or does all of its work, since
 many of them share one transaction.

@@ -1,4 +1,4 @@
-"""What is logged to a terminal while something is drawn at its foot goes above that.
+"""Keeps log lines above what is being drawn at the foot of a terminal.
 
 A handler keeps the stream that it was made with, and would write into what is drawn.
 """

@@ -27,7 +27,7 @@ _HANGUP = getattr(signal, "SIGHUP", None)  # a terminal or a connection that goe
 def handled(first: Hear, second: Hear) -> Iterator[None]:
     """Call `first` in the running loop at the first signal, `second` at each further wish to stop.
 
-    A hangup comes more than once, of system and shell, and wishes nothing more the second time.
+    A hangup may come twice, from system and shell, and means nothing more the second time.
     Only in the main thread, the one that gets signals. Runs that go on side by side all hear.
     """
     calls = [first]

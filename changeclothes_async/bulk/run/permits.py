@@ -4,7 +4,7 @@ Rules of this file:
 
 * A budget counts claims and is never exceeded by one; a claim that cost nothing is put back.
 * A run that stops makes no further claims, and lets cells go that only wait for their turn.
-* A listener that fails stops the run; it never breaks in between an answer and the ledger.
+* A listener that fails stops the run; it never comes between an answer and the ledger.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Permits:
             self.waits(cell, self._waiting[cell])
 
     def breaks(self, defect: BaseException) -> None:
-        """Stop for something that is nobody's answer, to be raised when the run has ended."""
+        """Stop for a defect of the program, which is raised when the run has ended."""
         self.defect = self.defect or defect
         self.stop(errors.BatchStopped(f"A defect stopped the run: {defect!r}."))
 

@@ -70,7 +70,7 @@ class Run:
         crew: Crew | None = None,
     ) -> None:
         self._work, self._place, self._caller = work, place, caller
-        # These are a single call's: a cell's wait for its turn is nobody's impatience.
+        # Both are for single calls: a cell may wait for its turn as long as that takes.
         self._options = options.changed(deadline=None, max_waiting=None)
         self._book, self._terms, self._crew = book, terms, crew
         self._payments = paying.Payments(book)

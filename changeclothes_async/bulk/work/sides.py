@@ -1,4 +1,4 @@
-"""The two sides of a grid, rows and columns, out of whatever they are given as."""
+"""The two sides of a grid, rows and columns, from whatever users pass in."""
 
 from __future__ import annotations
 
