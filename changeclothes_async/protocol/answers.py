@@ -155,19 +155,16 @@ def _named(raw: Raw, code: int, msg: str | None) -> errors.ChangeClothesError:
     kind = errors.CODES[code]
     meaning = f"{code} {errors.page_name(kind)}"
     said = f': "{msg}"' if msg and msg not in meaning else ""
-    return kind(
-        f"The service answered {meaning}{said}.",
-        code=code,
-        msg=msg,
-        http_status=raw.status,
-        raw=raw,
-    )
+    return kind(f"The service answered {meaning}{said}.", **_facts(raw, code, msg))
+
+
+def _facts(raw: Raw, code: int | None, msg: str | None) -> dict[str, Any]:
+    return {"code": code, "msg": msg, "http_status": raw.status, "raw": raw}
 
 
 def _by_status(raw: Raw, code: int | None, msg: str | None) -> errors.ChangeClothesError:
     """Classify an answer whose envelope is missing or has no documented code."""
-    status = raw.status
-    facts = {"code": code, "msg": msg, "http_status": status, "raw": raw}
+    status, facts = raw.status, _facts(raw, code, msg)
     said = f"HTTP {status}" + (f", code {code}" if code is not None else "")
     said += f', "{msg}"' if msg else ""
     if 200 <= status < 300:
@@ -215,10 +212,7 @@ def _redirected(raw: Raw, facts: dict[str, Any]) -> errors.ChangeClothesError:
 def _damaged(raw: Raw, code: int | None, msg: str | None, what: str) -> errors.Damaged:
     return errors.Damaged(
         f"The service answered HTTP {raw.status}, but its answer is not usable ({what}).",
-        code=code,
-        msg=msg,
-        http_status=raw.status,
-        raw=raw,
+        **_facts(raw, code, msg),
     )
 
 
