@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import aiohttp
 
 from changeclothes_async import settings
-from changeclothes_async.protocol import answers
 from changeclothes_async.transport import downloads, limits, session
 
 T = TypeVar("T")
@@ -85,14 +84,11 @@ class Sender:
                 await asyncio.wait(under_way)
             await work
 
-        return _track(self._chores, afterwards())
-
-    def start(self, attempt: Coroutine[Any, Any, answers.Made]) -> asyncio.Task[answers.Made]:
-        """Run an attempt in a task of the sender's own."""
-        return _track(self.attempts, attempt)
+        return track(self._chores, afterwards())
 
 
-def _track(tasks: set[asyncio.Task[T]], work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+def track(tasks: set[asyncio.Task[T]], work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Do `work` in a task that is among the `tasks` until it is done."""
     task = asyncio.get_running_loop().create_task(work)
     tasks.add(task)
     task.add_done_callback(tasks.discard)

@@ -13,16 +13,14 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from changeclothes_async import errors, results, settings
 from changeclothes_async.bulk.calls import callers
 from changeclothes_async.bulk.cluster import messages
 from changeclothes_async.protocol import answers, images, multipart
-from changeclothes_async.transport import files, places, reading, sending, uploads
-from changeclothes_async.transport.sender import Sender
+from changeclothes_async.transport import files, places, reading, sender, sending, uploads
 
 _DOWNLOADS = 16
 _GATHERED = 0.03  # seconds in which reports gather, so that many travel together
@@ -36,7 +34,7 @@ class Agent:
     def __init__(
         self, options: settings.Settings, place: places.Place, on_end: Callable[[], object]
     ) -> None:
-        self._sender = Sender(options)
+        self._sender = sender.Sender(options)
         self._fetcher = results.Fetcher(options.fetching, lambda: self._sender.downloads)
         self._place = place
         self._reader = reading.Reader()
@@ -63,7 +61,7 @@ class Agent:
         for order in orders:
             if order.number > self._taken:
                 self._taken = order.number
-                self._start(self._done(order))
+                sender.track(self._tasks, self._done(order))
         return messages.now()
 
     async def hear(self, heard: int) -> messages.Heard:
@@ -119,17 +117,12 @@ class Agent:
             await asyncio.wait(self._tasks)
         await self._end()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _done(self, order: messages.Order) -> None:
         try:
             if isinstance(order, messages.Errand):
                 outcome: messages.Ending = await self._saved(order)
             else:
-                outcome = await self._sender.start(self._made(order))
+                outcome = await sender.track(self._sender.attempts, self._made(order))
         except errors.ChangeClothesError as error:
             outcome = messages.bare(error)
         except Exception as defect:
