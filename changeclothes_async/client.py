@@ -255,7 +255,7 @@ class AsyncChangeClothes:
     async def run(self, job: requests.Job) -> results.Look:
         """Make one call for a job, a `TryOn` or a `ChangeByPrompt`; errors as in `try_on`."""
         made, attempts = await self._caller.make(requests.checked(job), self._options)
-        return results.look(made, self._fetcher, attempts)
+        return results.Look(made.result_img_url, self._fetcher, made, attempts)
 
     def picture(self, url: str) -> results.Picture:
         """Return the picture at a result's address, as named by an error, the log or a ledger.

@@ -12,20 +12,18 @@ Rules of this file:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:  # only then: this module imports nothing of the package
     from changeclothes_async.protocol import answers
 
 Money: TypeAlias = Literal["not spent", "maybe spent", "spent"]
-"""What something may have cost: nothing, perhaps credits, or credits."""
-
-_WORSE: list[Money] = ["not spent", "maybe spent", "spent"]
+"""What something may have cost, the worst last: nothing, perhaps credits, or credits."""
 
 
 def worst(*some: Money) -> Money:
     """Tell what several attempts may have cost together."""
-    return max(some, key=_WORSE.index)
+    return max(some, key=get_args(Money).index)
 
 
 class ChangeClothesError(Exception):

@@ -202,11 +202,6 @@ Type checkers know a `Success` after `if outcome.error is None:`, and mypy also 
 """
 
 
-def look(made: answers.Made, fetch: Fetcher, attempts: int) -> Look:
-    """Make a look of a decoded answer."""
-    return Look(made.result_img_url, fetch, made, attempts)
-
-
 async def _pieces(data: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(data), saving.PIECE):
         yield data[start : start + saving.PIECE]

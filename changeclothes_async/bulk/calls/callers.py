@@ -204,4 +204,4 @@ class Caller:
             reader.close()
         if self._opening and not self.senders.are_calling:
             with contextlib.suppress(errors.LedgerError):  # told to whoever wanted to use it
-                await (await wrap_future(self._opening)).close()
+                await (await wrap_future(self._opening)).book.close()

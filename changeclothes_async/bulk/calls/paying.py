@@ -101,10 +101,6 @@ class Payments:
             raise
         return _given(page.stands)
 
-    async def close(self) -> None:
-        """Close the ledger."""
-        await self.book.close()
-
 
 def opening(path: str | os.PathLike[str], base_url: str) -> Future[Payments]:
     """Begin to open a ledger to pay a service through, in a thread: it belongs to no loop."""

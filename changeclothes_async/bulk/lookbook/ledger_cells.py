@@ -12,7 +12,7 @@ from changeclothes_async.bulk.ledger import glance, records
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.lookbook import cells
 from changeclothes_async.bulk.work import works
-from changeclothes_async.protocol import answers, images
+from changeclothes_async.protocol import answers, images, requests
 from changeclothes_async.transport.places import Spot
 
 
@@ -22,7 +22,7 @@ class LedgerCells:
     def __init__(
         self,
         work: works.Work,
-        identity: Callable[[int, int], bytes],
+        identity: Callable[[requests.Job], bytes],
         site: placing.Site,
         problems: Mapping[str, errors.ChangeClothesError],
     ) -> None:
@@ -43,7 +43,7 @@ class LedgerCells:
     def read(self, places: Iterable[tuple[int, int]]) -> Iterator[cells.Cell]:
         """Read some cells, page by page."""
         for some in works.pages(places):
-            identities = [self._identity(*place) for place in some]
+            identities = [self._identity(self._work.job(*place)) for place in some]
             cell_names = [works.cell_name(self._work, *place) for place in some]
             # Opened for each page, so that a lookbook keeps no file open while nobody looks.
             with glance.at(self._site.ledger) as book:

@@ -34,10 +34,9 @@ async def shown(bar: Bar | None, tally: Tally) -> AsyncIterator[None]:
 
 
 async def _tick(bar: Bar, tally: Tally) -> None:
-    while True:
-        try:
+    try:
+        while True:
             bar.update(tally.snapshot())
-        except Exception:
-            _log.exception("The bar failed, and the run goes on without it; fix its update.")
-            return
-        await asyncio.sleep(_REFRESH)
+            await asyncio.sleep(_REFRESH)
+    except Exception:
+        _log.exception("The bar failed, and the run goes on without it; fix its update.")

@@ -58,7 +58,8 @@ async def run(
         raise
     await ends.aclose()
     _stopped_early(going.ended_by)
-    made = lookbook.Lookbook(_cells(work, site, going), site.place.root, going.ended_by)
+    cells = ledger_cells.LedgerCells(work, planning.identity, site, going.problems)
+    made = lookbook.Lookbook(cells, site.place.root, going.ended_by)
     if gallery:
         try:
             await asyncio.to_thread(made.gallery)
@@ -122,10 +123,3 @@ async def plan(
     finally:
         if book:
             await book.close()
-
-
-def _cells(work: works.Work, site: placing.Site, going: runner.Run) -> ledger_cells.LedgerCells:
-    def identity(row: int, column: int) -> bytes:
-        return planning.identity(work.job(row, column))
-
-    return ledger_cells.LedgerCells(work, identity, site, going.problems)
