@@ -12,23 +12,20 @@ from changeclothes_async import AsyncChangeClothes, Grid
 from changeclothes_async.bulk.ledger import ledger, opening, tables
 from changeclothes_async.bulk.ledger.states import JobEvent
 from changeclothes_async.bulk.run import planning
-from changeclothes_async.transport import reading
 
 SIDE = 1000
 _BODY = b'{"code": 200, "data": {"resultImgUrl": "https://results.example/1.webp"}}'
 
 
 def _half_paid(grid: Grid, path: Path) -> None:
-    reader = reading.Reader()
     facts = ledger.Facts(http_status=200, body=_BODY, code=200, money="spent")
     with opening.for_writing(path, 0.0) as db:
         db.execute("BEGIN IMMEDIATE")
         for row in range(SIDE // 2):
             for column in range(SIDE):
                 job = grid.job(row, column)
-                claim = tables.claim(
-                    db, planning.identity(job, reader), job.endpoint, "", JobEvent.CLAIM, 0.0
-                )
+                identity = planning.identity(job)
+                claim = tables.claim(db, identity, job.endpoint, "", JobEvent.CLAIM, 0.0)
                 assert isinstance(claim, ledger.Claim)
                 tables.settle(db, claim, JobEvent.PAY, facts, 0.0)
         db.execute("COMMIT")
