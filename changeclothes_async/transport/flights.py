@@ -80,3 +80,9 @@ class Flight(Generic[T]):
                 waiter.set_result(None)
         if not task.cancelled():
             task.exception()  # nobody may be left to look at it
+
+
+def look_at(future: asyncio.Future[Any]) -> None:
+    """Look at an error that perhaps nobody waits for: asyncio complains of one that nobody saw."""
+    if not future.cancelled():
+        future.exception()

@@ -17,7 +17,7 @@ from changeclothes_async.bulk.cluster.agent import Agent
 from changeclothes_async.bulk.cluster.engine import Engine
 from changeclothes_async.bulk.cluster.worker import ask_agent
 from changeclothes_async.protocol import answers
-from changeclothes_async.transport import places
+from changeclothes_async.transport import flights, places
 
 Late: TypeAlias = Callable[[answers.Ending], None]
 Make: TypeAlias = Callable[[int, float], messages.Order]
@@ -111,7 +111,7 @@ class Member:
         """Make sure, once, that the agent has a picture. Raises Lost or NotAnImage."""
         if digest not in self._pictures:
             self._pictures[digest] = asyncio.ensure_future(provide(self))
-            self._pictures[digest].add_done_callback(_looked_at)
+            self._pictures[digest].add_done_callback(flights.look_at)
         try:
             await asyncio.shield(self._pictures[digest])
         except errors.ChangeClothesError:
@@ -204,8 +204,3 @@ class Member:
         # large, and an order goes stale too soon rather than too late.
         self._heard_at = messages.now()
         self._ahead = agents - self._heard_at
-
-
-def _looked_at(future: asyncio.Future[None]) -> None:
-    if not future.cancelled():
-        future.exception()  # whoever needs the picture is told; there may be nobody any more

@@ -24,7 +24,7 @@ from changeclothes_async.bulk.ledger import opening, tables
 from changeclothes_async.bulk.ledger.records import Attempt, Claim, Entry, Facts, SavedPicture
 from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.bulk.ledger.writing import Order, Worker
-from changeclothes_async.transport import places
+from changeclothes_async.transport import flights, places
 
 __all__ = ["Attempt", "Claim", "Entry", "Facts", "Ledger", "SavedPicture"]
 
@@ -123,7 +123,7 @@ class Ledger:
             return await order
         except asyncio.CancelledError:
             with suppress(errors.LedgerError):  # closed meanwhile: it is found unsure later
-                self._write(_give_back, order, now).future.add_done_callback(_look_at)
+                self._write(_give_back, order, now).future.add_done_callback(flights.look_at)
             raise
 
     async def settle(self, claim: Claim, event: JobEvent, facts: Facts) -> State:
@@ -216,9 +216,3 @@ def _give_back(db: sqlite3.Connection, order: Order[Claim | Entry], now: float) 
     if isinstance(order.result, Claim):
         facts = Facts(message="Cancelled before it was sent.")
         tables.settle(db, order.result, JobEvent.GIVE_BACK, facts, now)
-
-
-def _look_at(future: asyncio.Future[None]) -> None:
-    # Nobody waits for this one, and asyncio complains of an error that nobody looked at.
-    if not future.cancelled():
-        future.exception()

@@ -15,14 +15,8 @@ from pathlib import Path
 import pytest
 
 from changeclothes_async import errors
-from changeclothes_async.bulk.ledger.ledger import (
-    Attempt,
-    Claim,
-    Entry,
-    Facts,
-    Ledger,
-    SavedPicture,
-)
+from changeclothes_async.bulk.ledger.ledger import Attempt, Claim, Entry, Facts, Ledger
+from changeclothes_async.bulk.ledger.records import SavedPicture
 from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.transport import places
 
