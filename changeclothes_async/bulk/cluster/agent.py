@@ -119,7 +119,7 @@ class Agent:
 
     async def _done(self, order: messages.Order) -> None:
         try:
-            if isinstance(order, messages.Errand):
+            if isinstance(order, messages.DownloadOrder):
                 outcome: messages.Ending = await self._saved(order)
             else:
                 outcome = await sender.track(self._sender.attempts, self._made(order))
@@ -131,7 +131,7 @@ class Agent:
         self._reports.append((self._serial, messages.Report(order.number, outcome)))
         self._news.set()
 
-    async def _made(self, order: messages.Attempt) -> answers.Made:
+    async def _made(self, order: messages.AttemptOrder) -> answers.Made:
         pictures = [(name, await self._ready(picture)) for name, picture in order.pictures]
         upload = uploads.Upload(multipart.body(order.texts, pictures))
         if messages.now() > order.begin_by:
@@ -150,10 +150,10 @@ class Agent:
             raise callers.changed(path)
         return ready
 
-    async def _saved(self, errand: messages.Errand) -> places.Saved:
+    async def _saved(self, order: messages.DownloadOrder) -> places.Saved:
         async with self._downloads:
             return await self._fetcher(
-                errand.url, lambda chunks: self._place.save(chunks, errand.name)
+                order.url, lambda chunks: self._place.save(chunks, order.name)
             )
 
 
@@ -165,6 +165,6 @@ def _digested(path: str) -> bytes | None:
 
 
 def _failed(order: messages.Order, words: str) -> errors.ChangeClothesError:
-    if isinstance(order, messages.Errand):
+    if isinstance(order, messages.DownloadOrder):
         return errors.DownloadFailed(words, url=order.url)
     return errors.Unsure(words)

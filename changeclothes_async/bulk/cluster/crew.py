@@ -99,7 +99,7 @@ class Crew:
 
         Raises DownloadFailed and SaveFailed.
         """
-        make = partial(_errand, url, name)
+        make = partial(_download_order, url, name)
         for _ in range(_TRIES):
             member = self._roster.least(lambda member: member.saves)
             if member is None:
@@ -110,7 +110,7 @@ class Crew:
                 continue
             if isinstance(outcome, places.Saved):
                 return outcome
-            assert isinstance(outcome, errors.ChangeClothesError)  # noqa: S101 - an errand's other end
+            assert isinstance(outcome, errors.ChangeClothesError)  # noqa: S101 - a download's other end
             raise outcome
         raise errors.DownloadFailed(f"{_TRIES} workers were lost while they fetched it.", url=url)
 
@@ -126,8 +126,8 @@ class Crew:
     ) -> answers.Made:
         member = await self._roster.any(self._options.connect_timeout)
 
-        def order(number: int, begin_by: float) -> messages.Attempt:
-            return messages.Attempt(number, begin_by, url, texts, pictures, timeout)
+        def order(number: int, begin_by: float) -> messages.AttemptOrder:
+            return messages.AttemptOrder(number, begin_by, url, texts, pictures, timeout)
 
         outcome: messages.Ending
         try:
@@ -179,9 +179,9 @@ class Crew:
         )
 
 
-def _errand(url: str, name: str, number: int, begin_by: float) -> messages.Errand:
+def _download_order(url: str, name: str, number: int, begin_by: float) -> messages.DownloadOrder:
     del begin_by  # it costs nothing, however late
-    return messages.Errand(number, url, name)
+    return messages.DownloadOrder(number, url, name)
 
 
 def _lost(worker: str, loss: Lost, sent: bool) -> errors.ChangeClothesError:

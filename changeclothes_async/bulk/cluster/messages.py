@@ -58,7 +58,7 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AttemptOrder:
     """The order to make one attempt, not later than `begin_by` by the agent's own clock.
 
     A picture stands as its digest; the agent was given it before.
@@ -73,7 +73,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class DownloadOrder:
     """The order to fetch a result's picture and to save it under a name."""
 
     number: int
@@ -81,7 +81,7 @@ class Errand:
     name: str
 
 
-Order: TypeAlias = Attempt | Errand
+Order: TypeAlias = AttemptOrder | DownloadOrder
 Ending: TypeAlias = answers.Made | places.Saved | errors.ChangeClothesError
 
 

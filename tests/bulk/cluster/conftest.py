@@ -18,7 +18,7 @@ from tests import peers
 from tests.bulk.cluster import engines
 from tests.bulk.service import PICS, Service
 
-Order = Callable[..., messages.Attempt]
+Order = Callable[..., messages.AttemptOrder]
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def order(service: Service) -> Order:
         model: bytes | None = None,
         timeout: float = 60.0,
         url: str = service.url,
-    ) -> messages.Attempt:
+    ) -> messages.AttemptOrder:
         job = TryOn(model=f"{PICS}m{number}.jpg", garment=f"{PICS}g0.jpg", category="dresses")
         pictures = dict(job.pictures())
-        return messages.Attempt(
+        return messages.AttemptOrder(
             number,
             asyncio.get_running_loop().time() + 30 if begin_by is None else begin_by,
             url + job.endpoint,

@@ -152,9 +152,9 @@ async def test_a_defect_in_an_attempt_is_unsure(agent: Agent, order: Order) -> N
     assert outcome.message == "A worker failed at this (KeyError)."
 
 
-async def test_a_defect_in_an_errand_is_a_failed_download(agent: Agent, service: Service) -> None:
+async def test_a_defect_in_an_order_is_a_failed_download(agent: Agent, service: Service) -> None:
     """What it fetches is paid already: nothing is unsure about that."""
-    await agent.take([messages.Errand(1, f"{service.url}/one.png", None)])  # type: ignore[arg-type]
+    await agent.take([messages.DownloadOrder(1, f"{service.url}/one.png", None)])  # type: ignore[arg-type]
     [outcome] = await reported(agent)
     assert isinstance(outcome, errors.DownloadFailed)
     assert outcome.message == "A worker failed at this (TypeError)."
@@ -208,14 +208,14 @@ async def test_who_sees_the_probe_may_save(
     )
 
 
-async def test_an_errand_saves_a_picture(agent: Agent, service: Service, out: Path) -> None:
+async def test_an_order_saves_a_picture(agent: Agent, service: Service, out: Path) -> None:
     """A result is fetched and put in place where it was made; what fails is said."""
-    await agent.take([messages.Errand(1, f"{service.url}/one.png", "m__g")])
+    await agent.take([messages.DownloadOrder(1, f"{service.url}/one.png", "m__g")])
     [saved] = await reported(agent)
     assert isinstance(saved, places.Saved)
     assert (out / "m__g.png").stat().st_size == saved.size
     service.picture = lambda _: GONE
-    await agent.take([messages.Errand(2, f"{service.url}/two.png", "m__h")])
+    await agent.take([messages.DownloadOrder(2, f"{service.url}/two.png", "m__h")])
     [failed] = await reported(agent, 1)
     assert isinstance(failed, errors.DownloadFailed)
 
@@ -248,7 +248,7 @@ async def test_an_agent_that_nobody_hears_saves_what_it_fetches(agent: Agent, ou
     """A picture on its way to its place is put there: the next run need not fetch it."""
     slow = peers.trickling(peers.http(200, samples.PNG, kind="image/png"), 3.0)
     async with peers.serve(slow) as store:
-        await agent.take([messages.Errand(1, f"{store.url}/one.png", "m__g")])
+        await agent.take([messages.DownloadOrder(1, f"{store.url}/one.png", "m__g")])
         await asyncio.sleep(350)
         assert not list(out.glob("*.png"))
         await asyncio.sleep(300)

@@ -74,8 +74,8 @@ async def everyone(crew: Crew, cluster: Engine) -> None:
     await until(lambda: len(roster._members) + len(roster._refused) == len(cluster.links))
 
 
-def errands(link: Link) -> int:
-    return sum(isinstance(order, messages.Errand) for order in link.orders)
+def downloads(link: Link) -> int:
+    return sum(isinstance(order, messages.DownloadOrder) for order in link.orders)
 
 
 async def test_a_run_over_two_workers(
@@ -165,8 +165,8 @@ async def test_pictures_are_saved_by_who_sees_the_place(
     cluster.links["far"].changes["probe"] = ".of another machine"
     await run(quick(max_concurrency=4), grid(2, 5), out, cluster)
     assert await states(out) == {"saved": 10}
-    assert errands(cluster.links["near"]) == 10
-    assert errands(cluster.links["far"]) == 0
+    assert downloads(cluster.links["near"]) == 10
+    assert downloads(cluster.links["far"]) == 0
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
@@ -179,7 +179,7 @@ async def test_where_nobody_sees_the_place_the_driver_saves(
     await run(quick(), grid(2, 2), out, cluster)
     assert await states(out) == {"saved": 4}
     assert len(service.downloads) == 4
-    assert errands(cluster.links["far"]) == 0
+    assert downloads(cluster.links["far"]) == 0
 
 
 async def test_a_worker_killed_in_a_run(
@@ -283,7 +283,7 @@ def _whose(cluster: Engine, cell: str) -> str:
 
 def _is_for(cell: str, order: messages.Order) -> bool:
     urls = [f"{services.PICS}{name}.jpg" for name in cell.split("__")]
-    return isinstance(order, messages.Attempt) and urls == [
+    return isinstance(order, messages.AttemptOrder) and urls == [
         picture.url for _, picture in order.pictures if isinstance(picture, images.Link)
     ]
 
