@@ -87,6 +87,7 @@ class Run:
         self._has_paid = bool(known.get(State.PAID) or known.get(State.SAVED))
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._aborting = False
+        self._resent_in_vain: set[bytes] = set()
         self.problems: dict[str, errors.ChangeClothesError] = {}
 
     @property
@@ -219,7 +220,7 @@ class Run:
             self._options,
             self._payments,
             name=planned.name,
-            again=planned.knows,
+            again=partial(self._is_wished, planned),
             expected=planned.identity,
             watched=lambda page: permits.Permitted(
                 listeners.TellingJournal(self._permits.tell, planned.name, page),
@@ -229,6 +230,10 @@ class Run:
             log_name=f"{planned.job.kind} {planned.name}",
             carrier=partial(self._carrier, self._crew, planned) if self._crew else None,
         )
+
+    def _is_wished(self, planned: planning.Planned, entry: ledger.Entry) -> bool:
+        """Tell whether a cell may be sent again that ended so: once, and not for its twin too."""
+        return planned.knows(entry) and planned.identity not in self._resent_in_vain
 
     def _carrier(
         self, crew: Crew, planned: planning.Planned, page: paying.Page, *what: Any
@@ -251,6 +256,9 @@ class Run:
 
     def _failed(self, planned: planning.Planned, error: errors.ChangeClothesError) -> None:
         verdict = verdicts.of(error, planned.state)
+        if verdict.state is planned.state:
+            # Its twin would not see it: an unsure job's entry is what it was before.
+            self._resent_in_vain.add(planned.identity)
         if verdict.is_news:
             self.problems[planned.name] = error
         if verdict.stops:

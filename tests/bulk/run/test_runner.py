@@ -115,6 +115,21 @@ async def test_what_ended_anew_is_not_sent_once_more_for_its_twin(
     assert service.calls == ["m0__g0"] * 2
 
 
+@pytest.mark.parametrize("answer", [HARMFUL, FAILED], ids=["harmful", "failed"])
+async def test_a_resend_in_vain_is_not_made_once_more_for_its_twin(
+    service: Service, quick: Quick, out: Path, answer: bytes
+) -> None:
+    """Nor where the job stays as unsure as it was, with nothing new in its entry."""
+    service.reply = cut
+    twins = Grid({f"twin{n}": f"{PICS}m0.jpg" for n in range(10)}, G0, "dresses")
+    client = quick(max_concurrency=1, retries=0)
+    await client.run_grid(twins, out)
+    service.reply = failing({}, answer)
+    lookbook = await client.run_grid(twins, out, resend_unsure=True)
+    assert len(lookbook.unsure) == 10
+    assert service.calls == ["m0__g0"] * 2
+
+
 async def test_a_failed_cell_stays_until_it_is_asked_for(
     service: Service, quick: Quick, out: Path
 ) -> None:
