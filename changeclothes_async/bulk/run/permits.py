@@ -10,7 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from changeclothes_async import errors
@@ -25,6 +25,14 @@ _LIGHT: tuple[type[errors.ChangeClothesError], ...] = (errors.BudgetSpent, error
 """Reasons not to buy, the lightest first; for any other, nothing more is fetched either."""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A cell's task that waits for its turn, and the `failure` that it waits to make good."""
+
+    task: asyncio.Task[Any] | None = None
+    failure: errors.ServiceFailed | None = None
+
+
 class Permits:
     """A run's leave to make calls, asked for before each claim."""
 
@@ -36,7 +44,7 @@ class Permits:
         self._tally = tally
         self._claims = 0
         self._spent = errors.BudgetSpent(f"the budget of {max_calls} calls is spent")
-        self._waiting: dict[str, asyncio.Task[Any] | None] = {}
+        self._waiting: dict[str, Waiting] = {}
         self._ran_out = False
         self.stopped: errors.ChangeClothesError | None = None
         self.defect: BaseException | None = None
@@ -80,23 +88,23 @@ class Permits:
         """
         if self.stopped is None or _weight(reason) > _weight(self.stopped):
             self.stopped = reason
-        for cell in list(self._waiting):
-            self.waits(cell, self._waiting[cell])
+        for cell, waiting in list(self._waiting.items()):
+            self.waits(cell, waiting)
 
     def breaks(self, defect: BaseException) -> None:
         """Stop for a defect of the program, which is raised when the run has ended."""
         self.defect = self.defect or defect
         self.stop(errors.BatchStopped(f"A defect stopped the run: {defect!r}."))
 
-    def waits(self, cell: str, task: asyncio.Task[Any] | None) -> None:
+    def waits(self, cell: str, waiting: Waiting) -> None:
         """Take note that a cell waits for its turn; a run that is stopping lets it go at once."""
-        self._waiting[cell] = task
-        if self.stopped is not None and task is not None:
-            task.cancel()
+        self._waiting[cell] = waiting
+        if self.stopped is not None and waiting.task is not None:
+            waiting.task.cancel()
 
-    def goes(self, cell: str) -> asyncio.Task[Any] | None:
-        """Take note that a cell waits no more, and return the task that waited."""
-        return self._waiting.pop(cell, None)
+    def goes(self, cell: str) -> Waiting:
+        """Take note that a cell waits no more, and return what waited."""
+        return self._waiting.pop(cell, Waiting())
 
     def tell(self, event: events.Event) -> None:
         """Report an event to whoever asked for them."""
@@ -120,11 +128,11 @@ class Permitted:
     page: sending.Journal
     permits: Permits
     cell: str
-    task: asyncio.Task[Any] | None = None
+    waiting: Waiting = Waiting()
 
     async def claim(self, attempt: int) -> None:
         """Take a call out of the budget, and write the claim down."""
-        self.task = self.permits.goes(self.cell)
+        self.waiting = self.permits.goes(self.cell)
         self.permits.take()
         try:
             await self.page.claim(attempt)
@@ -144,6 +152,10 @@ class Permitted:
             self.permits.stop(outcome)
         self.permits.answered()
         await self.page.settle(outcome)
-        if outcomes.event_of(outcome) is states.JobEvent.GIVE_BACK:
+        if isinstance(outcome, errors.ServiceFailed):
+            self.waiting = replace(self.waiting, failure=outcome)
+        elif outcomes.event_of(outcome) is states.JobEvent.GIVE_BACK:
             self.permits.put_back()
-            self.permits.waits(self.cell, self.task)
+        else:
+            return  # no other attempt follows
+        self.permits.waits(self.cell, self.waiting)

@@ -179,13 +179,16 @@ class Run:
     async def _bought(self, planned: planning.Planned) -> answers.Made | None:
         """Make a cell's call; None where it ended in an error, which is then counted."""
         self._tally.leaves(planned.state)
-        self._permits.waits(planned.name, asyncio.current_task())
+        self._permits.waits(planned.name, permits.Waiting(asyncio.current_task()))
         error: errors.ChangeClothesError
         try:
             made = await self._patiently(planned)
         except asyncio.CancelledError:
-            self._tally.enters(planned.state)
-            raise
+            failure = self._permits.goes(planned.name).failure
+            if failure is None:
+                self._tally.enters(planned.state)
+                raise
+            error = failure  # which it was let go from making good
         except errors.ChangeClothesError as caught:
             error = caught
         else:

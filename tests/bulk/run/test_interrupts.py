@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from changeclothes_async import AsyncChangeClothes, Event, Grid, Interrupted
+from changeclothes_async import AsyncChangeClothes, Event, Grid, Interrupted, TryOnException
 from changeclothes_async.bulk.progress.tally import Snapshot
 from changeclothes_async.bulk.run import interrupts
 from changeclothes_async.protocol import requests
 from tests import peers
 from tests.bulk import service as services
-from tests.bulk.service import G0, Service, failing, grid, states
+from tests.bulk.service import FAILED, G0, Service, failing, grid, states
 
 Quick = Callable[..., AsyncChangeClothes]
 
@@ -206,6 +206,28 @@ async def test_a_drained_run_does_not_wait_for_a_wish_of_the_service(
         lookbook = await quick(max_concurrency=2).run_grid(grid(4, 4), out, on_event=stop)
     assert isinstance(lookbook.stopped, Interrupted)
     assert await states(out) == {"open": len(set(service.calls))}
+
+
+@pytest.mark.parametrize("models", [1, 2], ids=["its own pause", "another's"])
+async def test_a_drained_run_does_not_wait_to_make_a_failure_good(
+    service: Service, quick: Quick, out: Path, models: int
+) -> None:
+    """A pause after a failure is not in flight either: its cell ends as the failure it is."""
+    service.reply = failing({"m0__g0": [FAILED]}, peers.envelope(0, status=429, Retry_After="60"))
+    told: list[Event] = []
+
+    def listen(event: Event) -> None:
+        told.append(event)
+        if [each.kind for each in told].count("answered") == 2:
+            loop.call_later(0.1, signal.raise_signal, signal.SIGINT)
+
+    loop, client = asyncio.get_running_loop(), quick(max_concurrency=2)
+    async with asyncio.timeout(10):
+        lookbook = await client.run_grid(grid(models, 1), out, on_event=listen)
+    assert isinstance(lookbook.stopped, Interrupted)
+    assert [type(event.error) for event in told if event.kind == "failed"] == [TryOnException]
+    assert lookbook["m0", "g0"].state == "failed"
+    assert len(lookbook.failed) == 1
 
 
 async def test_signals_are_given_back(quick: Quick, out: Path) -> None:
