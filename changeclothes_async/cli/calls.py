@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,8 +168,10 @@ async def _call(
     try:
         with printing.said_here("broken_off"):
             async with client:
-                with printing.waiting(words), interrupts.handled(stop.first, stop.second):
+                first = partial(stop.first, client.aclose)
+                with printing.waiting(words), interrupts.handled(first, stop.second):
                     look = await call(client.with_options(resend_unsure=resend_unsure))
+                    stop.arrived()
                     path = await _saved(look, target)
     except asyncio.CancelledError:
         printing.say(stop.last_words)

@@ -352,21 +352,37 @@ def test_a_second_ctrl_c_stops_now(
     )
 
 
-def test_a_second_ctrl_c_before_the_call_is_taken_costs_nothing(
+def test_a_ctrl_c_before_the_call_is_taken_costs_nothing(
     started: Started, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And that is said, so that nobody looks for it in the account's history."""
+    """It is not sent after that; and that is said, so that nobody looks for it in the account."""
     monkeypatch.setenv("CHANGECLOTHES_LOG", "debug")
     with faulty(sandbox, "503:60") as busy:
         monkeypatch.setenv("CHANGECLOTHES_BASE_URL", busy.url)
         process = started(*TRY_ON)
         assert process.stderr is not None
-        for awaited in ("attempt 1 ended", "waiting for it"):
-            while awaited not in process.stderr.readline():
-                pass
-            process.send_signal(signal.SIGINT)
+        while "attempt 1 ended" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert err.endswith("Stopped before the service took the call: it costs nothing.\n")
+    assert process.returncode == -signal.SIGINT
+    assert len(busy.calls) == 1
+
+
+def test_a_call_that_fails_after_ctrl_c_is_not_sent_again(
+    started: Started, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on the wire is waited for, and it alone: a further attempt may be paid too."""
+    with Sandbox(draw=False, api_key=sandbox.api_key, faults=["20001"], latency=2) as failing:
+        monkeypatch.setenv("CHANGECLOTHES_BASE_URL", failing.url)
+        process = started(*TRY_ON)
+        arrived(failing)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert "waiting for it" in err
+    assert "20001 TRY_ON_EXCEPTION" in err
+    assert len(failing.calls) == 1
 
 
 def test_words_and_logs_go_above_the_spinner(
