@@ -266,7 +266,7 @@ class Run:
             self.problems[planned.name] = error
         if verdict.stops:
             self._permits.stop(error)
-        if reason := self._trust.lost(error):
+        if reason := self._trust.lost(error, planned.identity):
             self._permits.stop(reason)
         self._tally.enters(verdict.state)
         self._tell(verdict.kind, planned.name, error)
@@ -281,7 +281,9 @@ class Run:
             if not isinstance(error, errors.DownloadFailed):
                 self._permits.stop(error)
             # What was paid long ago may be gone for good, and is no reason to buy nothing new.
-            elif planned.step is planning.Step.SEND and (reason := self._results.lost(error)):
+            elif planned.step is planning.Step.SEND and (
+                reason := self._results.lost(error, planned.identity)
+            ):
                 self._permits.stop(reason)
             return
         self._results.heard()

@@ -28,23 +28,25 @@ class Trust:
         self._is_useless = is_useless
         self._words, self._next_step = words, next_step
         self._most = _BEFORE_IT_WAS_HEARD
-        self._in_a_row = 0
+        self._in_a_row: set[bytes] = set()  # by their jobs: equal cells are one call
 
     def heard(self) -> None:
         """Take note of a useful call."""
         self._most = 2 * self._at_once + _SPARE
-        self._in_a_row = 0
+        self._in_a_row.clear()
 
-    def lost(self, error: errors.ChangeClothesError) -> errors.ChangeClothesError | None:
-        """Take note of an error; return the reason to stop where there were too many in a row."""
+    def lost(
+        self, error: errors.ChangeClothesError, job: bytes
+    ) -> errors.ChangeClothesError | None:
+        """Take note of a job's error; return the reason to stop where too many came in a row."""
         if error.code is not None:
             self.heard()
         if error.code is not None or not self._is_useless(error):
             return None
-        self._in_a_row += 1
-        if self._in_a_row < self._most:
+        self._in_a_row.add(job)
+        if len(self._in_a_row) < self._most:
             return None
-        message = f"The last {self._in_a_row} {self._words}. {error.message}"
+        message = f"The last {len(self._in_a_row)} {self._words}. {error.message}"
         return type(error)(message, **{**vars(error), "next_step": self._next_step})
 
 

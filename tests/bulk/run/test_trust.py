@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from changeclothes_async import AsyncChangeClothes, errors
+from changeclothes_async import AsyncChangeClothes, Grid, errors
 from changeclothes_async.bulk.run import trust as trusts
 from tests import peers, samples
 from tests.bulk import service as services
@@ -19,6 +19,9 @@ PAGE = peers.http(200, "<html>Welcome to this hotel", kind="text/html")
 NOWHERE = peers.http(404, "not found", kind="text/plain")
 MOVED = peers.http(301, headers={"Location": "https://elsewhere.example/"})
 BROKEN = peers.http(500, "<html>Internal server error", kind="text/html")
+
+
+JOBS = [number.to_bytes(32) for number in range(102)]
 
 
 def answering(answer: bytes) -> Callable[[str], object]:
@@ -48,6 +51,20 @@ async def test_a_wrong_origin_does_not_use_up_a_grid(
     assert isinstance(lookbook.stopped, kind)
     assert "base_url" in str(lookbook.stopped)
     assert 3 <= len(set(service.calls)) <= 8
+
+
+async def test_equal_cells_are_one_call_in_vain(service: Service, quick: Quick, out: Path) -> None:
+    """One answer that was lost, heard of by ten cells, says nothing of the address."""
+
+    async def reply(cell: str) -> bytes | None:
+        return await cut(cell) if cell == "m0__g0" else None
+
+    service.reply = reply
+    twins = {f"twin{n}": f"{services.PICS}m0.jpg" for n in range(10)}
+    models = {**twins, "m1": f"{services.PICS}m1.jpg"}
+    lookbook = await quick(max_concurrency=1).run_grid(Grid(models, services.G0, "dresses"), out)
+    assert lookbook.stopped is None
+    assert (len(lookbook.unsure), len(lookbook.saved)) == (10, 1)
 
 
 @pytest.mark.parametrize(
@@ -88,18 +105,18 @@ def test_some_results_that_are_gone_are_no_reason_to_stop() -> None:
     """A picture that was fetched begins a new and longer row; what may pass does not count."""
     trust = trusts.in_results(at_once=2)
     gone, away = errors.DownloadFailed("410", final=True), errors.DownloadFailed("503")
-    assert not any(trust.lost(error) for error in (gone, gone, *[away] * 100))
+    assert not any(trust.lost(*end) for end in zip((gone, gone, *[away] * 100), JOBS, strict=True))
     trust.heard()
-    assert not any(trust.lost(gone) for _ in range(10))
+    assert not any(trust.lost(gone, job) for job in JOBS[:10])
 
 
 def test_what_was_heard_before_is_trusted_longer() -> None:
     """A network that goes away takes all calls in flight with it, and is no wrong address."""
     trust = trusts.in_answers(at_once=32)
     trust.heard()
-    assert not any(trust.lost(errors.Unsure("lost")) for _ in range(32))
+    assert not any(trust.lost(errors.Unsure("lost"), job) for job in JOBS[:32])
     trust.heard()
-    ends = [trust.lost(errors.Unsure("lost")) for _ in range(100)]
+    ends = [trust.lost(errors.Unsure("lost"), job) for job in JOBS]
     assert [bool(end) for end in ends].index(True) > 2 * 32
 
 
@@ -120,12 +137,12 @@ def test_what_was_heard_before_is_trusted_longer() -> None:
 def test_what_tells_nothing_of_the_address(error: errors.ChangeClothesError) -> None:
     """The API's own answers, and what never reached anybody, cost no trust."""
     trust = trusts.in_answers(at_once=2)
-    assert not any(trust.lost(error) for _ in range(100))
+    assert not any(trust.lost(error, job) for job in JOBS)
 
 
 def test_an_answer_of_the_api_ends_a_row() -> None:
     """Also one that is an error: whoever speaks of codes is the API."""
     trust = trusts.in_answers(at_once=1)
-    for _ in range(50):
-        assert trust.lost(errors.Damaged("a page")) is None
-        assert trust.lost(errors.HarmfulContent("no", code=10005)) is None
+    for job in JOBS:
+        assert trust.lost(errors.Damaged("a page"), job) is None
+        assert trust.lost(errors.HarmfulContent("no", code=10005), job) is None
