@@ -209,6 +209,8 @@ class Run:
             except errors.ChangeClothesError as error:
                 if not self._patience.helps(error) or self._permits.stopped:
                     raise
+                if error.money != "not spent":  # an attempt failed: one series of them is enough
+                    self._resent_in_vain.add(planned.identity)
                 self._tell("waiting", planned.name, error)
             else:
                 self._patience.heard()

@@ -130,6 +130,22 @@ async def test_a_resend_in_vain_is_not_made_once_more_for_its_twin(
     assert service.calls == ["m0__g0"] * 2
 
 
+@pytest.mark.parametrize("first", ["open", "unsure"])
+async def test_a_failure_is_made_good_as_often_as_retries_say_and_no_oftener(
+    service: Service, quick: Quick, out: Path, first: str
+) -> None:
+    """A run's patience with a service that is busy pays for no more failures than a call may."""
+    client = quick(max_concurrency=1)
+    if first == "unsure":
+        service.reply = cut
+        await client.run_grid(grid(1, 1), out)
+    service.calls.clear()
+    service.reply = failing({"m0__g0": [FAILED, BUSY, BUSY] * 3})
+    lookbook = await client.run_grid(grid(1, 1), out, resend_unsure=True)
+    assert lookbook["m0", "g0"].state == ("failed" if first == "open" else "unsure")
+    assert len(service.calls) == 3
+
+
 async def test_a_failed_cell_stays_until_it_is_asked_for(
     service: Service, quick: Quick, out: Path
 ) -> None:
