@@ -149,8 +149,6 @@ class Call:
             if self._sender.closing:
                 self._sender.limits.give_back(slot)
                 raise self._last or errors.ClientClosed("The client was closed before it was sent.")
-            self._sender.counts.retried += self.attempts > 0
-            self.attempts += 1
             outcome = await self._ended(slot)
             if not isinstance(outcome, answers.Made):
                 self._complete(outcome)
@@ -171,10 +169,12 @@ class Call:
         assert self._body  # noqa: S101 - framed while queueing
         journal, sender = self._journal, self._sender
         upload = uploads.Upload(self._body, journal.sent if journal else None)
-        number, began = self.attempts, self._loop.time()
+        number, began = self.attempts + 1, self._loop.time()
         try:
             if journal:
                 await journal.claim(number)
+            self.attempts = number
+            sender.counts.retried += number > 1
             self._flight.on_wire = True
             outcome = await self._outcome(upload)
         except asyncio.CancelledError:

@@ -525,7 +525,7 @@ async def test_an_early_answer_to_a_part_of_a_request_costs_nothing(client, answ
 class Book:
     """A journal that writes down what it is told, and may forbid a claim."""
 
-    def __init__(self, forbidden=False, seconds=0):
+    def __init__(self, forbidden=None, seconds=0):
         self.lines = []
         self._seconds = seconds
         self.sent_whole = 0
@@ -533,7 +533,7 @@ class Book:
         self._forbidden = forbidden
 
     async def claim(self, attempt):
-        if self._forbidden:
+        if attempt == self._forbidden:
             raise errors.LedgerError("The disk is full.")
         await asyncio.sleep(self._seconds)
         self.lines.append(f"claim {attempt}")
@@ -578,16 +578,19 @@ async def test_every_attempt_is_claimed_and_settled():
     assert book.bytes == sum(request.size for request in peer.charges)
 
 
-async def test_without_a_claim_nothing_is_sent():
-    """A ledger that cannot write forbids the attempt; its slot is free again."""
+@pytest.mark.swift
+@pytest.mark.parametrize("forbidden", [1, 2])
+async def test_without_a_claim_nothing_is_sent(forbidden):
+    """A ledger that cannot write forbids the attempt, which is none; its slot is free again."""
     async with (
-        peers.serve(peers.answering(OK)) as peer,
-        sending_to(peer, Book(forbidden=True)) as (sender, flight),
+        peers.serve(peers.answering(peers.envelope(20001))) as peer,
+        sending_to(peer, Book(forbidden)) as (sender, flight),
     ):
-        with pytest.raises(errors.LedgerError):
+        with pytest.raises(errors.LedgerError) as caught:
             await flight.joined()
         assert sender.limits.in_flight == 0
-    assert peer.connections == 0
+        assert sender.counts.retried == 0
+    assert caught.value.attempts == len(peer.charges) == forbidden - 1
 
 
 class Gate:
