@@ -49,7 +49,9 @@ class Tally:
     ) -> None:
         self._clock = clock
         self._started = clock()
-        self._ends: deque[float] = deque(maxlen=_RECENT)
+        # The start counts as an end: the first cells have all been made since then, and when many
+        # are under way at once they end within moments of each other.
+        self._ends: deque[float] = deque([self._started], maxlen=_RECENT)
         self._known = Counter(known)
         self._walked: Counter[State] = Counter()
         self._total = total
@@ -88,7 +90,7 @@ class Tally:
         left = max(0, self._total - saved - paid - failed - unsure - damaged - self.in_flight)
         now = self._clock()
         elapsed = now - self._started
-        since = now - self._ends[0] if len(self._ends) > 1 and elapsed >= _EARLY else 0.0
+        since = now - self._ends[0] if len(self._ends) > 2 and elapsed >= _EARLY else 0.0
         rate = (len(self._ends) - 1) / since if since > 0 else 0.0
         return Snapshot(
             total=self._total,

@@ -210,4 +210,17 @@ def test_a_rate_is_said_when_there_has_been_time_for_one() -> None:
         tally.enters(State.FAILED)
     assert tally.snapshot().rate == 0
     clock[0] = 1.001
-    assert tally.snapshot().rate == pytest.approx(1)
+    assert tally.snapshot().rate == pytest.approx(2, rel=0.01)
+
+
+def test_cells_that_end_together_were_made_since_the_start() -> None:
+    """Eight at once that take half a minute each are eight in half a minute, not in a moment."""
+    clock[0] = 0.0
+    tally = _tally(24)
+    clock[0] = 30.0
+    for _ in range(8):
+        clock[0] += 0.01
+        tally.enters(State.SAVED)
+    snapshot = tally.snapshot()
+    assert snapshot.rate == pytest.approx(8 / 30, rel=0.01)
+    assert snapshot.seconds_left == pytest.approx(60, rel=0.01)
