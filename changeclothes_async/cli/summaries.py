@@ -84,7 +84,7 @@ def run(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> Ite
     if lookbook.stopped:
         yield f"{printing.red('Stopped')}: {_why(lookbook.stopped)}"
     if left := found.counts["open"]:
-        yield f"Run the same line again for the remaining {left:,}."
+        yield _rest(left, lookbook.stopped)
     yield f"Pictures: {lookbook.out}"
     if gallery:
         yield f"Gallery:  {lookbook.out / 'index.html'}"
@@ -123,6 +123,15 @@ def _why(stopped: errors.ChangeClothesError) -> str:
     if isinstance(stopped, errors.Interrupted | errors.BudgetSpent):
         return stopped.message  # the next step, for what is left, has a line of its own
     return printing.sentence(stopped)
+
+
+def _rest(left: int, stopped: errors.ChangeClothesError | None) -> str:
+    if isinstance(stopped, errors.BudgetSpent):  # which the same line gives once more, and no more
+        return (
+            f"Remaining: {left:,}. Run the same line again for as many calls more, "
+            "or without --max-calls for all of them."
+        )
+    return f"Run the same line again for the remaining {left:,}."
 
 
 def _cells(title: str, some: Sequence[Cell], next_step: str) -> Iterator[str]:

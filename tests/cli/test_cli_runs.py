@@ -142,7 +142,7 @@ def test_a_budget_ends_a_run_and_the_next_goes_on(shell: Shell, sandbox: Sandbox
     """--max-calls is never exceeded; what is left is named, and 1 says that something is."""
     done = shell(*GRID, "--max-calls", 3)
     assert done.exit_code == 1
-    assert "for the remaining 1." in done.stdout
+    assert "Remaining: 1. Run the same line again for as many calls more, or without" in done.stdout
     assert "Stopped: the budget of 3 calls is spent" in done.stdout
     assert sandbox.charges == 3
     none = json.loads(shell(*GRID, "--max-calls", 0, "--json").stdout)
