@@ -9,8 +9,10 @@ Rules of this file:
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Final, Literal, ParamSpec, TypeVar
 
 from changeclothes_async import errors
@@ -45,6 +47,19 @@ def expect(
         f"{name} is of type {type(value).__name__}, which is not accepted.",
         next_step=f"Give {give}.",
     )
+
+
+def local(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file that is written on this machine; raises InvalidInput for others.
+
+    An address would become a folder of that name without a word.
+    """
+    if "://" in str(path):
+        raise errors.InvalidInput(
+            f"{path} is not a file on this machine.",
+            next_step="Give a local path, and copy the file afterwards.",
+        )
+    return Path(path)
 
 
 def shown(value: object) -> str:

@@ -67,6 +67,11 @@ def ledger(path: Any) -> None:
     arguments.expect("ledger", path, "a path", str, os.PathLike, type(None))
     if path is not None and not os.fspath(path):
         raise errors.InvalidInput("ledger: the path is empty.", next_step="Give a file's path.")
+    if "://" in str(path):
+        raise errors.InvalidInput(
+            "ledger is an address, and a ledger is a database on this machine.",
+            next_step="Give a local path.",
+        )
 
 
 def jobs(given: Any) -> None:

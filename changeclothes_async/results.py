@@ -71,7 +71,7 @@ class Picture:
         DownloadFailed or SaveFailed; saving again costs nothing.
         """
         arguments.expect("path", path, "a path", str, os.PathLike)
-        target = Path(path)
+        target = arguments.local(path)
         if self._kept:
             return (await saving.save(_pieces(self._kept), target)).path
         return (await self._fetch(self.url, lambda chunks: saving.save(chunks, target))).path

@@ -124,6 +124,18 @@ async def test_a_path_is_a_path(shown):
         await (await shown()).save(5)
 
 
+async def test_an_address_is_no_path(shown, tmp_path, monkeypatch):
+    """It would become a folder of that name without a word."""
+    monkeypatch.chdir(tmp_path)
+    look = await shown()
+    for one in (look, look.mask):
+        with pytest.raises(
+            errors.InvalidInput, match=r"s3://shelf/look\.webp is not a file on this"
+        ):
+            await one.save("s3://shelf/look.webp")
+    assert not list(tmp_path.iterdir())
+
+
 async def test_a_result_is_a_pil_image(shown):
     """pil() gives the picture, loaded."""
     image = await (await shown(PNG)).pil()

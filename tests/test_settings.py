@@ -315,7 +315,7 @@ KINDS = {
     "session": [5, "x", object()],
     "on_event": [5, "x"],
     "trace_configs": [5, [5]],
-    "ledger": [5, b"ledger.db", ""],
+    "ledger": [5, b"ledger.db", "", "s3://shelf/ledger.db"],
     "prepare": ["x", None, 5],
 }
 

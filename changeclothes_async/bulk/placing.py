@@ -76,16 +76,6 @@ def named(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - Path fails for unknown homes
 
 
-def local(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a file that is written on this machine; raises InvalidInput for others."""
-    if "://" in str(path):
-        raise errors.InvalidInput(
-            f"{path} is not a file on this machine.",
-            next_step="Give a local path, and copy the file afterwards.",
-        )
-    return Path(path)
-
-
 def _text(out: Out) -> str:
     if isinstance(out, str | os.PathLike):
         text = os.fspath(out)

@@ -23,13 +23,13 @@ _one = parameters.combined(
     click.option(
         "-o",
         "--output",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=parameters.File(),
         help="File to write (overwritten if it exists). Without a suffix one is added, and no file "
         "is overwritten.  [default: look]",
     ),
     click.option(
         "--ledger",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=parameters.File(),
         metavar="FILE",
         help="Record the call there before it is sent, so that running the same line again does "
         "not pay again.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -44,6 +45,19 @@ class Place(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check a path."""
         return value if "://" in value else super().convert(value, param, ctx)
+
+
+class File(click.Path):
+    """A file to write on this machine: an address would become a folder of that name."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a path."""
+        if "://" in str(value):
+            self.fail(f"{value} is not a file on this machine. Give a local path.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

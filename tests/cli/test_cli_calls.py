@@ -105,6 +105,8 @@ def test_without_a_key_the_next_step_is_named(
         ((*TRY_ON, "-o", "/proc/nowhere/look.webp"), "cannot be written"),
         ((*TRY_ON, "-o", "x" * 300 + ".webp"), "cannot be written (File name too long)"),
         ((*TRY_ON, "-o", "/dev/null"), "is not a file"),
+        ((*TRY_ON, "-o", "s3://shelf/look.webp"), "s3://shelf/look.webp is not a file on this"),
+        ((*TRY_ON, "--ledger", "s3://shelf/looks.db"), "is not a file on this machine"),
         ((*TRY_ON, "-o", "-"), "not written to stdout"),
         ((*TRY_ON, "-o", "models/ana.png"), "is a photograph of this call"),
         ((*TRY_ON, "--prepare", "7"), "--prepare"),

@@ -13,8 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from changeclothes_async import errors
-from changeclothes_async.bulk import placing
+from changeclothes_async import arguments, errors
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.lookbook import cells as data
 from changeclothes_async.bulk.lookbook import gallery, preview
@@ -139,7 +138,7 @@ class Lookbook:
 
         A text that a spreadsheet would take for a formula gets an apostrophe in front.
         """
-        target = placing.local(path)
+        target = arguments.local(path)
         with saving.placed(target) as part, part.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(data.FIELDS)
@@ -164,7 +163,7 @@ class Lookbook:
             from changeclothes_async.bulk.lookbook import sheet  # Pillow is an extra
         except ImportError:
             raise errors.missing_extra("A contact sheet needs Pillow", "pictures") from None
-        return sheet.save(self._cells, data.tally(self.kinds), placing.local(path), cell, font)
+        return sheet.save(self._cells, data.tally(self.kinds), arguments.local(path), cell, font)
 
     def gallery(self) -> Spot:
         """Write `index.html` into `out`, a page that opens from disk, and return its path.
