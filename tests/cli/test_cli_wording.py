@@ -109,7 +109,7 @@ def test_a_table_s_columns_stay_as_they_are(shell: Shell, folder: Path) -> None:
     (folder / "jobs.csv").write_text(table)
     said = shell("batch", "jobs.csv", "--out", "looks").stderr
     row = "line 2: category='hats' is not accepted. Use upper_body, lower_body, dresses."
-    assert f"has 1 bad row:\n{row}\nFix them" in said
+    assert f"has 1 bad row:\n{row}\nFix it" in said
     assert "/nope.csv does not exist. Give a" in shell("batch", "nope.csv", "--out", "x").stderr
 
 

@@ -12,7 +12,7 @@ import csv
 import difflib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
@@ -111,7 +111,8 @@ def _of_file(path: Path) -> list[tuple[str, requests.Job]]:
             + "\n".join(bad[:_SHOWN])
             + more
             + "\n",
-            next_step="Fix them and run it again; nothing was sent.",
+            next_step=f"Fix {'it' if len(bad) == 1 else 'them'} and run it again; "
+            "nothing was sent.",
         )
     return jobs
 
@@ -161,8 +162,9 @@ def _csv_rows(file: TextIO) -> Iterator[tuple[int, Any]]:
 
 def _check_header(path: str, found: Sequence[str]) -> None:
     unknown = [name for name in found if name and name not in _COLUMNS]
+    twice = [name for name in _COLUMNS if found.count(name) > 1]
     is_whole = "model" in found and ({"garment", "category"} <= {*found} or "prompt" in found)
-    if is_whole and not unknown:
+    if is_whole and not unknown and not twice:
         return
     near = {name: difflib.get_close_matches(name, _COLUMNS, 1, 0.7) for name in unknown[:_SHOWN]}
     strange = [name for name in unknown if not near.get(name)]
@@ -172,7 +174,8 @@ def _check_header(path: str, found: Sequence[str]) -> None:
         "needed: model, garment, category; or model, prompt\n"
         f"also known: {', '.join(name for name in _COLUMNS if name not in _NEEDED)}\n"
         + "".join(f"{name!r}: did you mean {one[0]!r}?\n" for name, one in near.items() if one)
-        + (f"not known: {_listed(strange)}\n" if strange else ""),
+        + (f"not known: {_listed(strange)}\n" if strange else "")
+        + (f"more than once: {_listed(twice)}\n" if twice else ""),
         next_step="Let the first line name the columns; nothing was sent.",
     )
 
@@ -197,11 +200,37 @@ def _job(row: Any, line: int, folder: Path) -> tuple[str, requests.Job]:
         raise errors.InvalidInput("it has more values than the header has columns")
     fields = {str(key).strip(): value for key, value in row.items() if value is not None}
     name = str(fields.pop("name", "")) or f"line-{line:04}"
+    kind = _kind(fields)
     for picture in ("model", "garment"):
         if isinstance(fields.get(picture), str):
             fields[picture] = _beside(images.of(fields[picture].strip()), fields[picture], folder)
-    kind = requests.ChangeByPrompt if "prompt" in fields else requests.TryOn
     return name, kind(**fields)
+
+
+def _kind(fields: Mapping[str, Any]) -> type[requests.TryOn | requests.ChangeByPrompt]:
+    """Tell which job a row is; refuse in a table's words what is missing, unknown or too much."""
+    for key in fields:
+        if key not in _COLUMNS and key != "extra_fields":
+            near = difflib.get_close_matches(key.lower(), _COLUMNS, 1, 0.7)
+            raise errors.InvalidInput(
+                f"{key[:40]!r} is not known" + (f"; did you mean {near[0]!r}?" if near else "."),
+                next_step="" if near else f"Use {', '.join(_COLUMNS)}.",
+            )
+    if ("prompt" in fields) == ("garment" in fields):
+        has = "both a garment and a prompt" if "prompt" in fields else "no garment and no prompt"
+        raise errors.InvalidInput(f"it has {has}.", next_step="A job is made of one of the two.")
+    kind, given, other = (
+        (requests.ChangeByPrompt, "prompt", "garment")
+        if "prompt" in fields
+        else (requests.TryOn, "garment", "prompt")
+    )
+    for key in fields:
+        if key not in kind.model_fields:
+            raise errors.InvalidInput(f"{key} goes with a {other}, and this row has a {given}.")
+    for key, field in kind.model_fields.items():
+        if field.is_required() and key not in fields:
+            raise errors.InvalidInput(f"it has no {key}.")
+    return kind
 
 
 def _beside(image: images.Image, text: str, folder: Path) -> images.Image:

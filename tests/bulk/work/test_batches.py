@@ -65,7 +65,11 @@ def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.csv", f"model,garment,category\n{URL},,dresses\n", "line 2: TryOn needs garment.\n"),
+        (
+            "a.csv",
+            f"model,garment,category\n{URL},,dresses\n",
+            "line 2: it has no garment and no prompt. A job is made",
+        ),
         (
             "a.csv",
             f"model,garment,category\n{URL},none.jpg,dresses\n",
@@ -81,12 +85,30 @@ def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
         ("a.csv", f"model,prompt\n{URL},x,{URL}\n", "more values than the header"),
         ("a.csv", f"model,prompt,seed\n{URL},x,seven\n", "seed='seven' .* a valid integer"),
         ("a.csv", f"model,prompt,seed\n{URL},x,-1\n", "line 2: seed='-1'"),
+        ("a.csv", f"model,prompt,seed\n{URL},,7\n", "line 2: it has no garment and no prompt"),
+        (
+            "a.csv",
+            f"model,garment,category,prompt\n{URL},{URL},dresses,red\n",
+            "line 2: it has both a garment and a prompt. A job is made of one of the two.",
+        ),
+        (
+            "a.csv",
+            f"model,garment,category,seed\n{URL},{URL},dresses,7\n",
+            "line 2: seed goes with a prompt, and this row has a garment.",
+        ),
+        ("a.csv", f"model,garment,category\n{URL},{URL}\n", "line 2: it has no category.\nFix it"),
+        ("a.csv", "model,prompt\n,red\n", "line 2: it has no model.\n"),
+        (
+            "a.jsonl",
+            '{"model": "model.png", "promt": "x"}',
+            "'promt' .* did you mean 'prompt'\\?\n",
+        ),
         ("a.csv", "", r"/.*a\.csv holds no jobs"),
         ("a.csv", "model,prompt\n", r"/.*a\.csv holds no jobs"),
         (
             "a.jsonl",
             '{"model": "model.png", "garment": "model.png", "category": "dresses", "size": 4}',
-            "has no argument 'size'. Use model, ",
+            "line 1: 'size' is not known. Use name, model, ",
         ),
         (
             "a.csv",
@@ -135,6 +157,7 @@ def test_what_a_spreadsheet_leaves_empty_is_no_job(write: Any) -> None:
         ("model,prompt,size", "also known: name, garment_desc, seed, randomize_seed, "),
         ("model,prompt,notes,promt", "'promt': did you mean 'prompt'?\nnot known: 'notes'\n"),
         (",".join("abcdefghijkl"), "'j' and 2 more\n"),
+        ("model,model,prompt", "more than once: 'model'\n"),
         ("", "found: \n"),
     ],
 )
