@@ -92,6 +92,11 @@ Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_le
 _NAME, _GIST = 60, 60  # letters of a name, and of a prompt, in a line about a job
 _LONGEST_WORD = 20  # letters of what may be meant for a category
 _Number = BeforeValidator(_number)
+_NUMBERS = {  # in our words: pydantic names one end of a range, and says "a valid integer, unable…"
+    "seed": "a whole number from 0 to 2147483647",
+    "guidance_scale": "a number from 1 to 100",
+    "num_inference_steps": "a whole number from 1 to 50",
+}
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*")
 
 
@@ -256,6 +261,8 @@ def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
             next_step=f"Use {', '.join(job.model_fields)}.",
         )
     accepted = re.sub("^(Input|String) should", "It should", first["msg"])
+    if number := _NUMBERS.get(name):
+        accepted = f"Give {number}"
     return errors.InvalidInput(
         f"{name}{_shown(first['input'])} is not accepted.",
         next_step=f"{accepted}; nothing was sent.",

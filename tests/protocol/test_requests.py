@@ -122,6 +122,22 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "accepted"),
+    [
+        ("seed", [-1, 2**31, 1.5, "lucky", "", True], "a whole number from 0 to 2147483647"),
+        ("guidance_scale", [0, 101, "x", math.nan, True], "a number from 1 to 100"),
+        ("num_inference_steps", [0, 51, "1.5", []], "a whole number from 1 to 50"),
+    ],
+)
+def test_a_number_is_refused_with_both_ends_of_its_range(name, values, accepted):
+    """Whatever is wrong with it; a person reads once what would do."""
+    for value in values:
+        with pytest.raises(errors.InvalidInput) as caught:
+            requests.ChangeByPrompt(**PROMPT, **{name: value})
+        assert caught.value.next_step == f"Give {accepted}; nothing was sent."
+
+
 @pytest.mark.parametrize(("kind", "arguments", "words"), REFUSED)
 def test_a_bad_argument_is_refused_by_name(kind, arguments, words):
     """InvalidInput names the argument and what it was; no pydantic error leads to it."""

@@ -83,7 +83,11 @@ def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
         ("a.csv", "model,prompt\n/none.jpg,x\n", r"line 2: /none\.jpg is not a file\.\n"),
         ("a.csv", f"model,garment,category\n{URL},{URL},hats\n", "'hats' .* Use upper_body, lower"),
         ("a.csv", f"model,prompt\n{URL},x,{URL}\n", "more values than the header"),
-        ("a.csv", f"model,prompt,seed\n{URL},x,seven\n", "seed='seven' .* a valid integer"),
+        (
+            "a.csv",
+            f"model,prompt,seed\n{URL},x,seven\n",
+            "seed='seven' .* Give a whole number from 0 to",
+        ),
         ("a.csv", f"model,prompt,seed\n{URL},x,-1\n", "line 2: seed='-1'"),
         ("a.csv", f"model,prompt,seed\n{URL},,7\n", "line 2: it has no garment and no prompt"),
         (
