@@ -51,6 +51,11 @@ def for_writing(path: Path, now: float) -> Iterator[sqlite3.Connection]:
     What a dead run had claimed is made unsure, as of `now`. Raises `LedgerBusy`.
     """
     log = log_of(path)
+    if path.is_dir():
+        raise errors.LedgerError(
+            f"The ledger {path} cannot be used: it is a folder.",
+            next_step=f"Give a file's path, such as {path / 'calls.db'}.",
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path):
         if not path.exists():

@@ -197,11 +197,19 @@ async def test_a_damaged_log_is_refused_and_kept(path: Path) -> None:
     assert copy.with_name("ledger.db-wal").read_bytes() == log
 
 
-@pytest.mark.parametrize("name", [".", "ledger.db/in/a/file"])
-async def test_an_impossible_path_is_refused(path: Path, name: str) -> None:
-    """A folder, or a path that leads through a file, is an error of the ledger in words."""
+async def test_an_impossible_path_is_refused(path: Path) -> None:
+    """A path that leads through a file is an error of the ledger in words."""
     with pytest.raises(errors.LedgerError, match="Check that the path is a file"):
-        await Ledger.open(path.parent / name)
+        await Ledger.open(path / "in/a/file")
+
+
+async def test_a_folder_is_no_ledger(path: Path) -> None:
+    """It is told so, and nothing is left beside it: SQLite would speak of a disk's errors."""
+    folder = path.parent / "book"
+    folder.mkdir()
+    with pytest.raises(errors.LedgerError, match=r"it is a folder\. Give a file's path, such as"):
+        await Ledger.open(folder)
+    assert not list(path.parent.glob("book.*"))
 
 
 async def test_a_lock_that_is_no_lock_is_refused(path: Path) -> None:
