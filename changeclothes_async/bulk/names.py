@@ -66,3 +66,8 @@ def is_mask(name: str) -> bool:
 def aside(name: str, identity: bytes) -> str:
     """Name a picture that stood under a name which another job has now."""
     return f"{name}-{identity.hex()[:8]}"
+
+
+def counted(count: int, what: str) -> str:
+    """Say how many there are of something, such as "6 models"."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from changeclothes_async import errors
+from changeclothes_async.bulk import names
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.transport.places import Spot
 
@@ -142,10 +143,6 @@ def size(cells: Cells) -> str:
     """Say how large the grid is, such as "6 models × 9 garments", or a batch: "7 jobs"."""
     rows, columns = len(cells.rows), len(cells.columns)
     if columns == 1 and not cells.columns[0].name:  # a batch's column
-        return _many(rows, "job")
+        return names.counted(rows, "job")
     across = "prompt" if all(head.text is not None for head in cells.columns) else "garment"
-    return f"{_many(rows, 'model')} × {_many(columns, across)}"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    return f"{names.counted(rows, 'model')} × {names.counted(columns, across)}"

@@ -83,7 +83,8 @@ def batch(jobs: str | os.PathLike[str] | Iterable[requests.Job]) -> Batch:
         return Batch(_of_file(placing.named(jobs)))
     if not isinstance(jobs, Iterable):
         raise errors.InvalidInput(
-            f"{type(jobs).__name__} is not a batch.", next_step="Give a .csv, a .jsonl or jobs."
+            f"{type(jobs).__name__} is not a batch.",
+            next_step="Give the path of a .csv or .jsonl file, or jobs; a Grid goes to run_grid.",
         )
     return Batch((f"{number:04}", requests.checked(job)) for number, job in enumerate(jobs, 1))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
 from changeclothes_async import errors
+from changeclothes_async.bulk import names
 from changeclothes_async.bulk.work import sides, works
 from changeclothes_async.protocol import requests
 
@@ -51,8 +52,9 @@ class Grid:
         self.rows: Sequence[works.Item] = ()  # reports of errors show half-built ones too
         self.columns: Sequence[works.Item] = ()
         if (garments is None) == (prompts is None):
+            has = "neither" if garments is None else "both"
             raise errors.InvalidInput(
-                "A grid needs garments or prompts, not both.",
+                f"A grid needs garments or prompts, and this one has {has}.",
                 next_step="Give garments=… (pictures) or prompts=… (text).",
             )
         _check_fit(category, prompts, seeds, options)
@@ -69,7 +71,9 @@ class Grid:
         return len(self.rows) * len(self.columns)
 
     def __repr__(self) -> str:
-        return f"Grid({len(self.rows)} models × {len(self.columns)} columns)"
+        across = "prompt" if any(item.prompt is not None for item in self.columns) else "garment"
+        rows, columns = len(self.rows), len(self.columns)
+        return f"Grid({names.counted(rows, 'model')} × {names.counted(columns, across)})"
 
     def job(self, row: int, column: int) -> requests.Job:
         """Make the job of a cell."""

@@ -101,13 +101,13 @@ def _not_empty(found: Sequence[Any], what: str) -> None:
     if not found:
         raise errors.InvalidInput(
             f"{what}: there are none.",
-            next_step=f"Give a folder, a glob or a list with at least one of {what}.",
+            next_step="Give at least one, by itself or in a list.",
         )
 
 
 def _named(given: Any, what: str) -> list[tuple[str, images.Image]]:
     if isinstance(given, Mapping):
-        return [(str(name), images.of(image)) for name, image in given.items()]
+        return [(str(name), _picture(image, f"{what}, {name}")) for name, image in given.items()]
     several = isinstance(given, Iterable) and not _is_picture(given)
     found = [image for each in (given if several else [given]) for image in _found(each, what)]
     return [(_name(image, what, number), image) for number, image in enumerate(found, 1)]
@@ -123,7 +123,15 @@ def _is_picture(given: object) -> bool:
 def _found(given: Any, what: str) -> list[images.Image]:
     if isinstance(given, str | os.PathLike):
         return finding.expanded(given, what)
-    return [images.of(given)]
+    return [_picture(given, what)]
+
+
+def _picture(given: Any, whose: str) -> images.Image:
+    try:
+        return images.of(given)
+    except errors.NotAnImage as error:
+        refusal = errors.NotAnImage(f"{whose}: {error.message}", next_step=error.next_step)
+    raise refusal
 
 
 def _name(image: images.Image, what: str, number: int) -> str:

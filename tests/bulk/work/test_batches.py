@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from changeclothes_async import ChangeByPrompt, InvalidInput, NotAnImage, TryOn
+from changeclothes_async import ChangeByPrompt, Grid, InvalidInput, NotAnImage, TryOn
 from changeclothes_async.bulk.work import batches, works
 from changeclothes_async.protocol import images
 from changeclothes_async.transport import reading
@@ -217,6 +217,12 @@ def test_what_is_no_batch_is_refused_in_words(jobs: Any) -> None:
     """No raw error leaves, whatever is handed over."""
     with pytest.raises(InvalidInput):
         batches.batch(jobs)
+
+
+def test_a_grid_is_pointed_to_its_own_method() -> None:
+    """Whoever has one is a word away from what was meant."""
+    with pytest.raises(InvalidInput, match=r"Grid is not a batch\. .* a Grid goes to run_grid"):
+        batches.batch(Grid([URL], [URL], "dresses"))
 
 
 def test_equal_names_are_kept_apart(write: Any) -> None:

@@ -148,9 +148,12 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"models": URL}, "garments or prompts"),
-        ({"models": URL, "garments": URL, "prompts": "x", "category": "dresses"}, "not both"),
-        ({"models": [], "garments": URL, "category": "dresses"}, "models: there are none"),
+        ({"models": URL}, "garments or prompts, and this one has neither"),
+        ({"models": URL, "garments": URL, "prompts": "x", "category": "dresses"}, "has both"),
+        (
+            {"models": [], "garments": URL, "category": "dresses"},
+            "models: there are none. Give at least one",
+        ),
         (
             {"models": "/nowhere/*.jpg", "garments": URL, "category": "dresses"},
             r"models: nothing matches /nowhere/\*\.jpg",
@@ -162,7 +165,11 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
         ({"models": URL, "prompts": ["x", " "]}, "one of them is empty. Describe"),
         ({"models": URL, "prompts": "x", "seeds": [1, -1]}, "seed"),
         ({"models": URL, "prompts": "x", "colour": 1}, "no argument 'colour'"),
-        ({"models": [URL, None], "garments": URL, "category": "dresses"}, "NoneType"),
+        ({"models": [URL, None], "garments": URL, "category": "dresses"}, "models: A p.* NoneType"),
+        (
+            {"models": {"ana": 4}, "garments": URL, "category": "dresses"},
+            "models, ana: .* from int",
+        ),
         ({"models": URL, "prompts": 7}, "prompts"),
         ({"models": URL, "prompts": [None]}, "prompts is of type NoneType"),
         ({"models": URL, "prompts": {"red": 7}}, "prompts is of type int"),
@@ -303,4 +310,10 @@ def test_a_million_cells_are_made_as_they_are_asked_for() -> None:
     assert len(work) == 1_000_000
     walk = works.walk(work)
     assert [next(walk) for _ in range(2)] == [(0, 0), (0, 1)]
-    assert repr(work) == "Grid(1000 models × 1000 columns)"
+    assert repr(work) == "Grid(1,000 models × 1,000 garments)"
+
+
+def test_a_grid_says_how_large_it_is() -> None:
+    """In the words of its lookbook, and one is one."""
+    assert repr(Grid([URL], [URL], "dresses")) == "Grid(1 model × 1 garment)"
+    assert repr(Grid([URL], prompts="a red dress", seeds=[1, 2])) == "Grid(1 model × 2 prompts)"
