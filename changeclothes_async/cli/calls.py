@@ -173,9 +173,12 @@ async def _call(
                     look = await call(client.with_options(resend_unsure=resend_unsure))
                     stop.arrived()
                     path = await _saved(look, target)
+                known = not client.stats.sent
     except asyncio.CancelledError:
         printing.say(stop.last_words)
         return INTERRUPTED
+    if known:
+        printing.say(f"Nothing was sent: the call is paid already, as {ledger} says.")
     if odd := targets.note(path):
         printing.say(odd)
     printing.shown([str(path)], _as_data(look, path), as_json=as_json)
