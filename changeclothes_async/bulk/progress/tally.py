@@ -45,7 +45,11 @@ class Tally:
     """
 
     def __init__(
-        self, total: int, known: dict[State, int], clock: Callable[[], float] = time.monotonic
+        self,
+        total: int,
+        known: dict[State, int],
+        clock: Callable[[], float] = time.monotonic,
+        max_calls: int | None = None,
     ) -> None:
         self._clock = clock
         self._started = clock()
@@ -55,6 +59,7 @@ class Tally:
         self._known = Counter(known)
         self._walked: Counter[State] = Counter()
         self._total = total
+        self._max_calls = max_calls
         self.calls = self.in_flight = 0
         self.stopping = False
 
@@ -103,10 +108,16 @@ class Tally:
             calls=self.calls,
             elapsed=elapsed,
             rate=rate,
-            seconds_left=(left + self.in_flight) / rate if rate else None,
+            seconds_left=(self._to_send(left) + self.in_flight) / rate if rate else None,
             stopping=self.stopping,
             damaged=damaged,
         )
+
+    def _to_send(self, left: int) -> int:
+        """Give how many of the cells that are left will be waited for."""
+        if self.stopping:
+            return 0
+        return left if self._max_calls is None else min(left, max(0, self._max_calls - self.calls))
 
     def _count(self, state: State) -> int:
         return min(self._total, max(0, self._known[state], self._walked[state]))

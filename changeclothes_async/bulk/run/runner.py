@@ -83,7 +83,9 @@ class Run:
         self._patience = patience.Patience()
         self._trust = trust.in_answers(options.max_concurrency)
         self._results = trust.in_results(options.max_concurrency)
-        self._tally = tally.Tally(len(work.rows) * len(work.columns), known)
+        self._tally = tally.Tally(
+            len(work.rows) * len(work.columns), known, max_calls=terms.max_calls
+        )
         self._has_paid = bool(known.get(State.PAID) or known.get(State.SAVED))
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._aborting = False

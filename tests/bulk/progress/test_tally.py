@@ -190,6 +190,19 @@ def test_the_rate_is_that_of_the_last_cells() -> None:
     assert snapshot.elapsed == 30
 
 
+def test_what_is_not_sent_is_not_waited_for() -> None:
+    """Neither what lies beyond the budget, nor what a run that is stopping leaves."""
+    clock[0] = 0.0
+    tally = Tally(100, {}, lambda: clock[0], max_calls=10)
+    clock[0] = 20.0
+    for _ in range(2):
+        tally.enters(State.SAVED)
+    tally.calls, tally.in_flight = 6, 4
+    assert tally.snapshot().seconds_left == pytest.approx(80)
+    tally.stopping = True
+    assert tally.snapshot().seconds_left == pytest.approx(40)
+
+
 def test_a_cell_that_is_let_go_is_no_part_of_the_rate() -> None:
     """A run that drains lets many cells go at once; none of them is a picture."""
     clock[0] = 0.0
