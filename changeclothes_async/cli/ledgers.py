@@ -95,7 +95,8 @@ def _words(counts: dict[str, int], troubled: list[Entry]) -> Iterator[str]:
         if entries:
             yield ""
             yield printing.red(state.capitalize())
-            yield from (_line(entry) for entry in entries)
+            width = printing.column(entry.name for entry in entries)
+            yield from (_line(entry, width) for entry in entries)
     if counts["damaged"]:
         yield ""
         yield (
@@ -111,11 +112,11 @@ def _words(counts: dict[str, int], troubled: list[Entry]) -> Iterator[str]:
         )
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: Entry, width: int) -> str:
     attempts = "" if entry.attempts == 1 else f" ({entry.attempts} attempts)"
     message = entry.facts.message if entry.facts else ""
     when = _local(entry.settled_at or entry.claimed_at).strftime("%Y-%m-%d %H:%M:%S")
-    return f"  {when}  {entry.name}  {message}{attempts}"
+    return f"  {when}  {entry.name:<{width}}  {message}{attempts}"
 
 
 async def _release(path: Path, as_json: bool) -> None:

@@ -23,6 +23,7 @@ from changeclothes_async.cli import wording
 _COUNTED = re.compile(r" *[\d,]+  ")
 _STYLED = re.compile(r"(\x1b\[\d+m)([\w ,:]+)\x1b\[0m")
 _NARROWEST = 40
+_LONGEST_NAME = 48
 _UNSAID = 500
 _above: list[Callable[[str], object]] = []
 """What writes above a spinner, while one turns: click would write into it."""
@@ -84,6 +85,11 @@ def _close(stream: TextIO) -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
+
+
+def column(names: Iterable[str]) -> int:
+    """Give the width at which names stand in a column, but for those that are too long for one."""
+    return max((len(name) for name in names if len(name) <= _LONGEST_NAME), default=0)
 
 
 def shown(words: Iterable[str], facts: dict[str, Any], *, as_json: bool) -> None:

@@ -138,8 +138,9 @@ def _cells(title: str, some: Sequence[Cell], next_step: str) -> Iterator[str]:
     if not some:
         return
     yield f"{printing.red(title)}:"
+    width = printing.column(cell.name for cell in some[:_SHOWN])
     for cell in some[:_SHOWN]:
-        yield f"  {cell.name}  {_happened(cell)}"
+        yield f"  {cell.name:<{width}}  {_happened(cell)}"
     if len(some) > _SHOWN:
         yield f"  … and {len(some) - _SHOWN:,} more: `changeclothes ledger` of the folder lists all"
     yield f"  {next_step}"

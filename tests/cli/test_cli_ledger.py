@@ -37,6 +37,13 @@ def test_a_ledger_says_what_was_paid_failed_and_is_unsure(shell: Shell, cutting:
     assert shell("ledger", "book").stdout == done.stdout
 
 
+def test_the_reasons_stand_in_a_column(shell: Shell, cutting: Sandbox) -> None:
+    """Names of three and of four letters, one below the other."""
+    lines = shell("ledger", "book").stdout.split("\nFailed\n")[1].splitlines()[:2]
+    assert [line.split()[2] for line in lines] == ["ben__gown", "ben__tee"]
+    assert len({line.index("The service") for line in lines}) == 1
+
+
 def test_a_ledger_for_scripts(shell: Shell, cutting: Sandbox) -> None:
     """--json prints one object with counts and every attempt at what did not work."""
     told = json.loads(shell("ledger", "book", "--json").stdout)

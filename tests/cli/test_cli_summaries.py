@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from changeclothes_async.bulk.ledger.states import State
+from changeclothes_async.bulk.lookbook.cells import Head
 from changeclothes_async.bulk.lookbook.lookbook import Lookbook
 from changeclothes_async.cli import summaries
 from tests import lookbooks
@@ -31,3 +32,14 @@ def test_a_grid_is_walked_over_once(tmp_path: Path) -> None:
     names = {sort: [cell["name"] for cell in facts[sort]] for sort in ("failed", "unfetched")}
     assert names == {"failed": ["model-0__garment-0"], "unfetched": []}
     assert cells.made == len(book) + 3
+
+
+def test_what_happened_stands_in_a_column(tmp_path: Path) -> None:
+    """Beside names of any length, but for one too long for a column."""
+    cells = lookbooks.cells(tmp_path, rows=3, odd={(row, 0): State.FAILED for row in range(3)})
+    cells.rows = [Head("ana"), Head("benjamin"), Head("x" * 60)]
+    book = Lookbook(cells, tmp_path)
+    words = list(summing.run(book, summing.Found(book), summing.Spent(), gallery=True))
+    short, long, longest = words[2:5]
+    assert short.index("The service") == long.index("The service") == 2 + 19 + 2
+    assert longest == f"  {'x' * 60}__garment-0  The service found it harmful."
