@@ -23,6 +23,14 @@ from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import images, requests
 
 _SHOWN = 10
+_RENAME = "Name it .csv if it is a table: commas, semicolons and tabs are all read."
+_SPREADSHEET = "Save the table from the spreadsheet as a .csv; in Excel: Save as 'CSV UTF-8'."
+_SAVE_AS = {
+    ".txt": _RENAME,
+    ".tsv": _RENAME,
+    ".json": "Write a .jsonl file, with the JSON object of one job on each line.",
+    **dict.fromkeys((".xls", ".xlsx", ".ods", ".numbers"), _SPREADSHEET),
+}
 _NEEDED = ("model", "garment", "category", "prompt")
 _COLUMNS = [
     name
@@ -95,7 +103,7 @@ def _of_file(path: Path) -> list[tuple[str, requests.Job]]:
     if read is None:
         raise errors.InvalidInput(
             f"{images.shown(str(path))} is neither .csv nor .jsonl.",
-            next_step="Give a file of one of these.",
+            next_step=_SAVE_AS.get(path.suffix.lower(), "Give a file of one of these."),
         )
     jobs, bad = [], []
     for line, row in _rows(path, read):

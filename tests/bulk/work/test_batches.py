@@ -125,7 +125,10 @@ def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
         ("a.jsonl", '{"model": 7, "prompt": "x"}', "line 1: model: A picture cannot be made"),
         ("a.jsonl", '{"model": "", "prompt": "x"}', "line 1: .* is not a path"),
         ("a.jsonl", '{"self": 1, "prompt": "x"}', "line 1: "),
-        ("a.txt", "x", r"neither \.csv nor \.jsonl"),
+        ("a.pdf", "x", r"neither \.csv nor \.jsonl\. Give a file of one of these\."),
+        ("a.tsv", "x", r"neither \.csv nor \.jsonl\. Name it \.csv if it is a table"),
+        ("a.XLSX", "x", r"neither \.csv nor \.jsonl\. Save .* in Excel: Save as 'CSV UTF-8'"),
+        ("a.json", "[]", r"neither \.csv nor \.jsonl\. Write a \.jsonl file, with the JSON obj"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line(write: Any, name: str, text: str, words: str) -> None:
