@@ -140,8 +140,10 @@ class Session:
     ) -> errors.ChangeClothesError:
         why = f"({engine.words(error, self._key.get_secret_value())})"
         if type(error) is TimeoutError and not error.args:  # of the whole attempt
-            shorter = timeout < self._options.timeout
-            why = f"within {timeout:.4g} s (timeout=…{' or deadline=…' if shorter else ''})"
+            limit = "timeout=…"
+            if timeout < self._options.timeout:
+                limit = "what deadline=… had left"
+            why = f"within {timeout:.4g} s ({limit})"
         if sent_whole:
             return errors.Unsure(f"The request was sent whole, but no answer came {why}.")
         if self._http.closed and not self._own:

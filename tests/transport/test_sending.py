@@ -386,7 +386,7 @@ async def test_the_deadline_cuts_an_attempt_short(client):
         error = await refused(client, peer, deadline=7)
     assert (type(error), len(peer.charges)) == (errors.Unsure, 1)
     assert 7 <= error.elapsed < 60
-    assert re.search(r"within [67][.\d]* s \(timeout=… or deadline=…\)", str(error))
+    assert re.search(r"within [67][.\d]* s \(what deadline=… had left\)", str(error))
 
 
 @pytest.mark.parametrize(
