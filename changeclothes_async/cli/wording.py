@@ -25,6 +25,12 @@ _PHRASES = (
     ("api_key was not given, ", ""),
     ("api_key or CHANGECLOTHES_API_KEY", "CHANGECLOTHES_API_KEY"),
     ("ssl= takes a context of your own", "SSL_CERT_FILE may name one of your own"),
+    ("`out`", "--out"),
+    ("another out", "another --out"),
+    (
+        "an http(s) URL, a data: URI, bytes, an open binary file or a PIL image",
+        "an http(s) URL or a data: URI",
+    ),
     ("It should have at least 1 character", "Write at least one character"),
 )
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "packet length too long")

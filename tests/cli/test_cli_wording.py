@@ -14,6 +14,7 @@ from tests import peers
 from tests.cli.conftest import Shell
 
 PROMPT = ("prompt", "models/ana.png", "a red dress")
+GRID = ("--models", "models", "--garments", "garments")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
@@ -64,6 +65,22 @@ def test_a_grid_speaks_of_its_options(shell: Shell, words: tuple[str, ...], said
     assert done.exit_code == 2
     assert said in done.stderr
     assert "=…" not in done.stderr
+
+
+def test_a_place_is_spoken_of_as_the_option_for_it(shell: Shell, folder: Path) -> None:
+    """Also by the command that has no such option, and knows it by that name."""
+    assert "lies in --out: " in shell("grid", *GRID, "--out", "models").stderr
+    assert shell("grid", *GRID, "--out", "book").exit_code == 0
+    (folder / "book/ledger.db").unlink()
+    assert "or choose another --out; nothing" in shell("grid", *GRID, "--out", "book").stderr
+    assert "a run makes it in its --out." in shell("ledger", "book").stderr
+
+
+def test_a_shell_is_not_told_of_pictures_it_cannot_give(shell: Shell) -> None:
+    """It has neither bytes nor open files."""
+    said = shell("prompt", "ftp://shop.example/ana.png", "red").stderr
+    assert "MODEL: The API takes no ftp:// addresses. Give a path, an http(s) URL or a data" in said
+    assert "bytes" not in said
 
 
 def test_without_a_key_no_argument_is_spoken_of(
