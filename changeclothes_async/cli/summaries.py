@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _RESEND = "--resend-unsure sends them again, and may pay for them twice."
+_SAID = {"unfetched": "not fetched", "open": "not sent"}  # as the gallery calls them
 _SORTS = ("saved", "failed", "damaged", "unfetched", "unsure", "open")
 _TROUBLES = (
     ("failed", "Failed", "--retry-failed sends them again, and each call may cost."),
@@ -77,7 +78,9 @@ def plan(planned: Plan) -> Iterator[str]:
 
 def run(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> Iterator[str]:
     """Say what came out, what to do about the rest, and where it is."""
-    tally = ", ".join(f"{count:,} {sort}" for sort, count in found.counts.items() if count)
+    tally = ", ".join(
+        f"{count:,} {_SAID.get(sort, sort)}" for sort, count in found.counts.items() if count
+    )
     yield f"{tally or 'nothing'}; {_spent(spent)}."
     for sort, title, next_step in _TROUBLES:
         yield from _cells(title, found.troubled[sort], next_step)
