@@ -238,7 +238,8 @@ class AsyncChangeClothes:
 
         `seed` is 0 to 2147483647, overridden by `randomize_seed=True`; `guidance_scale` 1 to 100
         (larger follows the prompt more closely) and `num_inference_steps` 1 to 50; what is not
-        given is left to the service. `extra_fields` and errors as in `try_on`.
+        given is left to the service. With a ledger, equal calls are one, `randomize_seed` or not:
+        give variations seeds of their own. `extra_fields` and errors as in `try_on`.
         """
         return await self.run(
             requests.ChangeByPrompt(
