@@ -13,21 +13,20 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors, results, settings
-from changeclothes_async.bulk.calls import callers, listeners, outcomes, paying
+from changeclothes_async.bulk.calls import callers, outcomes, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.progress import bars, events, showing, tally
 from changeclothes_async.bulk.run import (
+    buying,
     interrupts,
     keeping,
-    patience,
     permits,
     planning,
     trust,
@@ -35,13 +34,12 @@ from changeclothes_async.bulk.run import (
 )
 from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import answers
-from changeclothes_async.transport import places, sending
+from changeclothes_async.transport import places
 
 if TYPE_CHECKING:  # an extra
     from changeclothes_async.bulk.cluster.crew import Crew
 
 _BACKLOG = 256
-_LONGEST_PAUSE = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +68,13 @@ class Run:
         crew: Crew | None = None,
     ) -> None:
         self._work, self._place, self._caller = work, place, caller
-        # Both are for single calls: a cell may wait for its turn as long as that takes.
-        self._options = options.changed(deadline=None, max_waiting=None)
         self._book, self._terms, self._crew = book, terms, crew
-        self._payments = paying.Payments(book)
         fetcher = results.Fetcher(options.fetching, caller.senders.downloads)
         self._keeper = keeping.Keeper(place, fetcher, book, crew, masks=terms.masks)
         # Twice the limit, so that a free slot always finds a cell that waits for it.
         self._ahead = asyncio.Semaphore(2 * options.max_concurrency)
         self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._patience = patience.Patience()
         self._trust = trust.in_answers(options.max_concurrency)
         self._results = trust.in_results(options.max_concurrency)
         self._tally = tally.Tally(
@@ -88,8 +82,10 @@ class Run:
         )
         self._has_paid = bool(known.get(State.PAID) or known.get(State.SAVED))
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
+        self._buyer = buying.Buyer(
+            caller, options, paying.Payments(book), self._permits, crew, self._heard_late
+        )
         self._aborting = False
-        self._resent_in_vain: set[bytes] = set()
         self.problems: dict[str, errors.ChangeClothesError] = {}
 
     @property
@@ -184,7 +180,7 @@ class Run:
         self._permits.waits(planned.name, permits.Waiting(asyncio.current_task()))
         error: errors.ChangeClothesError
         try:
-            made = await self._patiently(planned)
+            made = await self._buyer.buy(planned)
         except asyncio.CancelledError:
             failure = self._permits.goes(planned.name).failure
             if failure is None:
@@ -194,6 +190,7 @@ class Run:
         except errors.ChangeClothesError as caught:
             error = caught
         else:
+            self._trust.heard()
             self._tally.enters(State.PAID)
             return made
         finally:
@@ -202,59 +199,13 @@ class Run:
         self._failed(planned, error)
         return None
 
-    async def _patiently(self, planned: planning.Planned) -> answers.Made:
-        """Pay, and while the network or the service is away, wait and pay later."""
-        pause = 1.0
-        while True:
-            try:
-                made, _ = await self._pay(planned)
-            except errors.ChangeClothesError as error:
-                if not self._patience.helps(error) or self._permits.stopped:
-                    raise
-                if error.money != "not spent":  # an attempt failed: one series of them is enough
-                    self._resent_in_vain.add(planned.identity)
-                self._tell("waiting", planned.name, error)
-            else:
-                self._patience.heard()
-                self._trust.heard()
-                return made
-            await asyncio.sleep(random.random() * pause)
-            pause = min(_LONGEST_PAUSE, 2 * pause)
-
-    async def _pay(self, planned: planning.Planned) -> paying.Paid:
-        return await self._caller.pay(
-            planned.job,
-            self._options,
-            self._payments,
-            name=planned.name,
-            again=partial(self._is_wished, planned),
-            expected=planned.identity,
-            watched=lambda page: permits.Permitted(
-                listeners.TellingJournal(self._permits.tell, planned.name, page),
-                self._permits,
-                planned.name,
-            ),
-            log_name=f"{planned.job.kind} {planned.name}",
-            carrier=partial(self._carrier, self._crew, planned) if self._crew else None,
-        )
-
-    def _is_wished(self, planned: planning.Planned, entry: ledger.Entry) -> bool:
-        """Tell whether a cell may be sent again that ended so: once, and not for its twin too."""
-        return planned.knows(entry) and planned.identity not in self._resent_in_vain
-
-    def _carrier(
-        self, crew: Crew, planned: planning.Planned, page: paying.Page, *what: Any
-    ) -> sending.Post:
-        def late(outcome: answers.Ending) -> None:
-            """Write down how an attempt ended that was given up as unsure."""
-            if page.claimed:
-                self._start(self._corrected(planned, page.claimed, outcome))
-
-        return crew.carrier(late, *what)
+    def _heard_late(self, *end: *tuple[planning.Planned, ledger.Claim, answers.Ending]) -> None:
+        self._start(self._corrected(*end))
 
     async def _corrected(
         self, planned: planning.Planned, claim: ledger.Claim, outcome: answers.Ending
     ) -> None:
+        """Write down how an attempt ended that had been given up as unsure."""
         event, facts = outcomes.event_of(outcome), outcomes.facts_of(outcome)
         self._tally.moves(State.UNSURE, await self._book.settle(claim, event, facts))
         if isinstance(outcome, answers.Made):
@@ -263,9 +214,6 @@ class Run:
 
     def _failed(self, planned: planning.Planned, error: errors.ChangeClothesError) -> None:
         verdict = verdicts.of(error, planned.state)
-        if verdict.state is planned.state:
-            # Its twin would not see it: an unsure job's entry is what it was before.
-            self._resent_in_vain.add(planned.identity)
         if verdict.is_news:
             self.problems[planned.name] = error
         if verdict.stops:
