@@ -12,18 +12,31 @@ from pydantic import SecretStr
 from changeclothes_async import arguments, environment, errors
 from changeclothes_async.protocol import addresses, retries
 
-_LEAST = {
-    "max_concurrency": 1,
-    "max_waiting": 0,
-    "max_per_minute": 1e-6,
-    "timeout": 0.001,
-    "connect_timeout": 0.001,
-    "deadline": 0.001,
-    "max_result_bytes": 1,
-}
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """Which numbers an argument takes."""
+
+    least: float
+    whole: bool = False
+    optional: bool = False
+
+    def __str__(self) -> str:
+        what = "a whole number" if self.whole else "a number"
+        return f"{what} from {self.least:g} to {_MOST:,.0f}"
+
+
 _MOST = 1e12
-_WHOLE = {"max_concurrency", "max_waiting", "max_result_bytes", "retries"}
-_MAY_BE_NONE = {"max_waiting", "max_per_minute", "deadline"}
+_NUMBERS = {
+    "max_concurrency": _Number(1, whole=True),
+    "max_waiting": _Number(0, whole=True, optional=True),
+    "max_per_minute": _Number(1e-6, optional=True),
+    "timeout": _Number(0.001),
+    "connect_timeout": _Number(0.001),
+    "deadline": _Number(0.001, optional=True),
+    "max_result_bytes": _Number(1, whole=True),
+    "retries": _Number(0, whole=True),
+}
 # Accept-Encoding too: an answer that is compressed in another way would be paid for and lost.
 _OURS = {
     *("authorization", "accept-encoding", "content-encoding", "content-type", "content-length"),
@@ -127,17 +140,14 @@ def from_arguments(
 
 
 def _check_numbers(settings: Settings) -> None:
-    given = {name: getattr(settings, name) for name in _LEAST} | {"retries": settings.retry.retries}
-    for name, value in given.items():
-        if value is None and name in _MAY_BE_NONE:
+    for name, number in _NUMBERS.items():
+        value = getattr(settings.retry if name == "retries" else settings, name)
+        if value is None and number.optional:
             continue
-        least = _LEAST.get(name, 0)
-        what = "a whole number" if name in _WHOLE else "a number"
-        give = f"{what} from {least:g} to {_MOST:,.0f}"
-        arguments.expect(name, value, give, int, *(() if name in _WHOLE else (float,)))
-        if value is None or isinstance(value, bool) or not least <= value <= _MOST:
+        arguments.expect(name, value, str(number), int, *(() if number.whole else (float,)))
+        if value is None or isinstance(value, bool) or not number.least <= value <= _MOST:
             raise errors.InvalidInput(
-                f"{name}={arguments.shown(value)} is not accepted.", next_step=f"Give {give}."
+                f"{name}={arguments.shown(value)} is not accepted.", next_step=f"Give {number}."
             )
 
 
