@@ -32,7 +32,8 @@ GUARDS: dict[str, str] = {
     "verification cannot be switched off": f"{SETTINGS}test_verification_cannot_be_switched_off",
     "no line of the package is careless": f"{HERE}test_no_line_of_the_package_is_careless",
     "http:// to this machine alone": (
-        f"{SETTINGS}test_another_origin_is_refused_before_anything_is_sent[http://api.example]"
+        "tests/test_environment.py::"
+        "test_another_origin_is_refused_before_anything_is_sent[http://api.example]"
     ),
     "photographs and key follow no redirect": (
         f"{SESSION}test_photographs_and_key_never_follow_a_redirect[True-307]"

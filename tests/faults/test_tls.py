@@ -21,7 +21,7 @@ from tests.transport.test_session import UNTRUSTED, serving, trusting
 
 SESSION = "tests/transport/test_session.py"
 CERTIFICATES = f"{SESSION}::test_no_byte_goes_to_a_server_that_is_not_trusted"
-SETTINGS = "tests/test_settings.py::test_another_origin_is_refused_before_anything_is_sent"
+ELSEWHERE = "tests/test_environment.py::test_another_origin_is_refused_before_anything_is_sent"
 HERE = "tests/faults/test_tls.py::"
 
 ROWS = [
@@ -75,7 +75,7 @@ ROWS = [
         "InvalidInput of the constructor",
         "not spent",
         "0",
-        f"{SETTINGS}[http://api.example]",
+        f"{ELSEWHERE}[http://api.example]",
     ),
 ]
 
