@@ -54,8 +54,9 @@ if TYPE_CHECKING:
     from changeclothes_async.bulk.work.grid import Grid, JobOptions
     from changeclothes_async.client import AsyncChangeClothes, PlanOptions, RunOptions
     from changeclothes_async.protocol.answers import Raw
+    from changeclothes_async.protocol.fields import Category
     from changeclothes_async.protocol.images import ImageSource
-    from changeclothes_async.protocol.requests import Category, ChangeByPrompt, Job, TryOn
+    from changeclothes_async.protocol.requests import ChangeByPrompt, Job, TryOn
     from changeclothes_async.results import Failure, Look, Outcome, Picture, Success
 
     __version__: str
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 _LATER = {
     "AsyncChangeClothes": "client",
     "Bar": "bulk.progress.bars",
-    "Category": "protocol.requests",
+    "Category": "protocol.fields",
     "Cell": "bulk.lookbook.cells",
     "ChangeByPrompt": "protocol.requests",
     "Event": "bulk.progress.events",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpa
 
 from changeclothes_async import arguments, checks, results, settings
 from changeclothes_async.bulk.calls import callers, pool, senders
-from changeclothes_async.protocol import images, requests
+from changeclothes_async.protocol import fields, images, requests
 from changeclothes_async.transport import logs, preparing
 
 if TYPE_CHECKING:  # aiohttp loads with the first call, the engines of grids with the first grid
@@ -201,7 +201,7 @@ class AsyncChangeClothes:
         self,
         model: images.ImageSource,
         garment: images.ImageSource,
-        category: requests.Category | requests.CategoryName,
+        category: fields.Category | fields.CategoryName,
         garment_desc: str | None = None,
         *,
         extra_fields: Mapping[str, str] | None = None,

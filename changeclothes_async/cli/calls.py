@@ -16,7 +16,7 @@ from changeclothes_async.cli import INTERRUPTED, parameters, printing, running, 
 
 if TYPE_CHECKING:
     from changeclothes_async.client import AsyncChangeClothes
-    from changeclothes_async.protocol.requests import CategoryName
+    from changeclothes_async.protocol.fields import CategoryName
     from changeclothes_async.results import Look
 
 _one = parameters.combined(

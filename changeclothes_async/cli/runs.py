@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
     from changeclothes_async.bulk.progress.events import Event
     from changeclothes_async.bulk.progress.tally import Snapshot
-    from changeclothes_async.protocol.requests import CategoryName
+    from changeclothes_async.protocol.fields import CategoryName
 
 
 def _where(_: click.Context, __: click.Parameter, value: str | None) -> str | int | None:

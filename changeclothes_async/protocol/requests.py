@@ -10,93 +10,14 @@ import re
 import struct
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from changeclothes_async import arguments, errors
-from changeclothes_async.protocol import images
+from changeclothes_async import errors
+from changeclothes_async.protocol import fields, images
 
-
-class Category(StrEnum):
-    """Which part of the body a garment covers (API 1, "category").
-
-    Its names will do as well, such as "dresses". Type checkers take those that a program spells
-    out; a string from elsewhere passes them as `Category(text)`, which raises ValueError.
-    """
-
-    UPPER_BODY = "upper_body"
-    LOWER_BODY = "lower_body"
-    DRESSES = "dresses"
-
-
-CategoryName: TypeAlias = Literal["upper_body", "lower_body", "dresses"]
-
-
-def _picture(source: object, field: ValidationInfo) -> images.Image:
-    try:
-        return images.of(source)
-    except errors.NotAnImage as error:
-        refusal = errors.NotAnImage(
-            f"{field.field_name}: {error.message}", next_step=error.next_step
-        )
-    raise refusal
-
-
-def known_category(given: Any) -> Category:
-    """Return the category of that name; raises InvalidInput, which names all."""
-    arguments.expect("category", given, f"one of {', '.join(Category)}", str)
-    try:
-        return Category(given)
-    except ValueError:
-        # What is longer was meant for another argument, and may be the key.
-        shown = f"={given!r}" if len(given) <= _LONGEST_WORD else f", of {len(given):,} characters,"
-        refusal = errors.InvalidInput(
-            f"category{shown} is not accepted.",
-            next_step=f"Use {', '.join(Category)}; nothing was sent.",
-        )
-    raise refusal
-
-
-def _number(given: Any) -> Any:
-    if isinstance(given, bool):  # which Python counts among the numbers
-        raise PydanticCustomError("number", "Input should be a number")
-    return given
-
-
-def _switch(given: Any) -> Any:
-    """Take what a file spells as we do; "yes" and "on" may be meant for another field."""
-    if isinstance(given, str) and given.strip().lower() in {"true", "false"}:
-        return given.strip().lower() == "true"
-    if not isinstance(given, bool):
-        raise PydanticCustomError("switch", "Input should be True or False")
-    return given
-
-
-if TYPE_CHECKING:  # what is handed over, and what it became; at run time the validator decides
-    Picture: TypeAlias = images.ImageSource | images.Image
-else:
-    Picture = Annotated[Any, BeforeValidator(_picture)]
-Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _NAME, _GIST = 60, 60  # letters of a name, and of a prompt, in a line about a job
-_LONGEST_WORD = 20  # letters of what may be meant for a category
-_Number = BeforeValidator(_number)
-_NUMBERS = {  # in our words: pydantic names one end of a range, and says "a valid integer, unable…"
-    "seed": "a whole number from 0 to 2147483647",
-    "guidance_scale": "a number from 1 to 100",
-    "num_inference_steps": "a whole number from 1 to 50",
-}
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*")
 
 
@@ -113,7 +34,7 @@ class Job(BaseModel):
     picture_names: ClassVar[Mapping[str, str]]
     text_names: ClassVar[Mapping[str, str]]
 
-    model: Picture
+    model: fields.Picture
     extra_fields: Mapping[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="wrap")
@@ -125,14 +46,14 @@ class Job(BaseModel):
                 cls._check_extra(job.extra_fields)
             return job
         except ValidationError as error:
-            refusal = _refusal(cls, error)
+            refusal = fields.refusal(cls, error)
         # Raised outside the except block: pydantic's error, which quotes the input, stays behind.
         raise refusal
 
     @classmethod
-    def _check_extra(cls, fields: Mapping[str, str]) -> None:
+    def _check_extra(cls, extra: Mapping[str, str]) -> None:
         documented = {*cls.picture_names.values(), *cls.text_names.values()}
-        for name, value in fields.items():
+        for name, value in extra.items():
             if name in documented or not _FIELD_NAME.fullmatch(name):
                 raise errors.InvalidInput(
                     f"extra_fields: {name[:_NAME]!r} is a documented field, or cannot be the name "
@@ -166,8 +87,8 @@ class Job(BaseModel):
     def texts(self) -> list[tuple[str, str]]:
         """Return the text fields that were set, by their names on the wire."""
         named = [(wire, getattr(self, name)) for name, wire in self.text_names.items()]
-        fields = [(wire, _wire(value)) for wire, value in named if value is not None]
-        return [*fields, *self.extra_fields.items()] if self.extra_fields else fields
+        texts = [(wire, _wire(value)) for wire, value in named if value is not None]
+        return [*texts, *self.extra_fields.items()] if self.extra_fields else texts
 
 
 class TryOn(Job):
@@ -185,9 +106,9 @@ class TryOn(Job):
         "garment_desc": "garmentDesc",
     }
 
-    garment: Picture
-    category: Annotated[Category | CategoryName, BeforeValidator(known_category)]
-    garment_desc: Text | None = None
+    garment: fields.Picture
+    category: fields.AnyCategory
+    garment_desc: fields.Text | None = None
 
     def _gist(self) -> str:
         return str(self.category)
@@ -211,11 +132,11 @@ class ChangeByPrompt(Job):
         "num_inference_steps": "num_inference_steps",
     }
 
-    prompt: Text
-    seed: Annotated[int, _Number, Field(ge=0, le=2_147_483_647)] | None = None
-    randomize_seed: Annotated[bool, BeforeValidator(_switch)] | None = None
-    guidance_scale: Annotated[float, _Number, Field(ge=1, le=100)] | None = None
-    num_inference_steps: Annotated[int, _Number, Field(ge=1, le=50)] | None = None
+    prompt: fields.Text
+    seed: fields.Seed | None = None
+    randomize_seed: fields.Switch | None = None
+    guidance_scale: fields.GuidanceScale | None = None
+    num_inference_steps: fields.InferenceSteps | None = None
 
     def _gist(self) -> str:
         text = self.prompt if len(self.prompt) <= _GIST else f"{self.prompt[: _GIST - 1]}…"
@@ -247,30 +168,3 @@ def _wire(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _refusal(job: type[Job], error: ValidationError) -> errors.InvalidInput:
-    """Say the first thing that is wrong, with what is accepted."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join(map(str, first["loc"]))[:_NAME] or job.__name__
-    if first["type"] == "missing":
-        return errors.InvalidInput(f"{job.__name__} needs {name}.", next_step=f"Give {name}=….")
-    if first["type"] == "extra_forbidden":
-        return errors.InvalidInput(
-            f"{job.__name__} has no argument {name!r}.",
-            next_step=f"Use {', '.join(job.model_fields)}.",
-        )
-    accepted = re.sub("^(Input|String) should", "It should", first["msg"])
-    if number := _NUMBERS.get(name):
-        accepted = f"Give {number}"
-    return errors.InvalidInput(
-        f"{name}{_shown(first['input'])} is not accepted.",
-        next_step=f"{accepted}; nothing was sent.",
-    )
-
-
-def _shown(given: object) -> str:
-    """Show a number, or the beginning of a text, as a file's row has it; of all else the type."""
-    if given is None or isinstance(given, str | int | float):
-        return f"={arguments.shown(given)}"
-    return f" is of type {type(given).__name__}, which"

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from changeclothes_async.cli import commands, parameters
-from changeclothes_async.protocol import requests
+from changeclothes_async.protocol import fields
 from changeclothes_async.transport import preparing
 
 HEAVY = {"aiohttp", "asyncio", "pydantic", "rich", "PIL", "numpy", "sqlite3", "tenacity"}
@@ -62,7 +62,7 @@ def test_the_version_is_the_package_s() -> None:
 
 def test_the_categories_are_the_api_s() -> None:
     """They are written out for the sake of a quick help, and stay the same."""
-    assert tuple(category.value for category in requests.Category) == parameters.CATEGORIES
+    assert tuple(category.value for category in fields.Category) == parameters.CATEGORIES
 
 
 def test_the_edge_is_the_library_s() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image as Drawing
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import images, requests
+from changeclothes_async.protocol import fields, images, requests
 from tests.samples import PNG
 
 TRY_ON = {"model": "m.jpg", "garment": "g.jpg", "category": "dresses"}
@@ -56,7 +56,7 @@ def test_what_is_not_given_is_left_to_the_service():
     assert requests.ChangeByPrompt(**PROMPT).texts() == [("prompt", "a blue striped shirt")]
 
 
-@pytest.mark.parametrize("category", [*requests.Category, "upper_body", "lower_body", "dresses"])
+@pytest.mark.parametrize("category", [*fields.Category, "upper_body", "lower_body", "dresses"])
 def test_every_category_is_taken(category):
     """As a text and as a member of Category."""
     assert dict(requests.TryOn(**{**TRY_ON, "category": category}).texts())["category"] == category

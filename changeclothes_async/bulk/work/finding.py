@@ -19,13 +19,13 @@ from pathlib import Path
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.work import works
-from changeclothes_async.protocol import formats, images, requests
+from changeclothes_async.protocol import fields, formats, images
 
 _log = logging.getLogger("changeclothes_async")
 
 SUFFIXES = formats.SUFFIXES | formats.SPELLINGS.keys()
 FOLDERS = "upper_body, lower_body or dresses"
-_CATEGORIES = {category.value: category for category in requests.Category}
+_CATEGORIES = {category.value: category for category in fields.Category}
 
 
 def expanded(given: str | os.PathLike[str], what: str) -> list[images.Image]:
@@ -50,7 +50,7 @@ def expanded(given: str | os.PathLike[str], what: str) -> list[images.Image]:
     )
 
 
-def category_of(image: images.Image | None) -> requests.Category | None:
+def category_of(image: images.Image | None) -> fields.Category | None:
     """Return the category that a picture's folder is named after."""
     if not isinstance(image, images.File):
         return None

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 from changeclothes_async import errors
 from changeclothes_async.bulk import names
 from changeclothes_async.bulk.work import sides, works
-from changeclothes_async.protocol import requests
+from changeclothes_async.protocol import fields, requests
 
 
 class JobOptions(TypedDict, total=False):
@@ -42,7 +42,7 @@ class Grid:
         self,
         models: sides.Pictures,
         garments: sides.Pictures | None = None,
-        category: requests.Category | requests.CategoryName | None = None,
+        category: fields.Category | fields.CategoryName | None = None,
         *,
         prompts: str | Iterable[str] | Mapping[str, str] | None = None,
         seeds: Iterable[int] | None = None,

@@ -14,7 +14,7 @@ from changeclothes_async import arguments, errors
 from changeclothes_async.bulk import names
 from changeclothes_async.bulk.work import finding
 from changeclothes_async.bulk.work.works import Item, listed
-from changeclothes_async.protocol import images, requests
+from changeclothes_async.protocol import fields, images
 
 _log = logging.getLogger("changeclothes_async")
 
@@ -23,17 +23,17 @@ Pictures: TypeAlias = (
 )
 
 
-def dressed(items: Iterable[Item], category: requests.Category | str | None) -> list[Item]:
+def dressed(items: Iterable[Item], category: fields.Category | str | None) -> list[Item]:
     """Give each garment its category: the one that is given, or its folder's name."""
     folders = [(item, finding.category_of(item.image)) for item in items]
     if category is None:
         return [replace(item, category=_own(item, folder)) for item, folder in folders]
-    given = requests.known_category(category)
+    given = fields.known_category(category)
     _note_folders([(item, folder) for item, folder in folders if folder not in {None, given}])
     return [replace(item, category=given) for item, _ in folders]
 
 
-def _own(item: Item, folder: requests.Category | None) -> requests.Category:
+def _own(item: Item, folder: fields.Category | None) -> fields.Category:
     if folder is not None:
         return folder
     raise errors.InvalidInput(
@@ -42,7 +42,7 @@ def _own(item: Item, folder: requests.Category | None) -> requests.Category:
     )
 
 
-def _note_folders(others: Sequence[tuple[Item, requests.Category | None]]) -> None:
+def _note_folders(others: Sequence[tuple[Item, fields.Category | None]]) -> None:
     """Say where a category goes against garments' folders: it is the user's word all the same."""
     if not others:
         return

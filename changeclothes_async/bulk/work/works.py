@@ -12,7 +12,7 @@ from typing import Protocol
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import names
-from changeclothes_async.protocol import images, requests
+from changeclothes_async.protocol import fields, images, requests
 
 _PAGE = 256
 _REFUSED = 10
@@ -24,7 +24,7 @@ class Item:
 
     name: str
     image: images.Image | None = field(default=None, repr=False)
-    category: requests.Category | None = None
+    category: fields.Category | None = None
     prompt: str | None = None
     seed: int | None = None
 
