@@ -34,8 +34,7 @@ class Stop:
         elif event.kind == "sent":
             self._is_whole = True
         elif event.kind == "answered":
-            self._is_under_way = event.error is None
-            self._is_whole = False
+            self._is_under_way = self._is_whole = event.error is None
             self._perhaps_paid |= event.error is not None and event.error.money != "not spent"
         elif event.kind == "paid":
             self._paid = True
