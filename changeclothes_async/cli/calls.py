@@ -177,6 +177,11 @@ async def _call(
     except asyncio.CancelledError:
         printing.say(stop.last_words)
         return INTERRUPTED
+    except errors.ChangeClothesError as error:
+        if not stop.asked:
+            raise
+        printing.failure(error, as_json=as_json)
+        return INTERRUPTED  # a shell's loop would take an error's code for leave to go on, and pay
     if known:
         printing.say(f"Nothing was sent: the call is paid already, as {ledger} says.")
     if odd := targets.note(path):

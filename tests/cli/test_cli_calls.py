@@ -386,6 +386,7 @@ def test_a_call_that_fails_after_ctrl_c_is_not_sent_again(
     assert "waiting for it" in err
     assert "20001 TRY_ON_EXCEPTION" in err
     assert len(failing.calls) == 1
+    assert process.returncode == -signal.SIGINT  # or a shell's loop goes on to the next call
 
 
 def test_words_and_logs_go_above_the_spinner(
