@@ -161,6 +161,10 @@ def _job(row: Any, line: int, folder: Path) -> tuple[str, requests.Job]:
 def _kind(fields: Mapping[str, Any]) -> type[requests.TryOn | requests.ChangeByPrompt]:
     """Tell which job a row is; refuse in a table's words what is missing, unknown or too much."""
     for key in fields:
+        if not key:
+            raise errors.InvalidInput(
+                "it has a value in a column without a name.", next_step="Name it, or leave it out."
+            )
         if key not in _COLUMNS and key != "extra_fields":
             near = difflib.get_close_matches(key.lower(), _COLUMNS, 1, 0.7)
             raise errors.InvalidInput(

@@ -103,6 +103,11 @@ def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
         ("a.csv", f"model,garment,category\n{URL},{URL}\n", "line 2: it has no category.\nFix it"),
         ("a.csv", "model,prompt\n,red\n", "line 2: it has no model.\n"),
         (
+            "a.csv",
+            ",model,prompt\n0,model.png,red\n",  # as pandas writes a table with its index
+            "line 2: it has a value in a column without a name. Name it, or leave it out.\n",
+        ),
+        (
             "a.jsonl",
             '{"model": "model.png", "promt": "x"}',
             "'promt' .* did you mean 'prompt'\\?\n",
