@@ -53,8 +53,8 @@ class Buyer:
                 made, _ = await self._pay(planned)
             except errors.ChangeClothesError as error:
                 is_over = not self._patience.helps(error) or self._permits.stopped is not None
-                # Of attempts that failed, one series is enough.
-                if planned.entry and (is_over or error.money != "not spent"):
+                # One series of attempts is enough; a resend of which none was begun was none.
+                if planned.entry and error.attempts and (is_over or error.money != "not spent"):
                     self._resent_in_vain.add(planned.identity)
                 if is_over:
                     raise

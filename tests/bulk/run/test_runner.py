@@ -130,6 +130,35 @@ async def test_a_resend_in_vain_is_not_made_once_more_for_its_twin(
     assert service.calls == ["m0__g0"] * 2
 
 
+async def test_a_resend_that_was_not_sent_is_made_for_its_twin(
+    service: Service, quick: Quick, out: Path, tmp_path: Path
+) -> None:
+    """A picture that changed meanwhile says nothing about the same one in another file."""
+    models = [f"{PICS}m0.jpg", f"{PICS}m1.jpg", tmp_path / "a.png", tmp_path / "b.png"]
+    for file in models[2:]:
+        Path(file).write_bytes(samples.png(300))
+    service.reply = failing({}, HARMFUL)
+    client, refused = quick(max_concurrency=1), asyncio.Event()
+    await client.run_grid(Grid(models, G0, "dresses"), out)
+
+    async def reply(cell: str) -> None:
+        if cell == "m1__g0":
+            await refused.wait()
+
+    def listen(event: Event) -> None:
+        if (event.kind, event.cell) == ("claimed", "m0__g0"):
+            (tmp_path / "a.png").write_bytes(samples.png(301))
+        if (event.kind, event.cell) == ("failed", "a__g0"):
+            refused.set()
+
+    service.reply = reply
+    lookbook = await client.run_grid(
+        Grid(models, G0, "dresses"), out, retry_failed=True, on_event=listen
+    )
+    assert lookbook["b", "g0"].state == "saved"
+    assert len(service.charges) == 3
+
+
 @pytest.mark.parametrize("first", ["open", "unsure"])
 async def test_a_failure_is_made_good_as_often_as_retries_say_and_no_oftener(
     service: Service, quick: Quick, out: Path, first: str
