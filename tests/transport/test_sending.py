@@ -390,6 +390,22 @@ async def test_the_deadline_cuts_an_attempt_short(client):
 
 
 @pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"timeout": 7}, "within 7 s (timeout=…)"),
+        ({"timeout": 7, "deadline": 5000}, "within 7 s (timeout=…)"),
+        ({"timeout": 9000, "deadline": 2000}, "(what deadline=… had left)"),
+    ],
+)
+async def test_the_limit_that_an_attempt_ran_into_is_named(client, options, words):
+    """Also where a copy of the client has another timeout than the session it shares."""
+    async with peers.serve(peers.silent) as peer:
+        with pytest.raises(errors.Unsure) as caught:
+            await client(peer, timeout=300).with_options(**options).try_on(**LOOK)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("script", "words"), [(peers.silent, "no answer came"), (peers.deaf, "was not sent")]
 )
 async def test_a_timeout_says_how_long_was_waited(client, script, words):
