@@ -51,11 +51,7 @@ def for_writing(path: Path, now: float) -> Iterator[sqlite3.Connection]:
     What a dead run had claimed is made unsure, as of `now`. Raises `LedgerBusy`.
     """
     log = log_of(path)
-    if path.is_dir():
-        raise errors.LedgerError(
-            f"The ledger {path} cannot be used: it is a folder.",
-            next_step=f"Give a file's path, such as {path / 'calls.db'}.",
-        )
+    _check_no_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path):
         if not path.exists():
@@ -84,10 +80,19 @@ def for_reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise errors.LedgerError(
             f"There is no ledger {path}.", next_step="Check the path; a run makes it in its `out`."
         )
+    _check_no_folder(path)
     # Where SQLite may not put its two files beside it, it must be told that nobody writes.
     writable = log_of(path).exists() or os.access(path.parent, os.W_OK)
     with _connected(path, "ro" if writable else "ro&immutable=1") as connection:
         yield connection
+
+
+def _check_no_folder(path: Path) -> None:
+    if path.is_dir():
+        raise errors.LedgerError(
+            f"The ledger {path} cannot be used: it is a folder.",
+            next_step=f"Give a file's path, such as {path / 'calls.db'}.",
+        )
 
 
 def log_of(path: Path) -> Path:

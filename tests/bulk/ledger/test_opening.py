@@ -203,12 +203,13 @@ async def test_an_impossible_path_is_refused(path: Path) -> None:
         await Ledger.open(path / "in/a/file")
 
 
-async def test_a_folder_is_no_ledger(path: Path) -> None:
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_a_folder_is_no_ledger(path: Path, read_only: bool) -> None:
     """It is told so, and nothing is left beside it: SQLite would speak of a disk's errors."""
     folder = path.parent / "book"
     folder.mkdir()
     with pytest.raises(errors.LedgerError, match=r"it is a folder\. Give a file's path, such as"):
-        await Ledger.open(folder)
+        await Ledger.open(folder, read_only=read_only)
     assert not list(path.parent.glob("book.*"))
 
 
