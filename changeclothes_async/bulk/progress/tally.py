@@ -61,6 +61,7 @@ class Tally:
         self._total = total
         self._max_calls = max_calls
         self.calls = self.in_flight = 0
+        self.may_send = True
         self.stopping = False
 
     def stays(self, state: State) -> None:
@@ -115,7 +116,7 @@ class Tally:
 
     def _to_send(self, left: int) -> int:
         """Give how many of the cells that are left will be waited for."""
-        if self.stopping:
+        if not self.may_send:
             return 0
         return left if self._max_calls is None else min(left, max(0, self._max_calls - self.calls))
 

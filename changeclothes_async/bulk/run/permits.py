@@ -75,6 +75,7 @@ class Permits:
         self._tally.calls -= 1
         if self.stopped is self._spent:
             self.stopped = None  # the call that cost nothing may take its own place again
+            self._tally.may_send = True
 
     @property
     def may_fetch(self) -> bool:
@@ -88,6 +89,7 @@ class Permits:
         """
         if self.stopped is None or _weight(reason) > _weight(self.stopped):
             self.stopped = reason
+        self._tally.may_send = False
         for cell, waiting in list(self._waiting.items()):
             self.waits(cell, waiting)
 

@@ -199,7 +199,7 @@ def test_what_is_not_sent_is_not_waited_for() -> None:
         tally.enters(State.SAVED)
     tally.calls, tally.in_flight = 6, 4
     assert tally.snapshot().seconds_left == pytest.approx(80)
-    tally.stopping = True
+    tally.may_send = False
     assert tally.snapshot().seconds_left == pytest.approx(40)
 
 

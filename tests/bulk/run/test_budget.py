@@ -128,6 +128,25 @@ def test_an_empty_budget_hides_no_other_reason_to_stop(reason: ChangeClothesErro
         leave.take()
 
 
+def test_what_may_not_be_sent_is_not_waited_for() -> None:
+    """Whatever forbids it; and it is waited for again where a call that is put back allows it."""
+    times = iter((0.0, *[10.0] * 9))
+    count = tally.Tally(100, {}, lambda: next(times), max_calls=3)
+    leave = permits.Permits(3, None, count)
+    for _ in range(3):
+        leave.take()
+    for _ in range(2):
+        leave.answered()
+        count.enters(State.SAVED)
+    with pytest.raises(BatchStopped):
+        leave.take()
+    assert count.snapshot().seconds_left == pytest.approx(5)  # of the call in flight
+    leave.put_back()
+    assert count.snapshot().seconds_left == pytest.approx(10)
+    leave.stop(InsufficientCredits("none", code=10003))
+    assert count.snapshot().seconds_left == pytest.approx(5)
+
+
 @pytest.mark.parametrize("limit", [1, 4])
 async def test_refusals_are_put_back_into_the_budget(
     service: Service, quick: Quick, out: Path, limit: int
