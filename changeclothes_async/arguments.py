@@ -56,7 +56,7 @@ def local(path: str | os.PathLike[str]) -> Path:
     """
     if "://" in str(path):
         raise errors.InvalidInput(
-            f"{path} is not a file on this machine.",
+            f"{path} is an address, not a path.",
             next_step="Give a local path, and copy the file afterwards.",
         )
     return Path(path)

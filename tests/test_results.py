@@ -124,15 +124,14 @@ async def test_a_path_is_a_path(shown):
         await (await shown()).save(5)
 
 
-async def test_an_address_is_no_path(shown, tmp_path, monkeypatch):
+@pytest.mark.parametrize("address", ["s3://shelf/look.webp", "file:///shelf/look.webp"])
+async def test_an_address_is_no_path(shown, tmp_path, monkeypatch, address):
     """It would become a folder of that name without a word."""
     monkeypatch.chdir(tmp_path)
     look = await shown()
     for one in (look, look.mask):
-        with pytest.raises(
-            errors.InvalidInput, match=r"s3://shelf/look\.webp is not a file on this"
-        ):
-            await one.save("s3://shelf/look.webp")
+        with pytest.raises(errors.InvalidInput, match=f"{address} is an address, not a path"):
+            await one.save(address)
     assert not list(tmp_path.iterdir())
 
 

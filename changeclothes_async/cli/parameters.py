@@ -56,7 +56,7 @@ class File(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check a path."""
         if "://" in str(value):
-            self.fail(f"{value} is not a file on this machine. Give a local path.", param, ctx)
+            self.fail(f"{value} is an address, not a path. Give a local path.", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -374,7 +374,7 @@ async def test_tables_and_sheets_are_files_of_this_machine(
     """An address would become a folder of that name without a word."""
     book = await quick().run_grid(grid(1, 2), f"memory://{bucket}")
     for make in (book.to_csv, book.contact_sheet):
-        with pytest.raises(InvalidInput, match="is not a file on this machine"):
+        with pytest.raises(InvalidInput, match="is an address, not a path"):
             make(f"memory://{bucket}/file.csv")
 
 
