@@ -19,8 +19,8 @@ from changeclothes_async.protocol import answers, multipart, retries
 from changeclothes_async.transport import flights, limits, logs, trying, uploads
 from changeclothes_async.transport.sender import Sender
 
-Post: TypeAlias = Callable[[str, uploads.Upload, float, str], Awaitable[answers.Made]]
-"""What carries one attempt to the wire, as `Session.post` does: to a URL, in so many seconds."""
+Post: TypeAlias = Callable[[str, uploads.Upload, float], Awaitable[answers.Made]]
+"""What carries one attempt to the wire: to a URL, in so many seconds; `Session.post` does."""
 
 _COMMON = {"image/jpeg", "image/png", "image/webp"}
 _ENDLESS = contextlib.nullcontext()
@@ -190,10 +190,8 @@ class Call:
         return outcome
 
     async def _outcome(self, upload: uploads.Upload) -> answers.Ending:
-        seconds, limit = self._options.timeout, "timeout=…"
-        if self._ends and (left := self._ends - self._loop.time()) < seconds:
-            seconds, limit = left, "what deadline=… had left"
-        if seconds <= 0:  # it passed while the claim was written down
+        left = self._ends - self._loop.time() if self._ends else self._options.timeout
+        if left <= 0:  # it passed while the claim was written down
             return errors.NotSent(
                 f"The deadline of {self._options.deadline:g} s passed before this was sent.",
                 final=True,
@@ -202,7 +200,7 @@ class Call:
         self._sender.counts.sent += 1
         logs.attempt_begins(self._name, self.attempts, upload.length)
         try:
-            return await self._post(self._url, upload, seconds, limit)
+            return await self._post(self._url, upload, min(left, self._options.timeout))
         except errors.ChangeClothesError as error:
             return error
 

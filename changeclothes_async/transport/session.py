@@ -62,22 +62,18 @@ class Session:
         for http in self._own:
             await http.close()
 
-    async def post(
-        self, url: str, upload: uploads.Upload, timeout: float, limit: str = "timeout=…"
-    ) -> answers.Made:
-        """Make one attempt of at most `timeout` seconds; `limit` says where these come from.
+    async def post(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Made:
+        """Make one attempt of at most `timeout` seconds.
 
         Raises a ChangeClothesError for anything but a result.
         """
         # In a frame of its own, so that no traceback leads to aiohttp's response and its request.
-        outcome = await self._answered(url, upload, timeout, f"within {timeout:.4g} s ({limit})")
+        outcome = await self._answered(url, upload, timeout)
         if isinstance(outcome, answers.Made):
             return outcome
         raise outcome
 
-    async def _answered(
-        self, url: str, upload: uploads.Upload, timeout: float, in_time: str
-    ) -> answers.Ending:
+    async def _answered(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Ending:
         loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
         # Not at once: where the program has blocked the loop, answers are there and not yet read.
         late = loop.call_later(timeout, lambda: limit.reschedule(loop.time() + _GRACE))
@@ -111,7 +107,7 @@ class Session:
             upload.abort()
             if isinstance(error, _BROKEN) and not isinstance(error, aiohttp.ClientConnectorError):
                 self._trust_no_idle_connection()
-            return upload.failure or self._failure(error, upload.sent_whole, in_time)
+            return upload.failure or self._failure(error, upload.sent_whole, timeout)
         finally:
             late.cancel()
 
@@ -140,11 +136,11 @@ class Session:
         return answers.decode(raw, whole=whole)
 
     def _failure(
-        self, error: Exception, sent_whole: bool, in_time: str
+        self, error: Exception, sent_whole: bool, timeout: float
     ) -> errors.ChangeClothesError:
         why = f"({engine.words(error, self._key.get_secret_value())})"
         if type(error) is TimeoutError and not error.args:  # of the whole attempt
-            why = in_time
+            why = f"within {timeout:.4g} s (timeout=…, or what deadline=… had left)"
         if sent_whole:
             return errors.Unsure(f"The request was sent whole, but no answer came {why}.")
         if self._http.closed and not self._own:

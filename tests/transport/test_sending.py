@@ -386,35 +386,19 @@ async def test_the_deadline_cuts_an_attempt_short(client):
         error = await refused(client, peer, deadline=7)
     assert (type(error), len(peer.charges)) == (errors.Unsure, 1)
     assert 7 <= error.elapsed < 60
-    assert re.search(r"within [67][.\d]* s \(what deadline=… had left\)", str(error))
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"timeout": 7}, "within 7 s (timeout=…)"),
-        ({"timeout": 7, "deadline": 5000}, "within 7 s (timeout=…)"),
-        ({"timeout": 9000, "deadline": 2000}, "(what deadline=… had left)"),
-    ],
-)
-async def test_the_limit_that_an_attempt_ran_into_is_named(client, options, words):
-    """Also where a copy of the client has another timeout than the session it shares."""
-    async with peers.serve(peers.silent) as peer:
-        with pytest.raises(errors.Unsure) as caught:
-            await client(peer, timeout=300).with_options(**options).try_on(**LOOK)
-    assert words in str(caught.value)
+    assert re.search(r"within [67][.\d]* s \(timeout=…, or what deadline=… had left\)", str(error))
 
 
 @pytest.mark.parametrize(
     ("script", "words"), [(peers.silent, "no answer came"), (peers.deaf, "was not sent")]
 )
 async def test_a_timeout_says_how_long_was_waited(client, script, words):
-    """And which argument sets it."""
+    """And which arguments set it."""
     async with peers.serve(script) as peer:
         one = client(peer, timeout=20, retries=0)
         with pytest.raises(errors.ChangeClothesError) as caught:
             await one.try_on(**{**LOOK, "model": png(8 * 2**20)})
-    assert f"{words} within 20 s (timeout=…)" in str(caught.value)
+    assert f"{words} within 20 s (timeout=…, or " in str(caught.value)
 
 
 async def test_the_timeout_holds_within_a_longer_deadline(client):

@@ -123,9 +123,7 @@ class Crew:
         url: str,
         upload: uploads.Upload,
         timeout: float,
-        limit: str,
     ) -> answers.Made:
-        del limit  # a run has no deadline
         member = await self._roster.any(self._options.connect_timeout)
 
         def order(number: int, begin_by: float) -> messages.AttemptOrder:

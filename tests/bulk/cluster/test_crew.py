@@ -248,7 +248,7 @@ async def test_what_a_lost_worker_means_is_told_by_whether_the_order_left(
         assert member
         cluster.links["one"].lose("take", "request")
         post = crew.carrier(lambda _: None, job, ready, [b"", b""])
-        doing = asyncio.create_task(post(service.url + job.endpoint, upload, 60, "timeout=…"))
+        doing = asyncio.create_task(post(service.url + job.endpoint, upload, 60))
         await until(
             lambda left=left, upload=upload, member=member: (
                 upload.sent_whole if left else member._outbox
