@@ -24,20 +24,20 @@ _one = parameters.combined(
         "-o",
         "--output",
         type=parameters.File(),
-        help="File to write (overwritten if it exists). Without a suffix one is added, and no file "
-        "is overwritten.  [default: look]",
+        help="File to write; it is overwritten if it exists. Without a suffix, one is added and "
+        "no file is overwritten.  [default: look]",
     ),
     click.option(
         "--ledger",
         type=parameters.File(),
         metavar="FILE",
-        help="Record the call there before it is sent, so that running the same line again does "
-        "not pay again.",
+        help="Record the call in FILE before it is sent; the same command run again then does not "
+        "pay again.",
     ),
     click.option(
         "--resend-unsure",
         is_flag=True,
-        help="Send it also where the ledger holds it as maybe paid, or as paid without a usable "
+        help="Send the call even if the ledger has it as perhaps paid, or as paid without a usable "
         "answer; it may then be paid twice.",
     ),
     parameters.prepare,
@@ -70,14 +70,16 @@ def _text(_: click.Context, __: click.Parameter, value: str) -> str:
     required=True,
     help="Which part of the body the garment covers.",
 )
-@click.option("--desc", "garment_desc", metavar="TEXT", help="The garment described, in English.")
+@click.option(
+    "--desc", "garment_desc", metavar="TEXT", help="An English description of the garment."
+)
 @_one
 def try_on(
     model: str, garment: str, category: CategoryName, garment_desc: str | None, **options: Any
 ) -> Any:
     """Dress MODEL in GARMENT: two pictures, each a file or a URL.
 
-    Prints where the result was saved. One call is paid for.
+    Prints where the result was saved. Costs one call.
     """
     return _call(
         f"Dressing {_short(model)} in {_short(garment)}",
@@ -115,9 +117,9 @@ def prompt(
     num_inference_steps: int | None,
     **options: Any,
 ) -> Any:
-    """Change the clothes of MODEL, a file or URL, as TEXT says in English.
+    """Change the clothes of MODEL, a file or a URL, as TEXT describes in English.
 
-    Prints where the result was saved. One call is paid for.
+    Prints where the result was saved. Costs one call.
     """
     is_file = os.path.isfile  # Path's fails for a text too long to be a name
     if is_file(prompt) and not is_file(model) and ":" not in model:

@@ -10,7 +10,7 @@ _EXIT_CODES = (
     "0    all went well",
     "1    the call failed, or some cells failed, are unsure or were not sent",
     "2    wrong usage, bad input, or no key",
-    "3    the account: its key or its credits",
+    "3    a problem with the account: its key or its credits",
     "4    unsure: sent, but no answer came; it may be paid for",
     "130  interrupted",
 )

@@ -39,11 +39,11 @@ _SQLITE = b"SQLite format 3\0"
 @click.option(
     "--resend-unsure",
     is_flag=True,
-    help="Release unsure ones, so that the next run sends them; they may then be paid twice.",
+    help="Release unsure calls, so that the next run sends them; they may then be paid twice.",
 )
 @parameters.as_json
 def ledger(file: str, resend_unsure: bool, as_json: bool) -> Any:
-    """Count the calls that FILE, a ledger.db or its folder, knows, and show those in trouble.
+    """Count the calls in FILE, a ledger.db or its folder, and list those in trouble.
 
     FILE may also be a run's `--out` such as s3://bucket/lookbook, whose ledger is on this machine.
     """

@@ -65,7 +65,7 @@ prepare = click.option(
     "--prepare",
     type=Whole(64, 65_535),
     metavar="[PIXELS]",
-    help=f"Send pictures upright and with no edge over PIXELS; {EDGE} where no number follows.",
+    help=f"Send pictures upright, with no edge over PIXELS ({EDGE} if no number is given).",
 )
 patience = combined(
     click.option(
@@ -82,7 +82,7 @@ patience = combined(
         metavar="N",
         default=2,
         show_default=True,
-        help="Further attempts, where one more is safe.",
+        help="Further attempts, made only after failures that may be retried.",
     ),
 )
 

@@ -32,11 +32,13 @@ _run = parameters.combined(
         "--out",
         type=parameters.Place(file_okay=False),
         required=True,
-        help="The folder of the pictures, the gallery and the ledger; or a place such as "
+        help="Folder for the pictures, the gallery and the ledger, or a place such as "
         "s3://bucket/lookbook.",
     ),
     click.option(
-        "--dry-run", is_flag=True, help="Show what would be sent and what is paid; send nothing."
+        "--dry-run",
+        is_flag=True,
+        help="Show what would be sent and what is already paid; send nothing.",
     ),
     click.option(
         "--max-calls", type=parameters.Whole(min=0), metavar="N", help="Send at most N calls."
@@ -53,7 +55,7 @@ _run = parameters.combined(
         "--max-per-minute",
         type=parameters.Number(min=0, min_open=True),
         metavar="N",
-        help="Calls started in a minute.  [default: no limit]",
+        help="Calls started per minute.  [default: no limit]",
     ),
     click.option(
         "--cluster",
@@ -66,8 +68,8 @@ _run = parameters.combined(
     click.option(
         "--resend-unsure",
         is_flag=True,
-        help="Send again what may be paid for without an answer (unsure), or is paid for without "
-        "a usable one (damaged); it may then be paid twice.",
+        help="Send unsure calls (perhaps paid, no answer) and damaged ones (paid, no usable "
+        "answer) again; they may then be paid twice.",
     ),
     click.option("--no-gallery", is_flag=True, help="Write no index.html."),
     parameters.prepare,
@@ -101,7 +103,7 @@ _run = parameters.combined(
     type=parameters.PICTURE,
     multiple=True,
     metavar="PICTURES",
-    help="The same for the garments; folders named after a category give theirs.",
+    help="The same for the garments; a folder named after a category sets it.",
 )
 @click.option(
     "--category",
@@ -113,7 +115,7 @@ _run = parameters.combined(
     "prompts",
     multiple=True,
     metavar="TEXT",
-    help="In place of garments; may be given more than once.",
+    help="A prompt instead of garments; may be given more than once.",
 )
 @click.option(
     "--seed",
@@ -121,7 +123,7 @@ _run = parameters.combined(
     metavar="N",
     type=int,
     multiple=True,
-    help="For the prompts; may be given more than once.",
+    help="A seed for the prompts; may be given more than once.",
 )
 @_run
 def grid(
@@ -134,8 +136,8 @@ def grid(
 ) -> Any:
     """Dress every model in every garment, or change every model by every prompt.
 
-    Run the same line again and only what is missing is sent: what was paid is never paid again.
-    Ctrl-C lets what is paid for arrive; a second one stops now.
+    Run the same command again, and only what is missing is sent; what was paid is never paid again.
+    Ctrl-C lets the calls in flight finish; a second Ctrl-C stops now.
     """
     from changeclothes_async.bulk.work.grid import Grid
 
@@ -150,7 +152,7 @@ def grid(
 
 
 @click.command(
-    short_help="Make the jobs of a .csv or .jsonl file.",
+    short_help="Run the jobs in a .csv or .jsonl file.",
     cls=running.Command,
     examples=(
         "changeclothes batch jobs.csv --out looks",
@@ -163,10 +165,10 @@ def grid(
 @click.argument("file", type=click.Path(path_type=Path))
 @_run
 def batch(file: Path, **options: Any) -> Any:
-    """Make the jobs of FILE, a .csv or .jsonl file with one job per line.
+    """Run the jobs in FILE, a .csv or .jsonl file with one job per line.
 
     Its columns are model, garment, category and garment_desc, or model, prompt, seed and so on,
-    and optionally a name. Run again, it sends only what is missing.
+    and optionally a name. Run the same command again, and only what is missing is sent.
     """
     return _go("batch", file, **options)
 

@@ -51,20 +51,22 @@ def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
     metavar="N",
     default=1000,
     show_default=True,
-    help="What there is to spend; a call takes one.",
+    help="Credits to spend; each call costs one.",
 )
 @click.option(
-    "--fault", "faults", multiple=True, metavar="SPEC", help="What goes wrong; see below."
+    "--fault", "faults", multiple=True, metavar="SPEC", help="A fault to simulate; see below."
 )
 @click.option(
     "--latency",
     callback=_latency,
     metavar="SECONDS",
     default="0",
-    help="How long a call takes: 2, or 0.5-2.",
+    help="How long a call takes, such as 2 or 0.5-2.",
 )
 @click.option(
-    "--no-draw", is_flag=True, help="Answer with tiny pictures that take no time, for load tests."
+    "--no-draw",
+    is_flag=True,
+    help="Answer with tiny pictures instead of drawn ones, for load tests.",
 )
 @click.option("--api-key", help="The key it accepts; random unless given.")
 def serve(faults: tuple[str, ...], no_draw: bool, **options: Any) -> Any:
