@@ -44,11 +44,12 @@ class Raw:
     def envelope(self) -> Any:
         """The JSON of the body with all its fields, known or not; None where it is not JSON."""
         text = self.body.decode("utf-8-sig", "replace")
-        with contextlib.suppress(ValueError, RecursionError):
+        try:
             return json.loads(text)
-        # A number that nobody asked for may have too many digits for Python's int.
-        with contextlib.suppress(ValueError, RecursionError):
-            return json.loads(text, parse_int=float)
+        except (ValueError, RecursionError):
+            # A number that nobody asked for may have too many digits for Python's int.
+            with contextlib.suppress(ValueError, RecursionError):
+                return json.loads(text, parse_int=float)
         return None
 
 
@@ -84,6 +85,8 @@ def received(status: int, headers: Mapping[str, str], body: bytes, secret: str =
 
 def _without(raw: Raw, secret: str) -> Raw:
     redact = redaction.Redactor(secret)
+    if not redact.is_needed(*raw.headers, *raw.headers.values(), raw.body.decode("latin-1")):
+        return raw
     headers = {redact.in_text(name): redact.in_text(value) for name, value in raw.headers.items()}
     return Raw(raw.status, headers, redact.in_bytes(raw.body))
 

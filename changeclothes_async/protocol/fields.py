@@ -39,6 +39,7 @@ class Category(StrEnum):
 
 
 CategoryName: TypeAlias = Literal["upper_body", "lower_body", "dresses"]
+_CATEGORIES = ", ".join(Category)
 
 
 def _picture(source: object, field: ValidationInfo) -> images.Image:
@@ -53,7 +54,7 @@ def _picture(source: object, field: ValidationInfo) -> images.Image:
 
 def known_category(given: Any) -> Category:
     """Return the category of that name; raises InvalidInput, which names all."""
-    arguments.expect("category", given, f"one of {', '.join(Category)}", str)
+    arguments.expect("category", given, f"one of {_CATEGORIES}", str)
     try:
         return Category(given)
     except ValueError:
@@ -61,7 +62,7 @@ def known_category(given: Any) -> Category:
         shown = f"={given!r}" if len(given) <= _LONGEST_WORD else f", of {len(given):,} characters,"
         refusal = errors.InvalidInput(
             f"category{shown} is not accepted.",
-            next_step=f"Use {', '.join(Category)}; nothing was sent.",
+            next_step=f"Use {_CATEGORIES}; nothing was sent.",
         )
     raise refusal
 

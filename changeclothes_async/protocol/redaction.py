@@ -22,12 +22,18 @@ class Redactor:
         self._secret = secret if len(secret) >= _SHORTEST else ""
         self._plain, self._spelled = _spellings(self._secret)
 
+    def is_needed(self, *texts: str) -> bool:
+        """Take a quick look at texts that seldom hold the secret; it may be needed in vain.
+
+        Of plain letters only JSON knows other spellings.
+        """
+        text = "\n".join(texts)
+        found = self._plain in text.lower() or "\\u00" in text or self._secret[:_PIECE] in text
+        return bool(self._secret) and found
+
     def in_text(self, text: str) -> str:
         """Redact the whole secret in a text, in any case: names of headers come in lower case."""
-        # A quick look first: of plain letters only JSON knows other spellings.
-        if self._secret and (self._plain in text.lower() or "\\u00" in text):
-            return self._spelled.sub(_MARK, text)
-        return text
+        return self._spelled.sub(_MARK, text) if self.is_needed(text) else text
 
     def in_bytes(self, data: bytes) -> bytes:
         """Redact it in an answer's body, and its beginning where the body ends within it."""
