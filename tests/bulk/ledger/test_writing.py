@@ -101,13 +101,15 @@ async def test_who_comes_a_turn_later_shares_the_commit(notes: Notes) -> None:
 
 
 async def test_gathering_ends(tmp_path: Path) -> None:
-    """Who has waited for a moment is served, though every turn of the loop brings another."""
-    notes = Notes(tmp_path / "notes.db")
-    adding = [notes.add(0)]
-    while not adding[0].future.done():
+    """A commit begins after a moment, though every turn of the loop brings another order."""
+    notes, begun = Notes(tmp_path / "notes.db"), threading.Event()
+    await notes.worker.submit(lambda _: None)  # asleep, it would be woken by the first order
+    first = notes.worker.submit(lambda _: begun.set())
+    adding = []
+    while not begun.is_set():  # no longer: a thread beside a loop so busy gets nothing done
         adding.append(notes.add(len(adding)))
         await asyncio.sleep(0)
-    await asyncio.gather(*adding)
+    await asyncio.gather(first, *adding)
     assert notes.commits() < len(adding)
     notes.worker.stop()
 
