@@ -69,7 +69,7 @@ lowest:  ## The tests of the single call with the lowest dependencies that are a
 	.venv/lowest/bin/pip install --quiet --upgrade 'pip>=25.1'
 	.venv/lowest/bin/pip install --quiet --editable . --group test \
 	  aiohttp==3.14.3 anyio==4.15.0 pydantic==2.10.0 tenacity==9.0.0
-	.venv/lowest/bin/python -X dev -m pytest -q tests/protocol tests/transport tests/test_client.py
+	.venv/lowest/bin/python -X dev -m pytest -q -p no:cacheprovider tests/protocol tests/transport tests/test_client.py
 
 package: .venv/check  ## Build, and install into clean environments (PYTHONS="python3.11 python3.13 …")
 	$(BIN)/python tests/packaging.py $(PYTHONS)
