@@ -88,7 +88,7 @@ def _close(stream: TextIO) -> None:
 
 
 def column(names: Iterable[str]) -> int:
-    """Give the width at which names stand in a column, but for those that are too long for one."""
+    """Return the width of a column of names, in which very long ones do not count."""
     return max((len(name) for name in names if len(name) <= _LONGEST_NAME), default=0)
 
 

@@ -115,7 +115,7 @@ class Tally:
         )
 
     def _to_send(self, left: int) -> int:
-        """Give how many of the cells that are left will be waited for."""
+        """Return how many of the cells that are left will be waited for."""
         if not self.may_send:
             return 0
         return left if self._max_calls is None else min(left, max(0, self._max_calls - self.calls))
