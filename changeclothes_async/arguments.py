@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -19,6 +20,8 @@ from changeclothes_async import errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_ADDRESS = re.compile(r"\w[\w+.-]+:/")  # a drive has one letter
 
 
 class Unchanged(Enum):
@@ -54,12 +57,17 @@ def local(path: str | os.PathLike[str]) -> Path:
 
     An address would become a folder of that name without a word.
     """
-    if "://" in str(path):
+    if is_address(path):
         raise errors.InvalidInput(
             f"{path} is an address, not a path.",
             next_step="Give a local path, and copy the file afterwards.",
         )
     return Path(path)
+
+
+def is_address(path: object) -> bool:
+    """Tell an address from a path, also where a `Path` has made one slash of its two."""
+    return bool(_ADDRESS.match(str(path)))
 
 
 def shown(value: object) -> str:

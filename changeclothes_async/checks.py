@@ -67,7 +67,7 @@ def ledger(path: Any) -> None:
     arguments.expect("ledger", path, "a path", str, os.PathLike, type(None))
     if path is not None and not os.fspath(path):
         raise errors.InvalidInput("ledger: the path is empty.", next_step="Give a file's path.")
-    if "://" in str(path):
+    if arguments.is_address(path):
         raise errors.InvalidInput(
             "ledger is an address, and a ledger is a database on this machine.",
             next_step="Give a local path.",

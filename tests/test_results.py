@@ -8,6 +8,7 @@ import io
 import pickle
 import threading
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -124,7 +125,9 @@ async def test_a_path_is_a_path(shown):
         await (await shown()).save(5)
 
 
-@pytest.mark.parametrize("address", ["s3://shelf/look.webp", "file:///shelf/look.webp"])
+@pytest.mark.parametrize(
+    "address", ["s3://shelf/look.webp", "file:///shelf/look.webp", Path("s3://shelf/look.webp")]
+)
 async def test_an_address_is_no_path(shown, tmp_path, monkeypatch, address):
     """It would become a folder of that name without a word."""
     monkeypatch.chdir(tmp_path)

@@ -56,6 +56,11 @@ def site(out: Out) -> Site:
             "out: the path is empty.", next_step="Give a folder's path; . is the working directory."
         )
     if "://" not in text:
+        if arguments.is_address(text):
+            raise errors.InvalidInput(
+                f"out={text!r} is an address that has lost a slash, as in a pathlib.Path.",
+                next_step="Give the address as a string, such as s3://bucket/lookbook.",
+            )
         folder = named(text)
         return Site(places.Folder(folder), folder / LEDGER)
     place = _remote(text.rstrip("/"))

@@ -23,3 +23,16 @@ def test_no_place_comes_about_by_mistake(out: str) -> None:
     """A path that lost its first slash, or an empty one, is not taken for another folder."""
     with pytest.raises(InvalidInput, match=r"Write file:///… with three|the path is empty"):
         placing.site(out)
+
+
+@pytest.mark.parametrize("out", [Path("s3://bucket/looks"), "gs:/bucket", Path("file:///looks")])
+def test_an_address_that_lost_a_slash_is_no_folder(out: Path | str) -> None:
+    """`Path("s3://…")` has one slash, and would be a folder of that name without a word."""
+    with pytest.raises(InvalidInput, match=r"has lost a slash.*as a string, such as s3://"):
+        placing.site(out)
+
+
+@pytest.mark.parametrize("out", ["C:/looks", "at 10:30/looks", "./s3:/looks"])
+def test_a_colon_in_a_path_is_no_address(out: str) -> None:
+    """A drive, a time of day, or a folder that is named so on purpose."""
+    assert isinstance(placing.site(out).place, places.Folder)
