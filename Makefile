@@ -27,8 +27,8 @@ demo: .venv/demo  ## Dress drawn models on the embedded sandbox: pictures and a 
 	rm -rf demo
 	$(BIN)/changeclothes demo --out demo
 
-test: .venv/test  ## Run all tests
-	$(BIN)/pytest
+test: .venv/test  ## Run all tests, on up to four cores
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: .venv/check  ## Formatting, lint, types, import floors, docs, audit
 	$(BIN)/ruff format --check .

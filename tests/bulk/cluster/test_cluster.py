@@ -147,7 +147,9 @@ async def test_workers_without_a_key_are_named_before_anything_is_sent(
     assert await states(out) == {}
 
 
-@pytest.mark.parametrize("where", [0, -1, True, "scheduler:8786", "lokal", object()], ids=str)
+@pytest.mark.parametrize(
+    "where", [0, -1, True, "scheduler:8786", "lokal", pytest.param(object(), id="object")], ids=str
+)
 async def test_what_is_no_cluster_is_refused(quick: Quick, out: Path, where: object) -> None:
     """With the forms that are taken; its type is told, and not what may be a key."""
     with pytest.raises(InvalidInput, match="is not a cluster") as caught:
