@@ -140,13 +140,19 @@ class _Work:
     def write(self) -> None:
         """Write what was gathered."""
         if self._file is None:
-            if self._target.is_dir() and not self._beside:
+            if not self._beside and self._target.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "it is a folder; give a file's name")
-            self._part.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("xb")
+            self._file = self._opened()
         self._digest.update(self._gathered)
         self._size += self._file.write(self._gathered)
         self._gathered.clear()
+
+    def _opened(self) -> IO[bytes]:
+        with contextlib.suppress(FileNotFoundError):
+            return self._part.open("xb")
+        # Of many pictures only the first one finds no folder.
+        self._part.parent.mkdir(parents=True, exist_ok=True)
+        return self._part.open("xb")
 
     def finish(self) -> Written:
         """Write the rest, make it durable, and put it in its place."""
