@@ -520,6 +520,16 @@ async def test_stats_are_of_this_moment(client):
 # Event loops
 
 
+async def test_a_loop_that_starts_tasks_at_once_makes_calls(client, tmp_path):
+    """As loops do with the eager task factory of Python 3.12; with a ledger and without."""
+    asyncio.get_running_loop().set_task_factory(getattr(asyncio, "eager_task_factory", None))
+    async with peers.serve(peers.answering(OK)) as peer:
+        for one in (client(peer), client(peer, ledger=tmp_path / "calls.db")):
+            assert (await one.try_on(**LOOK)).result_img_url
+            outcomes = await one.gather([requests.TryOn(**bad(garment_desc="red"))] * 2)
+            assert all(outcome.ok for outcome in outcomes)
+
+
 def test_a_client_made_outside_a_loop_serves_one_loop_after_another():
     """One client, several asyncio.run() calls, a session each."""
 

@@ -33,7 +33,8 @@ class Flight(Generic[T]):
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Self:
         """Do the work of the call."""
-        self.task = self.loop.create_task(work)
+        # Not by way of the loop's own factory, which may start it before anybody waits for it.
+        self.task = asyncio.Task(work, loop=self.loop)
         self.task.add_done_callback(self._landed)
         return self
 

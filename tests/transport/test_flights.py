@@ -117,3 +117,14 @@ async def test_a_flight_of_an_ending_loop_ends_those_who_wait(
     work.gate.set()
     await asyncio.wait([waiting])
     assert waiting.cancelled() is work.flight.task.cancelled()
+
+
+async def test_a_call_is_begun_when_it_is_waited_for() -> None:
+    """Also where the loop starts tasks at once, or a first failure would not be made good."""
+    asyncio.get_running_loop().set_task_factory(getattr(asyncio, "eager_task_factory", None))
+    flight: flights.Flight[tuple[bool, bool]] = flights.Flight()
+
+    async def work() -> tuple[bool, bool]:
+        return flight.is_wanted, flight.task is asyncio.current_task()
+
+    assert await flight.begin(work()).joined() == (True, True)

@@ -61,19 +61,21 @@ async def state(book: Ledger, job: bytes = JOB) -> State:
     return (await book.entries([job]))[job].state
 
 
-async def test_a_call_that_never_began_is_forgotten(book: Ledger) -> None:
+async def test_a_call_that_never_began_is_forgotten(
+    book: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An interrupt before a call's task was made leaves nothing that the next one would join."""
 
-    def interrupted(*given: Any, **_: Any) -> Any:
-        given[1].close()
+    def interrupted(_: Any, work: Any) -> Any:
+        work.close()
         raise KeyboardInterrupt
 
-    payments, send, loop = paying.Payments(book), Sending(), asyncio.get_running_loop()
+    payments, send = paying.Payments(book), Sending()
     send.gate.set()
-    loop.set_task_factory(interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        await payments.pay(JOB, "/e", send)
-    loop.set_task_factory(None)
+    with monkeypatch.context() as patch:
+        patch.setattr(flights.Flight, "begin", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            await payments.pay(JOB, "/e", send)
     assert (await payments.pay(JOB, "/e", send))[1] == 1
     assert send.calls == 1
 
