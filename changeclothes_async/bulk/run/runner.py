@@ -126,18 +126,21 @@ class Run:
 
     async def _feed(self) -> None:
         planner = planning.Planner(self._work, self._book, self._place, self._terms.wishes)
-        async for planned in planner.steps():
-            if self._is_over():
-                return
-            if not self._wants(planned.step):
-                self._tally.stays(planned.state)
-                continue
-            if planned.step is planning.Step.SEND:
-                await self._ahead.acquire()
-            await self._backlog.acquire()
-            if self._is_over():
-                return
-            self._start(self._cell(planned))
+        try:
+            async for planned in planner.steps():
+                if self._is_over():
+                    return
+                if not self._wants(planned.step):
+                    self._tally.stays(planned.state)
+                    continue
+                if planned.step is planning.Step.SEND:
+                    await self._ahead.acquire()
+                await self._backlog.acquire()
+                if self._is_over():
+                    return
+                self._start(self._cell(planned))
+        except errors.SaveFailed as error:  # of a store that cannot be looked at any more
+            self._permits.stop(error)
 
     def _is_over(self) -> bool:
         """Tell whether nothing more is begun, not even fetching what earlier runs paid."""

@@ -19,11 +19,13 @@ from changeclothes_async import (
     LedgerError,
     NotSent,
     Refused,
+    SaveFailed,
     Snapshot,
 )
 from changeclothes_async.bulk.ledger.ledger import Claim, Facts, Ledger
 from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.bulk.run import patience
+from changeclothes_async.transport import places
 from tests import peers, samples
 from tests.bulk import service as services
 from tests.bulk.service import (
@@ -362,6 +364,24 @@ async def test_credits_that_end_in_the_middle(service: Service, quick: Quick, ou
     left = side * side
     assert (await quick(max_concurrency=16).run_grid(grid(side, side), out, gallery=False)).ok
     assert len(service.calls) == side * side + refused
+    assert not services.twice(service.charges)
+
+
+async def test_a_store_that_cannot_be_looked_at_any_more_stops_the_run(
+    service: Service, quick: Quick, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at page by page: what was begun before arrives, and is in the lookbook."""
+    second_page = services.named("g", 300)[256:]
+    await quick().run_grid(Grid(f"{PICS}m0.jpg", second_page, "dresses"), out, gallery=False)
+
+    def away(*_: object) -> set[str]:
+        raise SaveFailed("The store could not be looked at.", money="not spent")
+
+    monkeypatch.setattr(places.Folder, "in_place", away)
+    lookbook = await quick(max_concurrency=4).run_grid(grid(1, 300), out, gallery=False)
+    assert isinstance(lookbook.stopped, SaveFailed)
+    assert len(lookbook.saved) == len(service.charges) > 44 + 200
+    assert not lookbook.unsure
     assert not services.twice(service.charges)
 
 
