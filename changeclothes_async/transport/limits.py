@@ -113,6 +113,10 @@ class Limits:
         """End all waits for a pause or the pace; called in the loop itself."""
         self._closed.set()
 
+    async def rest(self, seconds: float) -> None:
+        """Wait, as between two attempts of one call; once closed, no longer."""
+        await self._until(self._loop.time() + seconds)
+
     def refused(self, slot: Slot, seconds: float) -> None:
         """Pause everyone together, and halve the slots: once for all attempts of one wave."""
         self._open_at = max(self._open_at, self._loop.time() + seconds)

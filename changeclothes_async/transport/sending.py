@@ -83,7 +83,7 @@ class Call:
         may have cost.
         """
         try:
-            made = await trying.tried(self._attempt, self._backoff)
+            made = await trying.tried(self._attempt, self._backoff, self._sender.limits.rest)
         except errors.ChangeClothesError as error:
             error.attempts, error.elapsed = self.attempts, self._elapsed
             if errors.worst(self._money, error.money) != error.money:

@@ -13,9 +13,13 @@ from changeclothes_async import errors
 T = TypeVar("T")
 Backoff: TypeAlias = Callable[[errors.ChangeClothesError, int], float | None]
 """After an error of attempt number n (from 1): the pause before the next one, None to give up."""
+Rest: TypeAlias = Callable[[float], Awaitable[None]]
+"""Waits for so many seconds."""
 
 
-async def tried(attempt: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
+async def tried(
+    attempt: Callable[[], Awaitable[T]], backoff: Backoff, rest: Rest = asyncio.sleep
+) -> T:
     """Make an attempt, and further ones as long as `backoff` gives a pause; raises the last error.
 
     The first attempt is made without tenacity, which takes over only when it fails: a call that
@@ -27,11 +31,14 @@ async def tried(attempt: Callable[[], Awaitable[T]], backoff: Backoff) -> T:
         raise  # it would be as wrong again
     except errors.ChangeClothesError as error:
         failures = [error]
-    return await _tried_again(attempt, backoff, failures)
+    return await _tried_again(attempt, backoff, rest, failures)
 
 
 async def _tried_again(
-    attempt: Callable[[], Awaitable[T]], backoff: Backoff, failures: list[errors.ChangeClothesError]
+    attempt: Callable[[], Awaitable[T]],
+    backoff: Backoff,
+    rest: Rest,
+    failures: list[errors.ChangeClothesError],
 ) -> T:
     """Go on after a first failure, which is shown to tenacity as if it had made that attempt."""
     pause: float | None = None
@@ -50,6 +57,6 @@ async def _tried_again(
         return pause is not None
 
     retrying = tenacity.AsyncRetrying(
-        retry=may_follow, wait=lambda _: pause or 0.0, sleep=asyncio.sleep, reraise=True
+        retry=may_follow, wait=lambda _: pause or 0.0, sleep=rest, reraise=True
     )
     return await retrying(further)
