@@ -70,6 +70,21 @@ def is_address(path: object) -> bool:
     return bool(_ADDRESS.match(str(path)))
 
 
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Return the path that is meant by one as users write it; `~name` stays where there is none.
+
+    Raises InvalidInput for a relative one where the working directory was removed.
+    """
+    try:
+        return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - Path fails for unknown homes
+    except FileNotFoundError:
+        failure = errors.InvalidInput(
+            "A relative path leads nowhere: the working directory was removed.",
+            next_step="Give an absolute path, or start the program in a folder that stays.",
+        )
+    raise failure
+
+
 def shown(value: object) -> str:
     """Return a number, or the beginning of a string, in quotes."""
     try:

@@ -64,7 +64,7 @@ def site(out: Out) -> Site:
         folder = named(text)
         return Site(places.Folder(folder), folder / LEDGER)
     place = _remote(text.rstrip("/"))
-    return Site(place, Path.cwd() / _folder(place.url) / LEDGER)
+    return Site(place, named(_folder(place.url)) / LEDGER)
 
 
 def at(root: Spot) -> places.Folder | Remote:
@@ -77,8 +77,8 @@ def at(root: Spot) -> places.Folder | Remote:
 
 
 def named(path: str | os.PathLike[str]) -> Path:
-    """Return the absolute path that a user means, `~` and an unknown `~name` included."""
-    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - Path fails for unknown homes
+    """Return the path of what is on this machine, as `arguments.absolute` does."""
+    return Path(arguments.absolute(path))
 
 
 def _text(out: Out) -> str:

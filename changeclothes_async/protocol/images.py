@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from changeclothes_async import errors
+from changeclothes_async import arguments, errors
 from changeclothes_async.protocol import data_uris, formats
 
 ACCEPTED = "a path, an http(s) URL, a data: URI, bytes, an open binary file or a PIL image"
@@ -216,7 +216,7 @@ def _file(path: str | bytes) -> File:
     text = os.fsdecode(path)
     if not text or "\0" in text or not _is_nameable(text):
         raise errors.NotAnImage(f"{text[:200]!r} is not a path.", next_step=f"Give {ACCEPTED}.")
-    return File(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - Path asks the disk, and fails for unknown homes
+    return File(arguments.absolute(text))
 
 
 def _is_nameable(text: str) -> bool:

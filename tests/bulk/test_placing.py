@@ -36,3 +36,16 @@ def test_an_address_that_lost_a_slash_is_no_folder(out: Path | str) -> None:
 def test_a_colon_in_a_path_is_no_address(out: str) -> None:
     """A drive, a time of day, or a folder that is named so on purpose."""
     assert isinstance(placing.site(out).place, places.Folder)
+
+
+@pytest.mark.parametrize("out", ["lookbook", "memory://lookbook"])
+def test_a_relative_place_needs_a_working_directory(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger would lie in it, wherever the pictures are."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(InvalidInput, match="the working directory was removed"):
+        placing.site(out)

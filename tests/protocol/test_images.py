@@ -59,6 +59,17 @@ def test_a_relative_path_is_made_absolute(monkeypatch, tmp_path):
     assert images.of(Path("b.jpg")) == images.File(str(tmp_path / "b.jpg"))
 
 
+def test_a_relative_path_needs_a_working_directory(monkeypatch, tmp_path):
+    """One that a deployment has removed is named, as any bad argument is."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(errors.InvalidInput, match="the working directory was removed"):
+        images.of("anna.jpg")
+    assert images.of("/anna.jpg") == images.File("/anna.jpg")
+
+
 def test_a_tilde_is_the_users_home(monkeypatch, tmp_path):
     """~ is expanded in texts and in paths; a home that nobody has stays a name."""
     monkeypatch.setenv("HOME", str(tmp_path))
