@@ -57,6 +57,7 @@ def local(path: str | os.PathLike[str]) -> Path:
 
     An address would become a folder of that name without a word.
     """
+    expect("path", path, "a path", str, os.PathLike)
     if is_address(path):
         raise errors.InvalidInput(
             f"{path} is an address, not a path.",

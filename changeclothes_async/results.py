@@ -70,7 +70,6 @@ class Picture:
         Parents are made; without a suffix the path gets the one of the picture's content. Raises
         DownloadFailed or SaveFailed; saving again costs nothing.
         """
-        arguments.expect("path", path, "a path", str, os.PathLike)
         target = arguments.local(path)
         if self._kept:
             return (await saving.save(_pieces(self._kept), target)).path

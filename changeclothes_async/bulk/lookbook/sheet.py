@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
-from changeclothes_async import errors
+from changeclothes_async import arguments, errors
 from changeclothes_async.bulk.lookbook import cells as data
 from changeclothes_async.bulk.lookbook import layout, thumbs
 from changeclothes_async.bulk.lookbook.cells import Cell, Cells, Head
@@ -40,6 +40,7 @@ def save(
             f"A contact sheet cannot be a {target.suffix or 'file without a suffix'}.",
             next_step=f"Name it with one of {', '.join(_FORMATS)}.",
         )
+    arguments.expect("cell", cell, "a whole number of pixels", int)
     if cell < layout.NARROWEST:
         raise errors.InvalidInput(
             f"cell={cell} is too small.", next_step=f"Give {layout.NARROWEST} or more."

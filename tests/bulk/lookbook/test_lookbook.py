@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,6 +143,15 @@ def test_no_cell_of_a_table_is_a_formula(tmp_path: Path, first: str) -> None:
         for line in list(csv.reader(file))[1:]:
             assert line[0] == f"'{first}cmd|'/C calc'!A0"
             assert not any(value.startswith(first) for value in line)
+
+
+@pytest.mark.parametrize("path", [None, 7, b"cells"])
+def test_what_is_no_path_is_refused_in_words(tmp_path: Path, path: Any) -> None:
+    """An error of ours, as for a result that is saved."""
+    book = lookbooks.lookbook(tmp_path)
+    for write in (book.to_csv, book.contact_sheet):
+        with pytest.raises(errors.InvalidInput, match="path is of type"):
+            write(path)
 
 
 def test_a_table_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -83,9 +84,12 @@ def test_the_suffix_decides_the_format(tmp_path: Path, suffix: str) -> None:
         assert sheet.format == {"png": "PNG", "webp": "WEBP"}.get(suffix[1:], "JPEG")
 
 
-@pytest.mark.parametrize(("name", "cell"), [("sheet.gif", 60), ("sheet", 60), ("sheet.png", 5)])
-def test_what_cannot_be_drawn_is_said_at_once(tmp_path: Path, name: str, cell: int) -> None:
-    """An unknown suffix or too small a cell is refused, and nothing is written."""
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [("sheet.gif", 60), ("sheet", 60), ("sheet.png", 5), ("sheet.png", 60.5), ("sheet.png", "60")],
+)
+def test_what_cannot_be_drawn_is_said_at_once(tmp_path: Path, name: str, cell: Any) -> None:
+    """An unknown suffix, or a cell that is too small or no number: nothing is written."""
     with pytest.raises(errors.InvalidInput):
         lookbooks.lookbook(tmp_path).contact_sheet(tmp_path / name, cell=cell)
     assert not list(tmp_path.iterdir())
