@@ -35,13 +35,7 @@ class Listener:
 
     def tell(self, event: events.Event) -> None:
         """Pass an event to the listener; an error of its own is logged."""
-        if self._on_event:
-            try:
-                self._on_event(event)
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException:  # as of a cancelled future's result(), which cancels nothing here
-                _log.exception("on_event failed, and the call goes on; fix the function.")
+        events.tell(self._on_event, event, _logged)
 
     @contextmanager
     def call(self, kind: str) -> Iterator[str]:
@@ -104,3 +98,7 @@ class TellingJournal:
 
     def _tell(self, kind: events.Kind, **facts: Any) -> None:
         self.tell(events.Event(kind, self.name, attempt=self.attempt, **facts))
+
+
+def _logged(failure: BaseException) -> None:
+    _log.error("on_event failed, and the call goes on; fix the function.", exc_info=failure)

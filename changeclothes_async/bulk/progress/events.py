@@ -46,3 +46,17 @@ class Event:
 
 OnEvent: TypeAlias = Callable[[Event], None]
 """What `on_event` takes: a function that is called with each `Event`, and returns at once."""
+
+
+def tell(
+    on_event: OnEvent | None, event: Event, on_failure: Callable[[BaseException], object]
+) -> None:
+    """Pass an event to a listener, if there is one, and its own error to `on_failure`."""
+    if on_event is None:
+        return
+    try:
+        on_event(event)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as failure:  # as of a cancelled future's result(), which cancels no call
+        on_failure(failure)

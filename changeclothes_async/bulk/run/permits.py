@@ -110,13 +110,7 @@ class Permits:
 
     def tell(self, event: events.Event) -> None:
         """Report an event to whoever asked for them."""
-        if self._on_event:
-            try:
-                self._on_event(event)
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as failure:  # a CancelledError of its own cancels no cell
-                self.breaks(failure)
+        events.tell(self._on_event, event, self.breaks)
 
 
 def _weight(reason: errors.ChangeClothesError) -> int:
