@@ -168,7 +168,7 @@ async def _call(
         on_event=stop.hear,
     )
     try:
-        with printing.said_here("broken_off"):
+        with printing.attended():
             async with client:
                 first = partial(stop.first, client.aclose)
                 with printing.waiting(words), interrupts.handled(first, stop.second):

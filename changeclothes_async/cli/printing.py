@@ -65,18 +65,18 @@ def lines(*many: str) -> None:
 
 
 @contextmanager
-def said_here(function: str) -> Iterator[None]:
-    """Keep a line out of the log, by what logs it, that the command has words of its own for."""
+def attended() -> Iterator[None]:
+    """Keep what is only for unattended programs out of the log: a command says it in its words."""
     log = logging.getLogger("changeclothes_async")
-
-    def others(record: logging.LogRecord) -> bool:
-        return record.funcName != function
-
-    log.addFilter(others)
+    log.addFilter(_is_for_all)
     try:
         yield
     finally:
-        log.removeFilter(others)
+        log.removeFilter(_is_for_all)
+
+
+def _is_for_all(record: logging.LogRecord) -> bool:
+    return not hasattr(record, "unattended")
 
 
 def _close(stream: TextIO) -> None:

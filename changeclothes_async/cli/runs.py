@@ -207,7 +207,7 @@ async def _go(
             printing.shown(summaries.plan(plan), dataclasses.asdict(plan), as_json=as_json)
             return 0
         bar = Counting()
-        with printing.said_here("_stopped_early"):
+        with printing.attended():
             lookbook = await getattr(client, f"run_{kind}")(
                 work,
                 out=out,

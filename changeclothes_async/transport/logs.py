@@ -16,6 +16,9 @@ from changeclothes_async.protocol import answers
 
 _log = logging.getLogger("changeclothes_async")
 
+UNATTENDED = {"unattended": True}
+"""Marks a line, as its `extra`, that is for programs in which nobody looks at how things ended."""
+
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO}
 
 
@@ -53,7 +56,8 @@ def attempt_ended(call: str, number: int, seconds: float, outcome: answers.Endin
 def broken_off(call: str, outcome: errors.ChangeClothesError) -> None:
     """Log that a call's task was cancelled on the wire, as at the end of its loop."""
     if isinstance(outcome, errors.Unsure):
-        _log.warning("%s: broken off after it was sent whole; it may be paid", call)
+        words = "%s: broken off after it was sent whole; it may be paid"
+        _log.warning(words, call, extra=UNATTENDED)
 
 
 def call_ended(

@@ -16,7 +16,7 @@ from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.lookbook import ledger_cells, lookbook
 from changeclothes_async.bulk.run import folders, marks, planning, runner
 from changeclothes_async.bulk.work import works
-from changeclothes_async.transport import places, saving
+from changeclothes_async.transport import logs, places, saving
 
 if TYPE_CHECKING:  # an extra
     from changeclothes_async.bulk.cluster.crew import Crew
@@ -86,7 +86,7 @@ async def _checked(
 def _stopped_early(reason: errors.ChangeClothesError | None) -> None:
     """Warn of what nobody asked for: a script that looks at no lookbook would end in silence."""
     if reason and not isinstance(reason, errors.Interrupted | errors.BudgetSpent):
-        _log.warning("The run stopped early: %s", reason)
+        _log.warning("The run stopped early: %s", reason, extra=logs.UNATTENDED)
 
 
 async def _crew(
