@@ -46,7 +46,7 @@ class Journal(Protocol):
 class Call:
     """One body on its way: the attempts, their number, and the time they took.
 
-    It is made in the task of its `flight`; `name` is what the log calls it.
+    Its `flight` does the work of `paid`; `name` is what the log calls it.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Call:
         path: str,
         framed: Callable[[], Awaitable[multipart.Body]],
         options: settings.Settings,
+        *,
         journal: Journal | None = None,
         name: str = "a call",
         post: Post | None = None,
@@ -76,8 +77,8 @@ class Call:
         self._money: errors.Money = "not spent"
         self.attempts = 0
 
-    async def made(self) -> answers.Made:
-        """Send until it is answered or no further attempt is safe.
+    async def paid(self) -> tuple[answers.Made, int]:
+        """Send until it is answered or no further attempt is safe: the result, the attempts.
 
         Any error knows the attempts made, the seconds they took, and what all of them together
         may have cost.
@@ -95,7 +96,7 @@ class Call:
             logs.call_ended(self._name, self.attempts, self._elapsed, None)
             raise
         logs.call_ended(self._name, self.attempts, self._elapsed, made)
-        return made
+        return made, self.attempts
 
     @property
     def _elapsed(self) -> float:

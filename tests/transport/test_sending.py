@@ -556,7 +556,7 @@ async def sending_to(peer, book, prepare=framed, **options):
     chosen = settings.from_arguments(peers.KEY, peer.url, 2, **options)
     sender, flight = senders.Sender(chosen), flights.Flight()
     await sender.open()
-    flight.begin(sending.Call(sender, flight, "/x", prepare, chosen, book).made())
+    flight.begin(sending.Call(sender, flight, "/x", prepare, chosen, journal=book).paid())
     yield sender, flight
     await sender.close()
 
@@ -632,7 +632,8 @@ async def test_a_further_attempt_is_never_turned_away():
             with pytest.raises(errors.TooManyWaiting):
                 sender.limits.admit()
             gate.open.set()
-            assert isinstance(await flight.joined(), answers.Made)
+            made, _ = await flight.joined()
+            assert isinstance(made, answers.Made)
     assert len(peer.charges) == 2
 
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 from asyncio import wrap_future
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not w
     from changeclothes_async.bulk.calls import paying
     from changeclothes_async.bulk.progress import events
     from changeclothes_async.transport import flights, reading, sending
+    from changeclothes_async.transport.sender import Sender
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Part"]]
 Carrier = Callable[["paying.Page", "requests.Job", Ready, Sequence[bytes]], "sending.Post"]
@@ -79,11 +80,11 @@ class Caller:
         Raises TooManyWaiting at once where the queue is full.
         """
         with self.listener.call(job.kind) as name:
-            limits = (await self.senders.here()).limits
+            sender = await self.senders.here()
             if options.max_waiting is not None:
-                limits.admit()
+                sender.limits.admit()
             if self._ledger_path is None:
-                return await self._unwritten(job, options, name)
+                return await self._unwritten(sender, job, options, name)
             payments = self._payments or await self._open_ledger(
                 self._ledger_path, options.base_url
             )
@@ -93,24 +94,25 @@ class Caller:
                 payments,
                 again=_however_it_ended if options.resend_unsure else None,
                 # What was paid before needs no slot, but where one costs nothing it may take it.
-                look=options.resend_unsure or not limits.is_free(),
-                watched=lambda page: self.listener.journal(name, page),
+                look=options.resend_unsure or not sender.limits.is_free(),
+                watched=partial(self.listener.journal, name),
                 log_name=name,
             )
 
     async def _unwritten(
-        self, job: requests.Job, options: settings.Settings, name: str
+        self, sender: Sender, job: requests.Job, options: settings.Settings, name: str
     ) -> paying.Paid:
-        from changeclothes_async.transport import flights, logs
+        from changeclothes_async.transport import flights, logs, sending
 
         async def framed() -> multipart.Body:
             return multipart.body(job.texts(), await self.ready(job, options))
 
         flight: flights.Flight[paying.Paid] = flights.Flight(partial(logs.left, name))
         journal = self.listener.journal(name, None)
-        return await flight.begin(
-            self._sent(flight, job.endpoint, framed, options, journal, name)
-        ).joined()
+        call = sending.Call(
+            sender, flight, job.endpoint, framed, options, journal=journal, name=name
+        )
+        return await flight.begin(call.paid()).joined()
 
     async def pay(
         self,
@@ -132,6 +134,9 @@ class Caller:
         attempts do not go over this process's own session.
         Raises NotAnImage where the pictures are not those of the `expected` identity any more.
         """
+        from changeclothes_async.transport import sending
+
+        sender = await self.senders.here()
         pictures = await self.ready(job, options)
         reader = self.reader(options)
         digests = [await reader.digest(picture) for _, picture in pictures]
@@ -144,9 +149,16 @@ class Caller:
             return multipart.body(texts, pictures)
 
         def send(page: paying.Page) -> Coroutine[Any, Any, paying.Paid]:
-            journal = watched(page) if watched else page
-            post = carrier(page, job, pictures, digests) if carrier else None
-            return self._sent(page.flight, job.endpoint, framed, options, journal, log_name, post)
+            return sending.Call(
+                sender,
+                page.flight,
+                job.endpoint,
+                framed,
+                options,
+                journal=watched(page) if watched else page,
+                name=log_name,
+                post=carrier(page, job, pictures, digests) if carrier else None,
+            ).paid()
 
         return await payments.pay(identity, job.endpoint, send, name=name, again=again, look=look)
 
@@ -176,23 +188,6 @@ class Caller:
         await services.note(payments.book, base_url)
         self._payments = payments
         return payments
-
-    async def _sent(
-        self,
-        flight: flights.Flight[Any],
-        path: str,
-        framed: Callable[[], Awaitable[multipart.Body]],
-        options: settings.Settings,
-        journal: sending.Journal | None,
-        name: str,
-        post: sending.Post | None = None,
-    ) -> paying.Paid:
-        from changeclothes_async.transport import sending
-
-        call = sending.Call(
-            await self.senders.here(), flight, path, framed, options, journal, name, post
-        )
-        return await call.made(), call.attempts
 
     async def close(self) -> None:
         """Let the calls under way in this loop arrive, then close; nothing can be called after.
