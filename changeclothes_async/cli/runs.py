@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
     from changeclothes_async.bulk.progress.events import Event
     from changeclothes_async.bulk.progress.tally import Snapshot
+    from changeclothes_async.bulk.work.works import Work
+    from changeclothes_async.client import PlanOptions
     from changeclothes_async.protocol.fields import CategoryName
 
 
@@ -148,7 +150,7 @@ def grid(
         prompts=prompts or None,
         seeds=seeds or None,
     )
-    return _go("grid", work, **options)
+    return _go(work, **options)
 
 
 @click.command(
@@ -170,12 +172,13 @@ def batch(file: Path, **options: Any) -> Any:
     Its columns are model, garment, category and garment_desc, or model, prompt, seed and so on,
     and optionally a name. Run the same command again, and only what is missing is sent.
     """
-    return _go("batch", file, **options)
+    from changeclothes_async.bulk.work import batches
+
+    return _go(batches.batch(file), **options)
 
 
 async def _go(
-    kind: str,
-    work: Any,
+    work: Work,
     *,
     out: str,
     dry_run: bool,
@@ -201,14 +204,14 @@ async def _go(
         retries=retries,
         prepare=prepare or False,
     ) as client:
-        wishes = {"retry_failed": retry_failed, "resend_unsure": resend_unsure}
+        wishes: PlanOptions = {"retry_failed": retry_failed, "resend_unsure": resend_unsure}
         if dry_run:
-            plan = await getattr(client, f"plan_{kind}")(work, out=out, **wishes)
+            plan = await client.plan_grid(work, out=out, **wishes)
             printing.shown(summaries.plan(plan), dataclasses.asdict(plan), as_json=as_json)
             return 0
         bar = Counting()
         with printing.attended():
-            lookbook = await getattr(client, f"run_{kind}")(
+            lookbook = await client.run_grid(
                 work,
                 out=out,
                 progress=bar,
