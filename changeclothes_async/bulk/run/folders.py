@@ -5,7 +5,6 @@ A place elsewhere holds no photographs, and has a mark of its own (see `marks`).
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
@@ -15,20 +14,14 @@ from changeclothes_async import errors
 from changeclothes_async.bulk import names, placing
 from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import formats, images
-from changeclothes_async.transport import places
 
 
-async def check(work: works.Work, site: placing.Site) -> None:
-    """Look at the folder, and change nothing.
+def check(work: works.Work, root: Path, ledger: Path) -> None:
+    """Look at the folder `root`, and change nothing.
 
     Raises InvalidInput where it is none or holds a photograph of the work, LedgerError where it
     holds pictures of the work and no ledger.
     """
-    if isinstance(site.place, places.Folder):
-        await asyncio.to_thread(_check, work, site.place.root, site.ledger)
-
-
-def _check(work: works.Work, root: Path, ledger: Path) -> None:
     if not os.path.exists(root):  # noqa: PTH110 - Path's fails where it may not look
         return
     if not root.is_dir():

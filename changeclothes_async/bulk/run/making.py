@@ -43,9 +43,10 @@ async def run(
     ends.push_async_callback(book.close)
     try:
         await services.note(book, options.base_url)
-        await marks.leave(site, book)
         if isinstance(site.place, places.Folder):
             await asyncio.to_thread(saving.sweep, site.place.root)
+        else:
+            await marks.leave(site.place, site.ledger, book)
         known = await book.counts()
         crew = await _crew(cluster, caller, options, site.place)
         going = runner.Run(work, site.place, caller, options, book, terms, known, crew)
@@ -77,8 +78,10 @@ async def _checked(
     site = placing.site(out)
     await work.examine(caller.reader(options).examined)
     work = copy.copy(work)  # the lookbook's own: another run may find other pictures
-    await folders.check(work, site)
-    await marks.check(site)
+    if isinstance(site.place, places.Folder):
+        await asyncio.to_thread(folders.check, work, site.place.root, site.ledger)
+    else:
+        await asyncio.to_thread(marks.check, site.place, site.ledger)
     await asyncio.to_thread(services.check, site.ledger, options.base_url)
     return work, site
 

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.ledger import glance, ledger
-from changeclothes_async.transport import places
 
 if TYPE_CHECKING:  # fsspec is an extra
     from changeclothes_async.transport.remote import Remote
@@ -37,29 +35,11 @@ class _Mark:
     note: str = "What is here was paid through this ledger; without it, it would be paid again."
 
 
-async def check(site: placing.Site) -> None:
-    """Look whether this machine has the place's ledger; nothing is changed.
+def check(place: Remote, path: Path) -> None:
+    """Look whether the ledger at `path` is the place's; nothing is changed.
 
-    Raises LedgerError where it has another one or none, SaveFailed where nobody can tell.
+    Raises LedgerError where it is another one or there is none, SaveFailed where nobody can tell.
     """
-    if not isinstance(site.place, places.Folder):
-        await asyncio.to_thread(_check, site.place, site.ledger)
-
-
-async def leave(site: placing.Site, book: ledger.Ledger) -> None:
-    """Mark the place, which also shows that it can be written; errors as those of `check`."""
-    if isinstance(site.place, places.Folder):
-        return
-    known = await book.recall(_ID)
-    if known is None:
-        known = secrets.token_hex(16)
-        await book.remember(_ID, known)
-    mark = _Mark(known, socket.gethostname(), str(site.ledger))
-    await asyncio.to_thread(_leave, site.place, site.ledger, mark)
-    _log.info("The ledger of %s is %s.", site.place.url, site.ledger)
-
-
-def _check(place: Remote, path: Path) -> None:
     mark = _found(place)
     if mark and mark.ledger != _known(path):
         raise errors.LedgerError(
@@ -69,6 +49,17 @@ def _check(place: Remote, path: Path) -> None:
         )
 
 
+async def leave(place: Remote, path: Path, book: ledger.Ledger) -> None:
+    """Mark the place, which also shows that it can be written; errors as those of `check`."""
+    known = await book.recall(_ID)
+    if known is None:
+        known = secrets.token_hex(16)
+        await book.remember(_ID, known)
+    mark = _Mark(known, socket.gethostname(), str(path))
+    await asyncio.to_thread(_leave, place, path, mark)
+    _log.info("The ledger of %s is %s.", place.url, path)
+
+
 def _leave(place: Remote, path: Path, mark: _Mark) -> None:
     data = json.dumps(asdict(mark), indent=1, ensure_ascii=False).encode()
     try:
@@ -76,7 +67,7 @@ def _leave(place: Remote, path: Path, mark: _Mark) -> None:
     except errors.SaveFailed:
         new = False  # not every store can do that; whether it can be written at all is seen now
     if not new:
-        _check(place, path)
+        check(place, path)
         place.write(_FILE, data)
 
 

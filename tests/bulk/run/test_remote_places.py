@@ -32,6 +32,7 @@ from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.ledger.ledger import Ledger
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.run import marks
+from changeclothes_async.transport import remote
 from tests import peers, samples, stores
 from tests.bulk import service as services
 from tests.bulk.service import G0, Service, grid
@@ -216,14 +217,14 @@ async def test_a_ledger_that_was_brought_along_goes_on(
 
 async def test_of_two_runs_that_begin_at_once_one_is_refused(shelf: str, tmp_path: Path) -> None:
     """Both found no mark, but only one can leave the first."""
-    site = placing.site(shelf)
-    sites = [placing.Site(site.place, tmp_path / name / "ledger.db") for name in ("one", "two")]
-    for each in sites:
-        await marks.check(each)
-    books = [await Ledger.open(each.ledger) for each in sites]
-    await marks.leave(sites[0], books[0])
+    place = remote.place(shelf)
+    paths = [tmp_path / name / "ledger.db" for name in ("one", "two")]
+    for path in paths:
+        await asyncio.to_thread(marks.check, place, path)
+    books = [await Ledger.open(path) for path in paths]
+    await marks.leave(place, paths[0], books[0])
     with pytest.raises(LedgerError, match=r"one/ledger\.db"):
-        await marks.leave(sites[1], books[1])
+        await marks.leave(place, paths[1], books[1])
     for book in books:
         await book.close()
 
