@@ -134,8 +134,9 @@ class Call:
                     self._body = self._body or await self._framed()
                     return await self._sender.limits.slot()
         except TimeoutError:
+            what = "a slot was free" if self._body else "its pictures were read"
             late = self._last or errors.NotSent(
-                f"The deadline of {self._options.deadline:g} s passed before a slot was free.",
+                f"The deadline of {self._options.deadline:g} s passed before {what}.",
                 next_step="Raise deadline=… or max_concurrency=…, or ask for less at once.",
             )
             late.final = True

@@ -651,6 +651,22 @@ async def test_a_deadline_before_a_further_slot_is_final():
     assert (caught.value.final, caught.value.attempts) == (True, 1)
 
 
+async def test_a_deadline_that_passes_as_pictures_are_read_says_so():
+    """There was a slot: more of them would not have helped."""
+
+    async def slowly():
+        await asyncio.sleep(8)
+        return await framed()
+
+    async with (
+        peers.serve(peers.answering(OK)) as peer,
+        sending_to(peer, Book(), slowly, deadline=5) as (_, flight),
+    ):
+        with pytest.raises(errors.NotSent, match="passed before its pictures were read"):
+            await flight.joined()
+    assert peer.connections == 0
+
+
 async def test_nothing_is_sent_when_the_deadline_passes_during_the_claim():
     """A ledger that waits for its disk longer than the call may take: the claim is given back."""
     book = Book(seconds=8)
