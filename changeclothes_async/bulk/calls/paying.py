@@ -159,6 +159,12 @@ class Page:
                 raise
             lost = _unwritten(outcome, error)
             _log.error("%s", lost.message)  # perhaps nobody waits for it any more
+        except asyncio.CancelledError:
+            # The ledger goes on writing, but nobody will hear of it if it cannot.
+            if isinstance(outcome, answers.Made):
+                words = "Stopped while a paid result was written down: %s"
+                _log.warning(words, outcome.result_img_url)
+            raise
         else:
             return
         finally:

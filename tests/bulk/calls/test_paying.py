@@ -238,6 +238,22 @@ async def test_a_result_that_cannot_be_written_down_is_said(
     assert "https://r.example/1.webp" in caplog.text  # perhaps nobody waits for it any more
 
 
+async def test_a_result_whose_record_is_not_waited_for_is_said(
+    book: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a second Ctrl-C: it is written down, but nobody would hear of a full disk."""
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
+    await page.claim(1)
+    settling = asyncio.create_task(page.settle(made()))
+    await asyncio.sleep(0)
+    settling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    assert "https://r.example/1.webp" in caplog.text
+    await book.remember("all before", "is written")
+    assert await state(book) is State.PAID
+
+
 @pytest.mark.parametrize("end", [errors.Unsure, errors.Damaged, errors.TryOnException])
 async def test_an_end_that_cannot_be_written_down_tells_what_it_may_have_cost(
     book: Ledger, caplog: pytest.LogCaptureFixture, end: type[errors.ChangeClothesError]
