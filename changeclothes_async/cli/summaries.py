@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from changeclothes_async import errors
+from changeclothes_async.bulk import names
 from changeclothes_async.cli import printing, wording
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Found:
 def plan(planned: Plan) -> Iterator[str]:
     """Say what a run would do, a line for each thing."""
     size = _size(planned.upload_bytes)
-    yield f"{planned.cells:,} cells" if planned.cells != 1 else "1 cell"
+    yield names.counted(planned.cells, "cell")
     for count, words in (
         (planned.saved, "saved already"),
         (planned.to_fetch, "paid, whose pictures are only fetched"),
@@ -116,10 +117,10 @@ def _sort(cell: Cell) -> str:
 
 
 def _spent(spent: Spent) -> str:
-    sent = "1 call" if spent.calls == 1 else f"{spent.calls:,} calls"
     money = ((spent.paid, "paid"), (spent.perhaps, "perhaps paid"))
     known = ", ".join(f"{count:,} {words}" for count, words in money if count) or "none paid"
-    return f"{sent} sent in this run" + (f": {known}" if spent.calls else "")
+    sent = f"{names.counted(spent.calls, 'call')} sent in this run"
+    return f"{sent}: {known}" if spent.calls else sent
 
 
 def _why(stopped: errors.ChangeClothesError) -> str:

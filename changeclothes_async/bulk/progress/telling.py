@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from changeclothes_async.bulk import names
 from changeclothes_async.bulk.progress.tally import Snapshot
 
 STOPPING = "finishing what is paid for; Ctrl-C again stops now"
@@ -27,7 +28,7 @@ def facts(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     ):
         if count := getattr(snapshot, name):
             yield name, f"{count:,} {words}"
-    yield "calls", "1 call sent" if snapshot.calls == 1 else f"{snapshot.calls:,} calls sent"
+    yield "calls", f"{names.counted(snapshot.calls, 'call')} sent"
     if snapshot.rate:
         slow = snapshot.rate < 1
         yield "rate", f"{snapshot.rate * 60:.1f}/min" if slow else f"{snapshot.rate:,.1f}/s"

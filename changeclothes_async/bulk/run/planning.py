@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from changeclothes_async.bulk import names
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import images, requests
@@ -86,8 +87,7 @@ class Plan:
             "the same as another": self.duplicates,
         }
         said = [f"{count:,} {words}" for words, count in counts.items() if count]
-        cells = "1 cell" if self.cells == 1 else f"{self.cells:,} cells"
-        return f"{cells}: {', '.join(said)}; nothing was sent"
+        return f"{names.counted(self.cells, 'cell')}: {', '.join(said)}; nothing was sent"
 
     def _repr_html_(self) -> str:
         return f"<div>{self}</div>"
@@ -131,12 +131,12 @@ class Planner:
     async def _planned(self, some: Sequence[tuple[int, int]]) -> list[Planned]:
         jobs = [self.work.job(*cell) for cell in some]
         identities = [identity(job) for job in jobs]
-        names = [works.cell_name(self.work, *cell) for cell in some]
+        called = [works.cell_name(self.work, *cell) for cell in some]
         entries = await self.book.entries(identities) if self.book else {}
-        pictures = await self.book.pictures(names) if self.book else {}
+        pictures = await self.book.pictures(called) if self.book else {}
         there = await self._in_place(pictures) if pictures else set()
         found = []
-        for (row, column), job, name, digest in zip(some, jobs, names, identities, strict=True):
+        for (row, column), job, name, digest in zip(some, jobs, called, identities, strict=True):
             entry = entries.get(digest)
             own = name in pictures and pictures[name].identity == digest
             step = self.wishes.step(entry.state if entry else None, own and name in there)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from changeclothes_async import errors
+from changeclothes_async.bulk import names
 from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import images, requests
 
@@ -58,7 +59,7 @@ def read(path: Path) -> list[tuple[str, requests.Job]]:
     if bad:
         more = f"\n… and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise errors.InvalidInput(
-            f"{path} has {'1 bad row' if len(bad) == 1 else f'{len(bad)} bad rows'}:\n"
+            f"{path} has {names.counted(len(bad), 'bad row')}:\n"
             + "\n".join(bad[:_SHOWN])
             + more
             + "\n",
