@@ -81,13 +81,13 @@ class Caller:
         """
         with self.listener.call(job.kind) as name:
             sender = await self.senders.here()
+            payments = self._payments
+            if payments is None and self._ledger_path is not None:
+                payments = await self._open_ledger(self._ledger_path, options.base_url)
             if options.max_waiting is not None:
                 sender.limits.admit()
-            if self._ledger_path is None:
+            if payments is None:
                 return await self._unwritten(sender, job, options, name)
-            payments = self._payments or await self._open_ledger(
-                self._ledger_path, options.base_url
-            )
             return await self.pay(
                 job,
                 options,
@@ -136,10 +136,10 @@ class Caller:
         """
         from changeclothes_async.transport import sending
 
-        sender = await self.senders.here()
-        pictures = await self.ready(job, options)
-        reader = self.reader(options)
-        digests = [await reader.digest(picture) for _, picture in pictures]
+        sender, reader = await self.senders.here(), self.reader(options)
+        with sender.limits.queued():  # or any number of callers would read photographs at once
+            pictures = await self.ready(job, options)
+            digests = [await reader.digest(picture) for _, picture in pictures]
         texts = job.texts()
         identity = requests.identity(job.endpoint, texts, digests)
         if expected not in {None, identity}:

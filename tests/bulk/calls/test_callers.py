@@ -358,6 +358,37 @@ async def test_a_full_queue_is_said_at_once(service: Service, quick: Quick, book
     assert len(service.calls) == 2
 
 
+class Slow:
+    """An open photograph that takes its time; `most` were read at once."""
+
+    read_at_once = most = 0
+
+    def __init__(self, number: int) -> None:
+        self._pieces = [samples.png(1000 + number), b""]
+
+    async def read(self, _: int) -> bytes:
+        """Give all of it, and then its end."""
+        Slow.read_at_once += 1
+        Slow.most = max(Slow.most, Slow.read_at_once)
+        await asyncio.sleep(0.01)
+        Slow.read_at_once -= 1
+        return self._pieces.pop(0)
+
+
+@pytest.mark.parametrize("has_ledger", [True, False])
+async def test_who_reads_a_photograph_waits_too(
+    service: Service, quick: Quick, book: Path, has_ledger: bool
+) -> None:
+    """Of a hundred who come at once, as many read as may wait or have a slot; none has all read."""
+    Slow.most = 0
+    client = quick(ledger=book if has_ledger else None, max_concurrency=2, max_waiting=3)
+    jobs = [TryOn(model=Slow(number), garment=G0, category="dresses") for number in range(100)]
+    ends = await asyncio.gather(*map(client.run, jobs), return_exceptions=True)
+    assert Slow.most == 5
+    assert sum(isinstance(end, Look) for end in ends) == len(service.charges) == 5
+    assert sum(isinstance(end, TooManyWaiting) for end in ends) == 95
+
+
 async def test_closing_leaves_the_ledger_to_another_loop(
     service: Service, quick: Quick, out: Path, book: Path
 ) -> None:
