@@ -84,7 +84,8 @@ def _check_address(url: str, options: settings.Fetching) -> None:
 
 
 def _is_private(host: str) -> bool:
-    with contextlib.suppress(OSError):  # 127.1 and 0x7f000001 are addresses to a system too
+    # 127.1 and 0x7f000001 are addresses to a system too; letters that it cannot take are none.
+    with contextlib.suppress(OSError, ValueError):
         host = socket.inet_ntoa(socket.inet_aton(host))
     try:
         ipaddress.ip_address(host)
