@@ -102,6 +102,7 @@ class AsyncChangeClothes:
         checks.session(session)
         checks.listener(on_event)
         checks.ledger(ledger)
+        checks.switches(trust_env=trust_env)
         self._options = settings.from_arguments(
             api_key,
             base_url,

@@ -45,8 +45,8 @@ def test_the_error_of_a_number_names_both_bounds(seconds):
 CANARY = "sk-canary-0123456789"
 
 
-@pytest.mark.parametrize("name", ["timeout", "retries", "max_concurrency", "prepare"])
-def test_a_text_where_a_number_belongs_is_not_repeated(name):
+@pytest.mark.parametrize("name", ["timeout", "retries", "max_concurrency", "prepare", "trust_env"])
+def test_a_text_where_a_number_or_a_switch_belongs_is_not_repeated(name):
     """It may be the key, in the wrong place."""
     with pytest.raises(errors.InvalidInput, match=f"{name} is of type str") as caught:
         client.AsyncChangeClothes("a-key", **{name: CANARY})
