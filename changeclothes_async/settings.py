@@ -65,8 +65,8 @@ class Fetching:
 class Settings:
     """All that a client is configured with; times in seconds, sizes in bytes.
 
-    `timeout` is one attempt's and does not count the wait for a slot; `deadline` covers all
-    attempts and pauses; `connect_timeout` ends an attempt that finds no connection.
+    `timeout` is one attempt's and does not count the wait for a slot; `deadline` covers that wait,
+    all attempts and the pauses; `connect_timeout` ends an attempt that finds no connection.
     """
 
     api_key: SecretStr
