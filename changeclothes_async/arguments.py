@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import traceback
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -95,10 +96,11 @@ def shown(value: object) -> str:
 
 
 def discreet(function: Callable[P, T]) -> Callable[P, T]:
-    """Make a function forget its arguments when it refuses them.
+    """Make a function forget its arguments when it raises.
 
     Error reports show the local variables of every frame, and a constructor's are the key and the
-    proxy's password: what it raises comes without its frames, and this one drops its arguments.
+    proxy's password: a refusal comes without its frames, all else with empty ones, and this one
+    drops its arguments.
     """
 
     @functools.wraps(function)
@@ -106,7 +108,10 @@ def discreet(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **kwargs)
         except errors.ChangeClothesError as error:
-            refusal = error.with_traceback(None)
+            refusal: Exception = error.with_traceback(None)
+        except Exception as error:  # such as the TypeError of an option that is misspelt
+            traceback.clear_frames(error.__traceback__)
+            refusal = error
         del args, kwargs
         # Raised outside the except block: no `__context__` leads back to the frames.
         raise refusal

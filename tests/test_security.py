@@ -168,6 +168,31 @@ def test_a_constructor_that_refuses_tells_nothing_that_it_was_given(wrong: dict[
     assert caught.value.__context__ is None
 
 
+class Broken(dict[str, str]):
+    """Headers that fail when they are read."""
+
+    def items(self) -> Any:
+        raise ZeroDivisionError
+
+
+CRASHES: dict[str, Callable[[], object]] = {
+    "a misspelt option": lambda: AsyncChangeClothes(KEY, max_concurency=3),
+    "an option too many": lambda: AsyncChangeClothes(KEY, "https://api.example", 3),
+    "headers that fail": lambda: AsyncChangeClothes(KEY, headers=Broken(a="b")),
+    "the key to with_options": lambda: AsyncChangeClothes(KEY).with_options(api_key=KEY),
+}
+
+
+@pytest.mark.parametrize("made", CRASHES.values(), ids=CRASHES)
+def test_a_constructor_that_fails_tells_nothing_that_it_was_given(
+    made: Callable[[], object],
+) -> None:
+    """Python's own refusal of an option, and what a given object raises, pass its frames too."""
+    with pytest.raises((TypeError, ZeroDivisionError)) as caught:
+        made()
+    assert not [text for text in leaks.told(caught.value) if KEY in text]
+
+
 def test_a_malformed_key_of_the_environment_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with it is said, and what it is stands in no frame's locals."""
     monkeypatch.setenv("CHANGECLOTHES_API_KEY", f"{KEY} {KEY}")
