@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import yarl
 
 import changeclothes_async
 from changeclothes_async import settings
-from changeclothes_async.protocol import redaction
+from changeclothes_async.protocol import addresses, redaction
 
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again; the least patient servers wait for 2 s.
@@ -59,18 +60,38 @@ def _dropped(http: aiohttp.ClientSession, process: int) -> None:
         connector._closed = True  # noqa: SLF001 - or it would close itself when it is collected
 
 
-async def proxy(url: str, options: settings.Settings | settings.Fetching) -> str | None:
-    """Return the proxy that an address is asked through: the one given, or the environment's."""
-    if options.proxy or not options.trust_env:
-        return options.proxy
-    return await asyncio.to_thread(_in_environment, url)  # some systems ask a name server
+async def proxy(url: str, options: settings.Settings | settings.Fetching) -> yarl.URL | None:
+    """Return the proxy that an address is asked through: the one given, or the environment's.
+
+    Plain http is for this machine, and goes through a proxy on it alone: it would be read there.
+    """
+    given = options.proxy
+    if not given and options.trust_env:
+        given = await _in_environment(url)
+    if not given:
+        return None
+    found = _address(given)
+    is_plain = urlsplit(url).scheme == "http"
+    return None if is_plain and not addresses.is_loopback(found.host or "") else found
 
 
-def _in_environment(url: str) -> str | None:
+async def _in_environment(url: str) -> str | None:
     parts = urlsplit(url)
-    if urllib.request.proxy_bypass(parts.hostname or ""):
+    # In a thread, as some systems ask a name server; debug mode shows what a thread returns.
+    if await asyncio.to_thread(urllib.request.proxy_bypass, parts.hostname or ""):
         return None
     return urllib.request.getproxies().get(parts.scheme)
+
+
+def _address(proxy: str) -> yarl.URL:
+    """Take a proxy's address apart; aiohttp's own error about it would repeat its password."""
+    try:
+        found = yarl.URL(proxy)
+    except ValueError:
+        found = yarl.URL()
+    if found.scheme not in {"http", "https"} or not found.host:
+        raise aiohttp.InvalidURL("the proxy's, which is no http:// or https:// address")
+    return found
 
 
 @functools.cache

@@ -310,6 +310,48 @@ async def test_the_environments_proxy_is_used_only_on_request(client, monkeypatc
     assert (len(proxy.charges), len(peer.charges)) == (int(trusted), int(not trusted))
 
 
+@pytest.mark.parametrize("is_given", [True, False])
+async def test_plain_http_goes_through_no_proxy_elsewhere(client, monkeypatch, is_given):
+    """A service on this machine is asked directly: on the way to a proxy anybody reads the key."""
+    loop = asyncio.get_running_loop()
+    ask = loop.getaddrinfo
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    async with (
+        peers.serve(peers.answering(peers.MADE)) as proxy,
+        peers.serve(peers.answering(peers.MADE)) as peer,
+    ):
+        address = f"http://proxy.example:{proxy.port}"
+        monkeypatch.setenv("http_proxy", address)
+        monkeypatch.setattr(loop, "getaddrinfo", lambda _, *to, **how: ask("127.0.0.1", *to, **how))
+        options = {"proxy": address} if is_given else {"trust_env": True}
+        await client(peer, **options).try_on(**LOOK)
+    assert (len(peer.charges), len(proxy.charges)) == (1, 0)
+    assert KEY.encode() not in proxy.heard
+
+
+UNUSABLE = [
+    "me:pass-word@proxy.example:3128",
+    "http://me:pass/-word@proxy.example:3128",
+    "//me:pass-word@proxy.example:3128",
+    "socks5://me:pass-word@proxy.example:3128",
+]
+
+
+@pytest.mark.parametrize("address", UNUSABLE)
+async def test_a_proxy_that_cannot_be_used_is_not_repeated(client, monkeypatch, address):
+    """The environment's may be written for other programs, and holds a password."""
+    for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", address)
+    one = client("https://127.0.0.1:9", trust_env=True, retries=0)
+    picture = one.picture("https://results.example/1.png")
+    for call in (one.try_on(**LOOK), picture.bytes()):
+        with pytest.raises(errors.ChangeClothesError, match="the proxy's") as caught:
+            await call
+        assert "word" not in str(caught.value)
+
+
 async def test_a_netrc_does_not_get_in_the_way_of_the_key(client, monkeypatch, tmp_path):
     """The key goes out alone: aiohttp would refuse to send it beside a netrc's credentials."""
     netrc = tmp_path / "netrc"
