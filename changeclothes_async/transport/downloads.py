@@ -106,6 +106,14 @@ def _not_fetched(error: Exception, url: str) -> errors.DownloadFailed:
     )
 
 
+def host(url: str) -> str:
+    """Return the host that is asked for: an address in Japanese digits is one all the same.
+
+    Raises ValueError for what is no address.
+    """
+    return (_spelled(url).raw_host or "").lower()
+
+
 def _spelled(url: str) -> yarl.URL:
     """Keep an address as it was given if it is whole: it may be signed letter by letter."""
     return yarl.URL(url, encoded=bool(_WHOLE.fullmatch(url)))

@@ -71,8 +71,7 @@ def _joined(url: str, location: str) -> str:
 
 def _check_address(url: str, options: settings.Fetching) -> None:
     try:
-        parts = urlsplit(url)
-        host, scheme = (parts.hostname or "").rstrip("."), parts.scheme.lower()
+        host, scheme = downloads.host(url).rstrip("."), urlsplit(url).scheme
     except ValueError:
         host = scheme = ""
     near = options.near and addresses.is_loopback(host)
