@@ -15,7 +15,7 @@ import re
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import addresses
+from changeclothes_async.protocol import addresses, images
 
 DAMAGED = "paid, without a usable answer"
 UNSURE = "sent but not answered, perhaps paid"
@@ -47,8 +47,8 @@ def message(error: errors.ChangeClothesError) -> str:
         return f"Nothing answers at {_origin()}."
     words = _in_options(error.message)
     body = getattr(error.raw, "body", b"") if isinstance(error, errors.Damaged) else b""
-    said = " ".join(body.decode("utf-8", "replace").split())
-    return f"{words} It was: {said[:_LONGEST]}" if said else words
+    said = images.on_a_line(" ".join(body.decode("utf-8", "replace").split())[:_LONGEST])
+    return f"{words} It was: {said}" if said else words
 
 
 def next_step(error: errors.ChangeClothesError) -> str:

@@ -127,11 +127,11 @@ def called(image: Image) -> str:
     """Name a picture in a word or two: never its content, nor the rest of a signed address."""
     match image:
         case File(path):
-            return _on_a_line(path.rpartition(os.sep)[2] or path)
+            return on_a_line(path.rpartition(os.sep)[2] or path)
         case Link(url):
             parts = urlsplit(url)
             name = unquote(parts.path).rstrip("/").rpartition("/")[2]
-            return _on_a_line(name or str(parts.hostname))
+            return on_a_line(name or str(parts.hostname))
         case Bytes(data):
             return f"{len(data):,} bytes"
         case Stream():
@@ -145,8 +145,9 @@ def shown(path: str) -> str:
     return path if len(path) <= _SHOWN else f"{path[:half]}…{path[-half:]}"
 
 
-def _on_a_line(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+def on_a_line(text: str) -> str:
+    """Return a text of anybody's as a terminal or a log can show it, which it may try to steer."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def of(source: object) -> Image:

@@ -16,7 +16,7 @@ import yarl
 
 import changeclothes_async
 from changeclothes_async import settings
-from changeclothes_async.protocol import addresses, redaction
+from changeclothes_async.protocol import addresses, images, redaction
 
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again; the least patient servers wait for 2 s.
@@ -111,7 +111,7 @@ def words(error: Exception, secret: str = "") -> str:
         why = error.strerror or error.os_error
         name, said = "", f"Cannot connect to {error.host}:{error.port}: {why}"
     # Cut first, a piece would stay.
-    said = redaction.Redactor(secret).in_cut(" ".join(said.split()))[:300]
+    said = redaction.Redactor(secret).in_cut(images.on_a_line(" ".join(said.split())))[:300]
     return f"{name}{said}" if said else type(error).__name__
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from changeclothes_async import errors, settings
-from changeclothes_async.protocol import addresses, formats, retries
+from changeclothes_async.protocol import addresses, formats, images, retries
 from changeclothes_async.transport import downloads, trying
 
 _HOPS = 3
@@ -151,6 +151,5 @@ def _too_large(url: str, most: int) -> errors.DownloadFailed:
 
 
 def _failed(url: str, why: str, *, final: bool = False) -> errors.DownloadFailed:
-    return errors.DownloadFailed(
-        f"The result at {url[:300]} was not fetched: {why}.", url=url, final=final
-    )
+    said = images.on_a_line(f"The result at {url[:300]} was not fetched: {why}.")
+    return errors.DownloadFailed(said, url=url, final=final)

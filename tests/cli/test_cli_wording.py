@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from changeclothes_async import errors
 from changeclothes_async.cli import commands, printing, running, wording
+from changeclothes_async.protocol import answers
 from changeclothes_async.sandbox import Sandbox
 from tests import peers
 from tests.cli.conftest import Shell
@@ -98,6 +99,14 @@ def test_a_wrong_origin_is_named_by_its_variable(
     monkeypatch.setenv("CHANGECLOTHES_BASE_URL", "http://shop.example")
     said = shell(*PROMPT).stderr
     assert "CHANGECLOTHES_BASE_URL with http:// would send the key" in said
+
+
+def test_what_a_service_said_steers_no_terminal() -> None:
+    """An answer that is no envelope is shown, and may hold what a terminal obeys."""
+    raw = answers.Raw(200, {}, b"\x1b]0;title\x07\xc2\x9b2J \xff " + b"x" * 1000)
+    said = wording.message(errors.Damaged("It is odd.", raw=raw))
+    assert "?]0;title??2J" in said
+    assert said.isprintable()
 
 
 def test_what_a_service_said_stays_as_it_is() -> None:

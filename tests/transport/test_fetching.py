@@ -220,6 +220,35 @@ async def test_a_location_that_is_no_address_is_refused(target):
     assert (len(peer.charges), error.final) == (1, True)
 
 
+STEERING = "\x1b]0;title\x07\xff"  # \xff alone is no UTF-8, and cannot be printed at all
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        redirect(f"/{STEERING}"),
+        redirect(f"http://results.example/{STEERING}"),
+        picture(b"<html>", kind=f"text/html{STEERING}"),
+    ],
+    ids=["its own", "elsewhere", "a type"],
+)
+async def test_what_a_server_says_steers_no_terminal(answer):
+    """Addresses and types are repeated in errors, which are shown, logged and written down."""
+    async with peers.serve(peers.answering(answer)) as peer:
+        error = await failed(f"{peer.url}/1.png")
+    assert "?]0;title??" in str(error)
+    assert str(error).isprintable()
+
+
+async def test_what_a_proxy_says_steers_no_terminal():
+    """Its reason for letting nobody through is repeated too."""
+    refusal = picture(b"", 403).replace(b"Said", STEERING.encode("latin-1"))
+    async with peers.serve(peers.answering(refusal)) as proxy:
+        error = await failed("https://results.example/1.png", settings.Fetching(proxy=proxy.url))
+    assert "title" in str(error)
+    assert str(error).isprintable()
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://results.example/1.png", "ftp://results.example/1.png", "/1.png", "", "https://[", "x"],
