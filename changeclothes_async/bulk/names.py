@@ -14,7 +14,7 @@ _LONGEST = 80
 MASKS = "masks"
 """The folder of masks, beside the cells."""
 _DEVICES = {"con", "prn", "aux", "nul"} | {
-    f"{port}{n}" for port in ("com", "lpt") for n in range(10)
+    f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"
 }
 
 

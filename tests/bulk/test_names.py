@@ -23,6 +23,7 @@ from changeclothes_async.bulk import names
         ("con", "con-"),
         ("NUL", "NUL-"),
         ("lpt1", "lpt1-"),
+        ("COM²", "COM²-"),
         ("console", "console"),
         ("红色连衣裙", "红色连衣裙"),
         ("cafe\u0301", "café"),
