@@ -171,6 +171,12 @@ def _check_ssl(ssl: Any) -> None:
         )
     if ssl is not True and not hasattr(ssl, "fingerprint"):  # aiohttp's, of a pinned certificate
         arguments.expect("ssl", ssl, "an ssl.SSLContext, or leave it out", has=("wrap_bio",))
+        if not all(getattr(ssl, each) for each in ("verify_mode", "check_hostname")):
+            raise errors.InvalidInput(
+                "ssl= is a context that does not check whose certificate it sees.",
+                next_step="Let it trust your own, with ssl.create_default_context(cafile=…), or "
+                "pin that with an aiohttp.Fingerprint.",
+            )
 
 
 def _headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import ssl
 
 import aiohttp
 import pytest
@@ -86,6 +87,16 @@ def test_verification_cannot_be_switched_off():
     """ssl=False is refused, with what to do instead."""
     with pytest.raises(errors.InvalidInput, match="SSLContext"):
         settle(ssl=False)
+
+
+@pytest.mark.parametrize("mode", [ssl.CERT_NONE, ssl.CERT_REQUIRED])
+def test_a_context_that_takes_any_certificate_is_refused(mode):
+    """It is ssl=False by another name: of nobody, or of whoever has one for another host."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = mode
+    with pytest.raises(errors.InvalidInput, match="does not check whose certificate"):
+        settle(ssl=context)
 
 
 @pytest.mark.parametrize(
