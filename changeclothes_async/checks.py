@@ -20,7 +20,7 @@ _LIST = "a list of jobs, or another iterable of them"
 
 
 def session(given: Any) -> None:
-    """Refuse what is not an open `aiohttp.ClientSession`, or could send a request again."""
+    """Refuse a session that is none or closed, verifies nothing, or could send a request again."""
     if given is None:
         return
     arguments.expect(
@@ -41,6 +41,21 @@ def session(given: Any) -> None:
             "The session has middlewares, and one of them could send a paid request again.",
             next_step="Give a session without any; retries=…, headers=… and on_event=… do the "
             "same and know what may be sent twice.",
+        )
+    verifying(getattr(given.connector, "_ssl", True), "The session's connector")
+
+
+def verifying(ssl: Any, what: str = "ssl") -> None:
+    """Refuse what would hand the key to anyone who answers; `what` it belongs to is said."""
+    if ssl is True or hasattr(ssl, "fingerprint"):  # aiohttp's, of a pinned certificate
+        return
+    if ssl is not False:
+        arguments.expect(what, ssl, "an ssl.SSLContext, or leave it out", has=("wrap_bio",))
+    if not all(getattr(ssl, each, False) for each in ("verify_mode", "check_hostname")):
+        raise errors.InvalidInput(
+            f"{what} does not check whose certificate it sees, and the key could go to anyone.",
+            next_step="Give an ssl.SSLContext that trusts your own certificate, such as "
+            "ssl.create_default_context(cafile=…), or an aiohttp.Fingerprint of it.",
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from changeclothes_async import arguments, environment, errors
+from changeclothes_async import arguments, checks, environment, errors
 from changeclothes_async.protocol import addresses, retries
 
 
@@ -91,7 +91,7 @@ class Settings:
     def __post_init__(self) -> None:
         _check_numbers(self)
         _check_proxy(self.proxy)
-        _check_ssl(self.ssl)
+        checks.verifying(self.ssl)
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError(
@@ -161,22 +161,6 @@ def _check_proxy(proxy: str | None) -> None:
         raise errors.InvalidInput(
             "proxy is not an http:// or https:// address.", next_step=f"Give {address}."
         )
-
-
-def _check_ssl(ssl: Any) -> None:
-    if ssl is False:
-        raise errors.InvalidInput(
-            "ssl=False would hand the key to anyone.",
-            next_step="Pass an ssl.SSLContext that trusts your certificate instead.",
-        )
-    if ssl is not True and not hasattr(ssl, "fingerprint"):  # aiohttp's, of a pinned certificate
-        arguments.expect("ssl", ssl, "an ssl.SSLContext, or leave it out", has=("wrap_bio",))
-        if not all(getattr(ssl, each) for each in ("verify_mode", "check_hostname")):
-            raise errors.InvalidInput(
-                "ssl= is a context that does not check whose certificate it sees.",
-                next_step="Let it trust your own, with ssl.create_default_context(cafile=…), or "
-                "pin that with an aiohttp.Fingerprint.",
-            )
 
 
 def _headers(headers: Mapping[str, str]) -> dict[str, str]:

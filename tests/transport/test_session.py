@@ -518,6 +518,13 @@ async def repeating(request, handler):
     return response if response.ok else await handler(request)
 
 
+async def test_a_session_that_verifies_nothing_is_refused():
+    """The request's own word for verifying would give way to the connector's."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as own:
+        with pytest.raises(errors.InvalidInput, match="does not check whose certificate"):
+            clients.AsyncChangeClothes(KEY, "https://a.example", session=own)
+
+
 async def test_a_middleware_cannot_send_a_request_again(client):
     """A session with one is refused, and one that came in later is not asked."""
     async with aiohttp.ClientSession(middlewares=(repeating,)) as own:
