@@ -218,6 +218,8 @@ def _decoded(data: bytes, url: str) -> PillowImage:
     except ImportError:
         raise errors.missing_extra("Pictures as PIL images need Pillow", "pictures") from None
     try:
+        if not formats.of(data[: formats.HEAD]):
+            raise ValueError("not of a known format")  # Pillow hands PostScript to a program
         image = Image.open(BytesIO(data))
         image.load()
         return image

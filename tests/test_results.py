@@ -11,11 +11,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from changeclothes_async import Failure, Success, TryOn, errors
 from tests import peers
-from tests.samples import JPEG, LOOK, PNG, WEBP
+from tests.samples import EPS, JPEG, LOOK, PNG, WEBP
 
 pytestmark = pytest.mark.swift
 
@@ -185,6 +185,15 @@ async def test_a_bomb_is_no_pil_image(shown):
     head[16:24] = b"\0\1\0\0\0\1\0\0"  # 65,536 by 65,536
     with pytest.raises(errors.DownloadFailed):
         await (await shown(bytes(head))).pil()
+
+
+async def test_a_program_that_comes_as_a_result_is_not_run(shown, monkeypatch):
+    """Pillow would hand PostScript, which a service may send, to an interpreter."""
+    ran = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: ran.append(1))
+    with pytest.raises(errors.DownloadFailed, match="not of a known format"):
+        await (await shown(EPS)).pil()
+    assert not ran
 
 
 async def test_a_result_outlives_its_client(client, tmp_path):

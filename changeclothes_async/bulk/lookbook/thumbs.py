@@ -1,4 +1,4 @@
-"""Pictures made small with Pillow, whatever they are; one that cannot be read is None."""
+"""Pictures made small with Pillow; one that cannot be read is None."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from io import BytesIO
 
 from PIL import Image, ImageOps
 
+from changeclothes_async.protocol import formats
 from changeclothes_async.transport.places import Spot
 
 PAPER = (250, 248, 245)
@@ -20,9 +21,13 @@ def small(path: Spot, width: int, height: int) -> Image.Image | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with path.open("rb") as file, Image.open(file) as image:
-                image.thumbnail((width, height), reducing_gap=2.0)
-                return _flat(ImageOps.exif_transpose(image))
+            with path.open("rb") as file:
+                if not formats.of(file.read(formats.HEAD)):
+                    return None  # Pillow hands PostScript to a program that runs it
+                file.seek(0)
+                with Image.open(file) as image:
+                    image.thumbnail((width, height), reducing_gap=2.0)
+                    return _flat(ImageOps.exif_transpose(image))
     except Exception:  # Pillow's readers raise whatever they like at broken files
         return None
 

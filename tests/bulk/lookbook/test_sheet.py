@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.ledger.states import State
 from changeclothes_async.bulk.lookbook import layout, lettering, thumbs
 from changeclothes_async.bulk.lookbook.cells import Head
 from changeclothes_async.bulk.lookbook.lookbook import Lookbook
-from tests import lookbooks
+from tests import lookbooks, samples
 
 
 def _middle(found: layout.Layout, row: int, column: int) -> tuple[int, int]:
@@ -64,6 +64,18 @@ def test_heads_are_drawn_upright_and_transparent_ones_on_paper(tmp_path: Path) -
     image = thumbs.small(clear, 400, 400)
     assert image
     assert image.getpixel((5, 5)) == thumbs.PAPER
+
+
+def test_a_program_that_comes_as_a_picture_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow would hand PostScript, which a service may send, to an interpreter."""
+    ran: list[int] = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: ran.append(1))
+    file = tmp_path / "result"
+    file.write_bytes(samples.EPS)
+    assert thumbs.small(file, 400, 400) is None
+    assert not ran
 
 
 def test_a_broken_picture_does_not_spoil_the_sheet(tmp_path: Path) -> None:
