@@ -89,7 +89,7 @@ def test_verification_cannot_be_switched_off():
         settle(ssl=False)
 
 
-@pytest.mark.parametrize("mode", [ssl.CERT_NONE, ssl.CERT_REQUIRED])
+@pytest.mark.parametrize("mode", [ssl.CERT_NONE, ssl.CERT_REQUIRED], ids=["no", "a stranger's"])
 def test_a_context_that_takes_any_certificate_is_refused(mode):
     """It is ssl=False by another name: of nobody, or of whoever has one for another host."""
     context = ssl.create_default_context()

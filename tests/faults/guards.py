@@ -29,11 +29,19 @@ GUARDS: dict[str, str] = {
         "tests/test_errors.py::test_every_error_pickles_with_all_its_facts"
     ),
     "only our errors escape": f"{CLIENT}test_only_our_errors_escape",
+    "the key is in no local when Python refuses an option": (
+        f"{HERE}test_a_constructor_that_fails_tells_nothing_that_it_was_given[a misspelt option]"
+    ),
     "verification cannot be switched off": f"{SETTINGS}test_verification_cannot_be_switched_off",
+    "nor by a context": f"{SETTINGS}test_a_context_that_takes_any_certificate_is_refused[no]",
+    "nor by a session": f"{SESSION}test_a_session_that_verifies_nothing_is_refused",
     "no line of the package is careless": f"{HERE}test_no_line_of_the_package_is_careless",
     "http:// to this machine alone": (
         "tests/test_environment.py::"
         "test_another_origin_is_refused_before_anything_is_sent[http://api.example]"
+    ),
+    "http:// through no proxy elsewhere": (
+        f"{SESSION}test_plain_http_goes_through_no_proxy_elsewhere[True]"
     ),
     "photographs and key follow no redirect": (
         f"{SESSION}test_photographs_and_key_never_follow_a_redirect[True-307]"
@@ -58,6 +66,12 @@ GUARDS: dict[str, str] = {
     "nothing unpacked unasked": f"{FETCHING}test_what_cannot_pass_is_tried_once[packed]",
     "an answer is unpacked to a cap": f"{SESSION}test_a_bomb_is_unpacked_to_a_cap_only",
     "an answer is read to a cap": "tests/faults/test_envelope.py::test_a_gigabyte_is_not_read",
+    "no result is a program that is run": (
+        "tests/test_results.py::test_a_program_that_comes_as_a_result_is_not_run"
+    ),
+    "what a server says steers no terminal": (
+        f"{FETCHING}test_what_a_server_says_steers_no_terminal[its own]"
+    ),
     "results are fetched without the key": f"{HERE}test_results_are_fetched_without_the_key",
     "no cookies": f"{HERE}test_cookies_are_not_kept",
     "output names are made safe": (
