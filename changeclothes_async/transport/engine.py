@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import re
 import urllib.request
 import weakref
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from changeclothes_async.protocol import addresses, images, redaction
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again; the least patient servers wait for 2 s.
 IDLE = 1.0
+_LOGIN = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
 def opened(
@@ -101,7 +103,7 @@ def agent() -> str:
 
 
 def words(error: Exception, secret: str = "") -> str:
-    """Describe an error of aiohttp's on one line, without a `secret` that it may echo."""
+    """Describe an error of aiohttp's on one line, without a `secret` or a proxy's password."""
     name, said = f"{type(error).__name__}: ", str(error)
     if isinstance(error, aiohttp.ClientResponseError):
         said = error.message
@@ -110,8 +112,8 @@ def words(error: Exception, secret: str = "") -> str:
     elif isinstance(error, aiohttp.ClientConnectorError):
         why = error.strerror or error.os_error
         name, said = "", f"Cannot connect to {error.host}:{error.port}: {why}"
-    # Cut first, a piece would stay.
-    said = redaction.Redactor(secret).in_cut(images.on_a_line(" ".join(said.split())))[:300]
+    said = images.on_a_line(_LOGIN.sub("", " ".join(said.split())))
+    said = redaction.Redactor(secret).in_cut(said)[:300]  # cut first, a piece would stay
     return f"{name}{said}" if said else type(error).__name__
 
 

@@ -19,7 +19,7 @@ import trustme
 from changeclothes_async import client as clients
 from changeclothes_async import errors, results
 from changeclothes_async.protocol import formats, images, multipart
-from changeclothes_async.transport import reading, uploads
+from changeclothes_async.transport import engine, reading, uploads
 from tests import peers
 from tests.samples import JPEG, LOOK, PNG, png
 
@@ -350,6 +350,13 @@ async def test_a_proxy_that_cannot_be_used_is_not_repeated(client, monkeypatch, 
         with pytest.raises(errors.ChangeClothesError, match="the proxy's") as caught:
             await call
         assert "word" not in str(caught.value)
+
+
+async def test_a_proxy_that_breaks_off_is_not_repeated_with_its_password():
+    """So says aiohttp where a TLS proxy closes the tunnel, and Python 3.11 trips over that."""
+    tunnel = "an underlying connection to an HTTPS proxy https://me:pass@word@proxy.example:3128"
+    said = engine.words(aiohttp.ClientConnectionError(f"Cannot initialize it through {tunnel} ssl"))
+    assert said.endswith("an HTTPS proxy https://proxy.example:3128 ssl")
 
 
 async def test_a_netrc_does_not_get_in_the_way_of_the_key(client, monkeypatch, tmp_path):
