@@ -245,6 +245,16 @@ async def test_a_strangers_error_through_our_frames_tells_no_key(
         call.cancel()
         await call
 
+    async def cancelled_by_others() -> None:
+        call = asyncio.create_task(quick().try_on(**samples.LOOK))
+        known = len(service.calls)
+        while len(service.calls) == known:  # noqa: ASYNC110 - a turn of the loop, not a time
+            await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {call}:
+            if Path(task.get_coro().cr_code.co_filename).is_relative_to(PACKAGE):
+                task.cancel()
+        await call
+
     async def closed() -> None:
         one = quick()
         await one.aclose()
@@ -254,6 +264,7 @@ async def test_a_strangers_error_through_our_frames_tells_no_key(
         quick().run_grid(services.grid(1, 1), out, on_event=boom),
         quick().gather(jobs()),
         cancelled(),
+        cancelled_by_others(),
         closed(),
     ):
         with pytest.raises(BaseException) as caught:  # noqa: PT011 - each is another

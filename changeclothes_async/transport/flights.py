@@ -52,6 +52,8 @@ class Flight(Generic[T]):
         """Wait for the call, together with all who do; may be cancelled without breaking it off."""
         if not self.task.done():
             await self._waited()
+        if self.task.cancelled():  # by a stranger; a report of its own error would show the key
+            raise asyncio.CancelledError
         if isinstance(error := self.task.exception(), errors.ChangeClothesError):
             # The message says it all; the traceback adds nothing, and grows with every waiter.
             raise error.with_traceback(None)
