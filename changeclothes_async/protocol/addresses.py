@@ -10,6 +10,7 @@ _EMBEDDING = [
     ipaddress.IPv6Network(network)
     for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
 ]
+_ISATAP = 0x5EFE  # before an IPv4, in an address of any network (RFC 5214)
 _PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")  # not global (RFC 6890), as old Pythons think
 
 
@@ -43,6 +44,9 @@ def is_public(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
+        return False
+    upper, lower = divmod(int(address), 2**32)
+    if upper & 0xFDFFFFFF == _ISATAP and not is_public(str(ipaddress.IPv4Address(lower))):
         return False
     inner = _embedded(address) if isinstance(address, ipaddress.IPv6Address) else None
     if inner:

@@ -37,9 +37,12 @@ LOCAL = [
     "fec0::1",
     "ff02::1",
     "2001:db8::1",
+    "fe80::5efe:8.8.8.8",
+    "2002:7f00:1::5efe:8.8.8.8",
 ]
 IPV4 = [address for address in PUBLIC + LOCAL if "." in address and ":" not in address]
 WRAPPED = ["::ffff:{}", "64:ff9b::{}", "64:ff9b:1::{}", "::ffff:0:{}"]
+WRAPPED += ["2606:4700::5efe:{}", "2606:4700::200:5efe:{}"]
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -57,7 +60,7 @@ def test_what_only_this_network_reaches_is_not(address):
 @pytest.mark.parametrize("address", IPV4)
 @pytest.mark.parametrize("form", WRAPPED)
 def test_an_embedded_ipv4_counts(form, address):
-    """Mapped, translated and NAT64 addresses are what they hold."""
+    """Mapped, translated, NAT64 and ISATAP addresses are what they hold."""
     assert addresses.is_public(form.format(address)) == (address in PUBLIC)
 
 
