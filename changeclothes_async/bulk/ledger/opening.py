@@ -10,6 +10,7 @@ import errno
 import gc
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ _PATIENCE = 60_000  # milliseconds
 
 _held_here: set[Path] = set()
 """The ledgers that this process holds."""
+_making = threading.Lock()
 
 
 def blame(path: Path, error: Exception) -> errors.LedgerError:
@@ -142,9 +144,7 @@ class Watch:
 def _locked(path: Path) -> Iterator[None]:
     # SQLite's own lock on an empty file beside the ledger: the kernel lets go of it at any
     # death, it counts within one process too, and readers of the ledger are not kept out.
-    beside = path.with_name(f"{path.name}.lock")
-    _touch(beside)
-    with closing(_connect(beside, "rw", timeout=0)) as held:
+    with closing(_lock_of(path)) as held:
         if not _taken(held):
             if path in _held_here:  # perhaps by a client that nobody closed and nobody has any more
                 gc.collect()
@@ -155,6 +155,16 @@ def _locked(path: Path) -> Iterator[None]:
             yield
         finally:
             _held_here.discard(path)
+
+
+def _lock_of(path: Path) -> sqlite3.Connection:
+    beside = path.with_name(f"{path.name}.lock")
+    # Not where it is there: POSIX lets go of all locks that a process has on a file when it closes
+    # any handle of it, unless SQLite does, and another process could then hold the ledger too.
+    with _making:
+        if not beside.exists():
+            _touch(beside)
+    return _connect(beside, "rw", timeout=0)
 
 
 def _taken(lock: sqlite3.Connection) -> bool:

@@ -477,6 +477,16 @@ async def test_a_second_client_of_this_process_is_refused(ledger: Ledger, path: 
             await Ledger.open(name)
 
 
+async def test_a_refusal_here_lets_no_other_process_in(ledger: Ledger, path: Path) -> None:
+    """The lock outlives a second client, though POSIX drops a process's locks with any handle."""
+    with pytest.raises(errors.LedgerBusy):
+        await Ledger.open(path)
+    held = await claimed(ledger)
+    assert "errors.LedgerBusy" in tell(path, "1", "pass").stderr
+    await ledger.settle(held, JobEvent.PAY, PAID)
+    assert len(await ledger.attempts(DRESS)) == 1
+
+
 async def test_reading_beside_a_run(path: Path, other_run: subprocess.Popen[str]) -> None:
     """A reader sees what is committed, changes nothing, and is refused every change."""
     reader = await Ledger.open(path, read_only=True)
