@@ -90,9 +90,11 @@ class TellingJournal:
         In the attempt's own task: a caller that has gone does not keep it from being told.
         """
         is_paid = isinstance(outcome, answers.Made)
-        self._tell("answered", error=None if is_paid else outcome)
-        if self.page:
-            await self.page.settle(outcome)
+        try:
+            self._tell("answered", error=None if is_paid else outcome)
+        finally:  # also where the listener ends the program
+            if self.page:
+                await self.page.settle(outcome)
         if is_paid:
             self._tell("paid")
 

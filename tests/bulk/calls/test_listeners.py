@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from changeclothes_async import errors
+from changeclothes_async.bulk.calls import listeners
 from tests import peers
 from tests.bulk.service import grid, states
 from tests.samples import LOOK
@@ -109,6 +110,25 @@ async def test_a_listener_that_fails_is_logged_and_in_nobody_s_way(
         assert (await one.try_on(**LOOK)).url == peers.RESULT
     assert len(peer.charges) == (1 if has_ledger else 2)
     assert "on_event failed" in caplog.text
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+async def test_a_listener_that_ends_the_program_comes_after_the_ledger(end):
+    """What was answered is written down first: a paid result would be lost with the program."""
+    written = []
+
+    class Page:
+        async def settle(self, outcome):
+            await asyncio.sleep(0)
+            written.append(outcome)
+
+    def ending(event):
+        raise end
+
+    outcome = errors.Unsure("lost")
+    with pytest.raises(end):
+        await listeners.TellingJournal(ending, "a call", Page()).settle(outcome)
+    assert written == [outcome]
 
 
 @pytest.mark.parametrize("failure", FAILURES)
