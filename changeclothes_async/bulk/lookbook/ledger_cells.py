@@ -65,11 +65,14 @@ class LedgerCells:
         made = _made(known, problem)
         costs: list[errors.Money] = [each.money for each in (problem, error) if each]
         path, shadow = (self._own(entry, pictures.get(each)) for each in (name, names.mask(name)))
+        state = _state(entry, problem, is_here=path is not None)
+        if state is State.CLAIMED:  # by another cell of the same job, or by another run
+            costs.append("maybe spent")
         return cells.Cell(
             model=self.rows[place[0]].name,
             garment=self.columns[place[1]].name,
             name=name,
-            state=_state(entry, problem, is_here=path is not None),
+            state=state,
             path=path,
             mask=shadow,
             error=problem or error,

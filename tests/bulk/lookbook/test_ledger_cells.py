@@ -104,6 +104,20 @@ async def test_a_lookbook_is_read_when_it_is_looked_at(
     assert [cell.state for cell in before] == [State.SAVED, State.SAVED]
 
 
+async def test_a_call_under_way_may_cost(service: Service, quick: Quick, out: Path) -> None:
+    """A cell that another run has claimed is not one that cost nothing."""
+    before = await quick().run_grid(grid(1, 1), out, max_calls=0)
+    told: list[tuple[State, str]] = []
+
+    def listen(event: Event) -> None:
+        if event.kind == "sent":
+            cell = before["m0", "g0"]
+            told.append((cell.state, cell.money))
+
+    await quick().run_grid(grid(1, 1), out, on_event=listen)
+    assert told == [(State.CLAIMED, "maybe spent")]
+
+
 async def test_equal_cells_have_a_picture_each(service: Service, quick: Quick, out: Path) -> None:
     """One call, two cells, two files: none points to the other's."""
     twins = Grid({"a": f"{PICS}m0.jpg", "b": f"{PICS}m0.jpg"}, G0, "dresses")
