@@ -140,6 +140,26 @@ async def test_a_run_that_ends_in_a_call_leaves_nothing_unclosed():
     assert len(peer.charges) == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX")
+async def test_an_answer_is_read_where_no_file_can_be_opened():
+    """With as many calls as a process may have files, the first answer is not lost to a limit."""
+    code = """
+        import resource
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+        def heard(event):
+            if event.kind in {"sent", "answered"}:
+                few = 3 if event.kind == "sent" else most
+                resource.setrlimit(resource.RLIMIT_NOFILE, (few, most))
+
+        client = AsyncChangeClothes("a-key", sys.argv[1], on_event=heard)
+        print(asyncio.run(call()).url)
+    """
+    async with peers.serve(peers.answering(peers.MADE)) as peer:
+        ended = await run(code, peer.url)
+    assert ended == (0, f"{peers.RESULT}\n", "")
+
+
 async def test_a_forked_childs_end_takes_no_answer_along():
     """A child that ends by sys.exit() leaves the connections of its parent's calls alone."""
     code = """

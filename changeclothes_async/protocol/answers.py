@@ -10,6 +10,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import zlib
@@ -43,7 +44,8 @@ class Raw:
     @property
     def envelope(self) -> Any:
         """The JSON of the body with all its fields, known or not; None where it is not JSON."""
-        text = self.body.decode("utf-8-sig", "replace")
+        # Not as "utf-8-sig", whose module Python opens at its first use: no file may be left.
+        text = self.body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
