@@ -76,6 +76,10 @@ class Cell:
     attempts: int
     money: errors.Money
 
+    def __repr__(self) -> str:
+        more = f"; {self.path or repr(self.error)}" if self.path or self.error else ""
+        return f"<Cell {self.name}: {self.state}, {self.money}{more}>"
+
     @property
     def kind(self) -> str:
         """One of `KINDS`: saved, failed, unsure or open.

@@ -86,6 +86,16 @@ def test_it_says_itself_in_a_line(tmp_path: Path) -> None:
     assert repr(book) == f"<Lookbook {words}; {tmp_path}>"
 
 
+def test_a_cell_says_itself_in_a_line(tmp_path: Path) -> None:
+    """The repr says where the picture is, or why there is none: lists of cells are printed."""
+    book = lookbooks.lookbook(tmp_path, odd=ODD)
+    saved = tmp_path / "model-1__garment-2.webp"
+    assert repr(book.saved) == f"[<Cell model-1__garment-2: saved, spent; {saved}>]"
+    why = "Unsure('No answer came.')"
+    assert repr(book.unsure) == f"[<Cell model-0__garment-1: unsure, maybe spent; {why}>]"
+    assert repr(book[1, 0]) == "<Cell model-1__garment-0: open, not spent>"
+
+
 @pytest.mark.parametrize(
     ("column", "words"),
     [
