@@ -150,9 +150,22 @@ function tile(i, j) {
   part.classList.toggle("faint", !matching.has(cell));
   const look = cell.file ? picture(cell.file, "", () => told(cell)) : told(cell);
   part.append(make("div", "frame", look));
-  if (asked.wall) part.append(make("div", "caption", spoken(cell)));
+  if (asked.wall) part.append(caption(spoken(cell)));
   part.addEventListener("click", () => openLarge(cell));
   return part;
+}
+
+/* The end of a name often tells it from others: long ones are cut before it. */
+function caption(words) {
+  const letters = [...words];
+  const start = make("span", "", letters.slice(0, -12).join(""));
+  return make("div", "caption", start, make("span", "", letters.slice(-12).join("")));
+}
+
+function short(name) {
+  const letters = [...name];
+  if (letters.length <= 28) return name;
+  return `${letters.slice(0, 17).join("")}…${letters.slice(-10).join("")}`;
 }
 
 function columnHead(number, j) {
@@ -185,7 +198,7 @@ function headOf(head, role, height) {
   } else if (head.url) {
     part.append(make("em", "", head.url));
   }
-  part.append(make("span", "", head.name));
+  part.append(make("span", "", short(head.name)));
   return part;
 }
 

@@ -14,6 +14,8 @@ Font: TypeAlias = ImageFont.FreeTypeFont
 Colour: TypeAlias = tuple[int, int, int]
 _Face: TypeAlias = str | None
 
+_END = 8  # letters: room for a seed, or the last part of an article's number
+
 _SYSTEM = (
     *("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial.ttf"),
     *("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "msyh.ttc", "PingFang.ttc"),
@@ -78,6 +80,16 @@ def cut(text: str, font: Font, width: float) -> str:
     while text and font.getlength(f"{text}…") > width:
         text = text[:-1]
     return f"{text.rstrip()}…"
+
+
+def cut_amid(name: str, font: Font, width: float) -> str:
+    """Shorten a name to `width` pixels but keep its end, which often tells it from others."""
+    if font.getlength(name) <= width:
+        return name
+    start, end = name[:-_END], f"…{name[-_END:]}"
+    while start and font.getlength(start + end) > width:
+        start = start[:-1]
+    return f"{start.rstrip('-_')}{end}" if start else cut(name, font, width)
 
 
 def wrapped(text: str, font: Font, width: float, most: int) -> list[str]:

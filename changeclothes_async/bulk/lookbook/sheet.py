@@ -17,7 +17,14 @@ from changeclothes_async.bulk.lookbook import cells as data
 from changeclothes_async.bulk.lookbook import layout, thumbs
 from changeclothes_async.bulk.lookbook.cells import Cell, Cells, Head
 from changeclothes_async.bulk.lookbook.layout import Layout
-from changeclothes_async.bulk.lookbook.lettering import Colour, Lettering, centred, cut, wrapped
+from changeclothes_async.bulk.lookbook.lettering import (
+    Colour,
+    Lettering,
+    centred,
+    cut,
+    cut_amid,
+    wrapped,
+)
 from changeclothes_async.transport import saving
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -108,7 +115,7 @@ class Sheet:
 
     def _name(self, name: str, middle: float, top: int) -> None:
         font = self.letters.font(self.plan.letter, name)
-        said = cut(name, font, self.plan.cell * 0.98)
+        said = cut_amid(name, font, self.plan.cell * 0.98)
         self.draw.text((middle, top + self.plan.label * 0.55), said, _INK, font, anchor="mm")
 
     def _paste(self, picture: Image.Image, place: tuple[int, int], size: tuple[int, int]) -> None:

@@ -139,6 +139,24 @@ async def test_words_filter_by_name(page: chromium.Page, address: str) -> None:
     assert len(await page.value(NAMES)) == 20
 
 
+async def test_a_long_name_keeps_its_end(page: chromium.Page, tmp_path: Path) -> None:
+    """Columns of one prompt with several seeds stay apart, in the grid and on the wall."""
+    cells = lookbooks.cells(tmp_path, odd={(0, 0): State.FAILED})
+    long = "a-long-emerald-silk-evening-dress"
+    cells.columns = [Head(f"{long}-seed{n}", text="a dress") for n in (1, 2)]
+    await page.open(Lookbook(cells, tmp_path).gallery().as_uri())
+    heads = "[...document.querySelectorAll('.heads span')]"
+    assert await page.value(f"{heads}.map((head) => head.innerText)") == [
+        "a-long-emerald-si…ress-seed1",
+        "a-long-emerald-si…ress-seed2",
+    ]
+    await page.value("$('layout').click()")
+    captions = "[...document.querySelectorAll('.caption')]"
+    assert await page.value(f"{captions}[1].textContent") == f"model-0, {long}-seed2"
+    ends = f"{captions}.map((c) => c.lastChild.scrollWidth - c.lastChild.clientWidth)"
+    assert not any(await page.value(ends))
+
+
 async def test_keys_walk_through_the_grid(page: chromium.Page, address: str) -> None:
     """Arrows move one visible focus, Enter opens, arrows go on in there, Esc comes back."""
     await page.open(address)

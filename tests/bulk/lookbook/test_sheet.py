@@ -154,3 +154,15 @@ def test_long_words_are_cut_to_their_place() -> None:
     assert lines[-1].endswith("…")
     assert all(font.getlength(line) <= 150 for line in lines)
     assert lettering.wrapped("", font, 150, 4) == []
+
+
+def test_a_long_name_keeps_its_end() -> None:
+    """Columns of one prompt with several seeds, or articles of one collection, stay apart."""
+    font = lettering.Lettering(None).font(20)
+    names = [f"a-long-emerald-silk-evening-dress-seed{seed}" for seed in (1, 12)]
+    first, second = (lettering.cut_amid(name, font, 200) for name in names)
+    assert (first[:6], first[-6:]) == ("a-long", "-seed1")
+    assert second.endswith("-seed12")
+    assert max(font.getlength(first), font.getlength(second)) <= 200
+    assert lettering.cut_amid("short", font, 200) == "short"
+    assert lettering.cut_amid(names[0], font, 40).endswith("…")  # where its end alone is too much
