@@ -134,7 +134,7 @@ def _address(path: Spot, out: Spot) -> str | None:
 
 def _page(book: dict[str, Any]) -> str:
     page, style = _text("gallery.html"), _text("gallery.css")
-    script = "".join(_text(f"gallery{part}.js") for part in ("", "_grid", "_large"))
+    script = "".join(_text(f"gallery{part}.js") for part in ("", "_grid", "_large", "_print"))
     for mark, content in (
         ("style-hash", _hash(style)),
         ("script-hash", _hash(script)),

@@ -312,6 +312,27 @@ async def test_keys_leave_a_cell_in_sight(page: chromium.Page, address: str) -> 
             assert await page.value(free), (width, key)
 
 
+async def test_what_matches_is_printed_whole(page: chromium.Page, address: str) -> None:
+    """Paper has all cells that match, in sight or not, and none of the page's buttons."""
+    await page.open(address)
+    await page.send("Emulation.setEmulatedMedia", media="print")
+    await page.value("dispatchEvent(new Event('beforeprint'))")
+    await page.until(LOADED)
+    figures = "[...document.querySelectorAll('#paper figure')]"
+    assert await page.value(f"{figures}.length") == 20
+    boxes = f"{figures}.map((figure) => figure.getBoundingClientRect().bottom)"
+    height = await page.value("document.documentElement.scrollHeight")
+    assert max(await page.value(boxes)) <= height
+    assert not await page.value("$('kinds').checkVisibility() || $('grid').checkVisibility()")
+    assert "Out of credits." in await page.value("document.body.innerText")
+    await page.value("dispatchEvent(new Event('afterprint'))")
+    await page.value("$('kinds').querySelector('[value=failed]').click()")
+    await page.value("dispatchEvent(new Event('beforeprint'))")
+    assert await page.value(f"{figures}.map((figure) => figure.innerText)") == [
+        "harmful content\nmodel-0 in garment-1"
+    ]
+
+
 async def test_it_is_light_and_dark(page: chromium.Page, address: str) -> None:
     """It follows the system, and a button that is remembered goes before it."""
     paper = "getComputedStyle(document.body).backgroundColor"
