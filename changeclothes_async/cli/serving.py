@@ -31,9 +31,10 @@ def _latency(ctx: click.Context, param: click.Parameter, value: str) -> tuple[fl
         "changeclothes serve --port 8787",
         "changeclothes serve --latency 0.5-2 --fault 20001@0.1 --fault cut:after_request@0.02",
         "",
-        "Faults: 20001, 20001:503 (at an HTTP status), 503:2 (retry after 2 s), html:502, garbage,",
-        "cut:MOMENT, stall:MOMENT, slow:SECONDS, and @RATE from 0 to 1 for a share of the calls;",
-        "MOMENT is before_read, in_upload, after_request or in_answer.",
+        "Faults: 20001, 20001:503 (at an HTTP status), 503:2 (retry after 2 s),",
+        "html:502, garbage, cut:MOMENT, stall:MOMENT, slow:SECONDS, and @RATE from 0",
+        "to 1 for a share of the calls; MOMENT is before_read, in_upload,",
+        "after_request or in_answer.",
     ),
 )
 @click.option(
