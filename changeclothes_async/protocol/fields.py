@@ -94,7 +94,7 @@ GuidanceScale: TypeAlias = Annotated[float, BeforeValidator(_number), Field(ge=1
 InferenceSteps: TypeAlias = Annotated[int, BeforeValidator(_number), Field(ge=1, le=50)]
 _NUMBERS = {  # in our words: pydantic names one end of a range, and says "a valid integer, unable…"
     "seed": "a whole number from 0 to 2147483647",
-    "guidance_scale": "a number from 1 to 100",
+    "guidance_scale": "a number from 1 to 100, such as 7.5",  # spreadsheets also write 7,5
     "num_inference_steps": "a whole number from 1 to 50",
 }
 

@@ -126,7 +126,7 @@ REFUSED = [
     ("name", "values", "accepted"),
     [
         ("seed", [-1, 2**31, 1.5, "lucky", "", True], "a whole number from 0 to 2147483647"),
-        ("guidance_scale", [0, 101, "x", math.nan, True], "a number from 1 to 100"),
+        ("guidance_scale", [0, 101, "7,5", math.nan, True], "a number from 1 to 100, such as 7.5"),
         ("num_inference_steps", [0, 51, "1.5", []], "a whole number from 1 to 50"),
     ],
 )
