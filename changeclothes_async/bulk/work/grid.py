@@ -102,6 +102,16 @@ def _check_fit(
     category: object, prompts: object, seeds: object, options: Mapping[str, object]
 ) -> None:
     """Refuse what would be passed over: each of these decides what is paid for."""
+    what, kind = (
+        ("garments", requests.TryOn) if prompts is None else ("prompts", requests.ChangeByPrompt)
+    )
+    known = JobOptions.__annotations__.keys() & kind.model_fields.keys()
+    if unknown := sorted(options.keys() - known):
+        taken = ("models", what, "category" if prompts is None else "seeds", *sorted(known))
+        raise errors.InvalidInput(
+            f"A grid of {what} has no argument {unknown[0]!r}.",
+            next_step=f"Use {', '.join(taken)}.",
+        )
     if prompts is None and seeds is not None:
         unfit = "seeds=… goes with prompts=…, not with garments=….", "Leave it out."
     elif prompts is not None and category is not None:

@@ -165,6 +165,11 @@ def test_long_prompts_that_begin_alike_have_names_of_their_own() -> None:
         ({"models": URL, "prompts": ["x", " "]}, "one of them is empty. Describe"),
         ({"models": URL, "prompts": "x", "seeds": [1, -1]}, "seed"),
         ({"models": URL, "prompts": "x", "colour": 1}, "no argument 'colour'"),
+        (
+            {"models": URL, "garments": URL, "catgory": "dresses"},
+            "A grid of garments has no argument 'catgory'. Use models, garments, category, extra",
+        ),
+        ({"models": URL, "garments": URL, "category": "dresses", "seed": 1}, "no argument 'seed'"),
         ({"models": [URL, None], "garments": URL, "category": "dresses"}, "models: A p.* NoneType"),
         (
             {"models": {"ana": 4}, "garments": URL, "category": "dresses"},
