@@ -71,6 +71,10 @@ class Job(BaseModel):
         names = (*self.picture_names, *self.text_names)
         return hash((self.kind, *(getattr(self, name) for name in names)))
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        # What was not given is not said, as it is not sent.
+        return [(name, value) for name, value in super().__repr_args__() if value not in (None, {})]
+
     def __str__(self) -> str:
         """Say it in a line, such as `try_on anna.jpg + dress.jpg (dresses)`."""
         shown = " + ".join(images.called(image)[:_NAME] for _, image in self.pictures())

@@ -258,6 +258,13 @@ def test_a_job_is_said_in_a_line(job, line):
     assert repr(job) != line
 
 
+def test_a_repr_holds_what_was_given():
+    """A list of outcomes in a notebook is not filled with None; zero and False were given."""
+    job = requests.ChangeByPrompt(model=b"x", prompt="red", seed=0, randomize_seed=False)
+    said = "ChangeByPrompt(model=Bytes(1 bytes), prompt='red', seed=0, randomize_seed=False)"
+    assert repr(job) == said
+
+
 def test_undocumented_fields_go_last():
     """extra_fields are sent as they are, after the documented ones."""
     job = requests.TryOn(**TRY_ON, extra_fields={"style[0]": "a\r\nb"})
