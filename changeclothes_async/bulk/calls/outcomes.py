@@ -11,11 +11,12 @@ from changeclothes_async.protocol import answers
 
 _LARGEST_KEPT = 2**20
 _HELD: dict[type[errors.ChangeClothesError], str] = {
-    errors.Unsure: "Look at the account's history before deciding; resend_unsure=True sends it "
-    "again, and may pay for it twice.",
+    errors.Unsure: "Look at the account's history before deciding; resend_unsure=True (in the "
+    "shell --resend-unsure) sends it again, and may pay for it twice.",
     errors.Damaged: "Look into error.raw for the result, or show it to the service's support; "
-    "resend_unsure=True sends it again, and pays for it again.",
+    "resend_unsure=True (in the shell --resend-unsure) sends it again, and pays for it again.",
 }
+"""What to do now, also for those who read it in a gallery or in the shell's JSON."""
 
 
 def event_of(outcome: answers.Ending) -> states.JobEvent:

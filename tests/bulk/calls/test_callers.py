@@ -140,7 +140,10 @@ async def test_what_is_held_is_sent_again_where_a_person_says_so(
     client = quick(ledger=book)
     service.reply = answer
     for _ in range(2):
-        with pytest.raises((Unsure, Damaged), match="resend_unsure=True sends it again"):
+        with pytest.raises(
+            (Unsure, Damaged),
+            match=r"resend_unsure=True \(in the shell --resend-unsure\) sends it again",
+        ):
             await client.run(job())
     service.reply = failing({})
     with pytest.raises(InvalidInput, match="True or False"):
