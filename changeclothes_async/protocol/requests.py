@@ -10,7 +10,8 @@ import re
 import struct
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from inspect import Signature
+from typing import Any, ClassVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -36,6 +37,13 @@ class Job(BaseModel):
 
     model: fields.Picture
     extra_fields: Mapping[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        # For help() and notebooks: pydantic's own signature spells out the validators.
+        hints = get_type_hints(cls)
+        shown = cls.__signature__.parameters.values()
+        cls.__signature__ = Signature([each.replace(annotation=hints[each.name]) for each in shown])
 
     @model_validator(mode="wrap")
     @classmethod

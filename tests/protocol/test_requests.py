@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import inspect
 import io
 import math
 
@@ -263,6 +264,15 @@ def test_a_repr_holds_what_was_given():
     job = requests.ChangeByPrompt(model=b"x", prompt="red", seed=0, randomize_seed=False)
     said = "ChangeByPrompt(model=Bytes(1 bytes), prompt='red', seed=0, randomize_seed=False)"
     assert repr(job) == said
+
+
+def test_a_signature_can_be_read():
+    """As help() and a notebook show it: arguments and their types, and no validators."""
+    for kind in (requests.TryOn, requests.ChangeByPrompt):
+        assert "Validator" not in str(inspect.signature(kind))
+    shown = inspect.signature(requests.TryOn).parameters
+    assert list(shown) == list(requests.TryOn.model_fields)
+    assert shown["garment_desc"].annotation == str | None
 
 
 def test_undocumented_fields_go_last():
