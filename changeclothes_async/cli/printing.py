@@ -144,10 +144,12 @@ def wrapped(line: str, width: int) -> str:
         bare = wrapped(styled[2] + line[styled.end() :], width)
         return styled[0] + bare.removeprefix(styled[2])
     counted = _COUNTED.match(line)
-    indent = counted.end() if counted else len(line) - len(line.lstrip()) + 2
+    start = len(line) - len(line.lstrip())
+    indent = counted.end() if counted else start + 2
     return textwrap.fill(
-        line,
+        line[start:],
         max(width, _NARROWEST),
+        initial_indent=line[:start],  # within the text it is lost before a word longer than a line
         subsequent_indent=" " * indent,
         replace_whitespace=False,
         drop_whitespace=True,

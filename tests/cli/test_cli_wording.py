@@ -144,6 +144,7 @@ def test_a_table_s_columns_stay_as_they_are(shell: Shell, folder: Path) -> None:
     [
         ("short", "short"),
         ("a" * 60 + " b", "a" * 60 + "\n  b"),
+        ("  " + "a" * 60 + "  b", "  " + "a" * 60 + "\n    b"),
         ("\x1b[31mError:\x1b[0m " + "x" * 36, "\x1b[31mError:\x1b[0m\n  " + "x" * 36),
         ("\x1b[31mError:\x1b[0m " + "x" * 35, "\x1b[31mError:\x1b[0m " + "x" * 35),
         (
