@@ -48,7 +48,7 @@ def result(*lines: str) -> None:
     """
     try:
         for line in lines:
-            click.echo(line)
+            click.echo(_escaped(line))
     except OSError as error:
         if error.errno == errno.EPIPE:  # a pager that was left; click ends quietly
             raise
@@ -57,6 +57,16 @@ def result(*lines: str) -> None:
         raise click.ClickException(
             f"The result cannot be written to stdout ({error.strerror}). It is: {unsaid}"
         ) from None
+
+
+def _escaped(text: str) -> str:
+    """Escape the letters that stdout cannot take: a file's name may have some of no encoding."""
+    out = sys.stdout
+    try:
+        text.encode(out.encoding, out.errors or "strict")
+    except UnicodeEncodeError:
+        return text.encode(out.encoding, "backslashreplace").decode(out.encoding)
+    return text
 
 
 def lines(*many: str) -> None:
@@ -95,9 +105,19 @@ def column(names: Iterable[str]) -> int:
 def shown(words: Iterable[str], facts: dict[str, Any], *, as_json: bool) -> None:
     """Print a result in lines of words, or for scripts as one JSON object."""
     if as_json:
-        result(json.dumps(facts, ensure_ascii=False, indent=2, default=str))
+        result(_as_json(facts))
     else:
         lines(*words)
+
+
+def _as_json(facts: dict[str, Any]) -> str:
+    """Return JSON with the letters as they are, or where stdout has not all of them, escaped."""
+    written = json.dumps(facts, ensure_ascii=False, indent=2, default=str)
+    try:
+        written.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return json.dumps(facts, indent=2, default=str)
+    return written
 
 
 def failure(error: errors.ChangeClothesError, *, as_json: bool) -> None:

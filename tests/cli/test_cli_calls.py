@@ -304,6 +304,28 @@ def test_a_result_that_cannot_be_printed_is_said(folder: Path, as_json: tuple[st
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are all Unicode")
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape", "ascii"])
+def test_a_name_of_no_letters_is_printed_all_the_same(folder: Path, encoding: str) -> None:
+    """A paid picture may have an old encoding's name; JSON is JSON whatever stdout takes."""
+    name = os.fsdecode(b"caf\xe9.png")
+    for as_json in ([], ["--json"]):
+        done = subprocess.run(
+            [*COMMAND, *TRY_ON, "-o", name, *as_json],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert (folder / name).exists()
+        if as_json:
+            assert json.loads(done.stdout)["path"] == name
+        else:
+            shown = b"caf\xe9" if "escape" in encoding else b"caf\\udce9"
+            assert done.stdout.splitlines()[0] == shown + b".png"
+
+
 @pytest.mark.usefixtures("started")
 def test_words_that_cannot_be_said_stop_nothing() -> None:
     """A full disk behind stderr takes the note on the suffix, and the path is printed."""
