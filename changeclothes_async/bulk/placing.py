@@ -51,9 +51,10 @@ def site(out: Out) -> Site:
     text = _text(out)
     if text.startswith("file://"):
         text = _of_file(text)
-    if not text:
+    if not text or "\0" in text:
         raise errors.InvalidInput(
-            "out: the path is empty.", next_step="Give a folder's path; . is the working directory."
+            f"out={text!r} is no path.",
+            next_step="Give a folder's path; . is the working directory.",
         )
     if "://" not in text:
         if arguments.is_address(text):

@@ -18,10 +18,10 @@ def test_an_address_of_a_file_is_a_path(host: str, tmp_path: Path) -> None:
     assert placing.site(address).place == places.Folder(tmp_path / "a b")
 
 
-@pytest.mark.parametrize("out", ["file://data/lookbook", "file://", ""])
+@pytest.mark.parametrize("out", ["file://data/lookbook", "file://", "", "a\0b"])
 def test_no_place_comes_about_by_mistake(out: str) -> None:
     """A path that lost its first slash, or an empty one, is not taken for another folder."""
-    with pytest.raises(InvalidInput, match=r"Write file:///… with three|the path is empty"):
+    with pytest.raises(InvalidInput, match=r"Write file:///… with three|is no path"):
         placing.site(out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import names, placing
@@ -61,7 +61,7 @@ def batch(jobs: str | os.PathLike[str] | Iterable[requests.Job]) -> Batch:
     """Make a batch of a .csv or .jsonl file's path, or of jobs. Raises InvalidInput."""
     if isinstance(jobs, str | os.PathLike):
         return Batch(job_files.read(placing.named(jobs)))
-    if not isinstance(jobs, Iterable):
+    if not isinstance(jobs, Iterable) or isinstance(jobs, bytes | Mapping | requests.Job):
         raise errors.InvalidInput(
             f"{type(jobs).__name__} is not a batch.",
             next_step="Give the path of a .csv or .jsonl file, or jobs; a Grid goes to run_grid.",

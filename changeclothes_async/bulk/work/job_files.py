@@ -89,7 +89,12 @@ def _rows(path: Path, rows_of: Any) -> Iterator[tuple[int, Any]]:
             f"{path.absolute()} cannot be read (it is not UTF-8).",
             next_step="Save it as UTF-8. In Excel: Save as 'CSV UTF-8'.",
         )
-    except (OSError, ValueError, csv.Error) as error:
+    except csv.Error as error:
+        failure = errors.InvalidInput(
+            f"{path.absolute()} cannot be read ({error}).",
+            next_step="Give pictures by path or URL. Data URIs go into a .jsonl file.",
+        )
+    except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         failure = errors.InvalidInput(
             f"{path.absolute()} cannot be read ({why}).", next_step="Give a readable UTF-8 file."

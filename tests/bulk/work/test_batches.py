@@ -124,6 +124,11 @@ def test_a_jsonl_file_is_a_job_a_line(write: Any) -> None:
             b"model,prompt\n\xe9t\xe9.jpg,x\n",
             r"cannot be read \(it is not UTF-8\)\. .* In Excel: Save as 'CSV UTF-8'\.",
         ),
+        (
+            "a.csv",
+            "model,prompt\ndata:image/png;base64," + "A" * 200_000 + ",x\n",
+            r"cannot be read \(field larger .*\)\. .* Data URIs go into a \.jsonl file\.",
+        ),
         ("a.jsonl", "{not json}\n", "line 1: it is not a JSON object"),
         ("a.jsonl", "\n[1]\n", "line 2: it is not a JSON object"),
         ("a.jsonl", "[" * 100_000, "line 1: it is not a JSON object"),
@@ -224,6 +229,13 @@ def test_any_iterable_of_jobs_is_a_batch() -> None:
 def test_what_is_no_batch_is_refused_in_words(jobs: Any) -> None:
     """No raw error leaves, whatever is handed over."""
     with pytest.raises(InvalidInput):
+        batches.batch(jobs)
+
+
+@pytest.mark.parametrize("jobs", [b"jobs.csv", {}, ChangeByPrompt(model=URL, prompt="x")])
+def test_what_only_can_be_iterated_over_is_no_batch(jobs: Any) -> None:
+    """Its numbers, keys or fields are no jobs, and would be called bad ones."""
+    with pytest.raises(InvalidInput, match="is not a batch"):
         batches.batch(jobs)
 
 
