@@ -46,7 +46,8 @@ class Journal(Protocol):
 class Call:
     """One body on its way: the attempts, their number, and the time they took.
 
-    Its `flight` does the work of `paid`; `name` is what the log calls it.
+    Its `flight` does the work of `paid`; `name` is what the log calls it. Its deadline counts from
+    when it `began`, in the loop's time, which is now if its pictures were not read before.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Call:
         journal: Journal | None = None,
         name: str = "a call",
         post: Post | None = None,
+        began: float | None = None,
     ) -> None:
         self._sender = sender
         self._flight = flight
@@ -71,7 +73,7 @@ class Call:
         self._body: multipart.Body | None = None
         self._options = options
         self._journal = journal
-        self._started = self._loop.time()
+        self._started = self._loop.time() if began is None else began
         self._ends = self._started + options.deadline if options.deadline else None
         self._last: errors.ChangeClothesError | None = None
         self._money: errors.Money = "not spent"
@@ -134,10 +136,8 @@ class Call:
                     self._body = self._body or await self._framed()
                     return await self._sender.limits.slot()
         except TimeoutError:
-            what = "a slot was free" if self._body else "its pictures were read"
-            late = self._last or errors.NotSent(
-                f"The deadline of {self._options.deadline:g} s passed before {what}.",
-                next_step="Raise deadline=… or max_concurrency=…, or ask for less at once.",
+            late = self._last or too_late(
+                self._options, "a slot was free" if self._body else "its pictures were read"
             )
             late.final = True
         raise late
@@ -228,6 +228,15 @@ def _of_formats(body: multipart.Body) -> str:
     rare = sorted(each.suffix[1:].upper() for each in body.formats if each.mime not in _COMMON)
     named = " and ".join(rare)
     return f" A picture was sent as {named}; prepare=… sends it as a JPEG." if rare else ""
+
+
+def too_late(options: settings.Settings, what: str) -> errors.NotSent:
+    """Return the end of a call whose deadline passed before `what` would have let it be sent."""
+    return errors.NotSent(
+        f"The deadline of {options.deadline:g} s passed before {what}.",
+        final=True,
+        next_step="Raise deadline=… or max_concurrency=…, or ask for less at once.",
+    )
 
 
 def interrupted(upload: uploads.Upload) -> errors.ChangeClothesError:

@@ -137,9 +137,15 @@ class Caller:
         from changeclothes_async.transport import sending
 
         sender, reader = await self.senders.here(), self.reader(options)
-        with sender.limits.queued():  # or any number of callers would read photographs at once
-            pictures = await self.ready(job, options)
-            digests = [await reader.digest(picture) for _, picture in pictures]
+        began = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(options.deadline):
+                with sender.limits.queued():  # or any number of callers would read at once
+                    pictures = await self.ready(job, options)
+                    digests = [await reader.digest(picture) for _, picture in pictures]
+        except TimeoutError:
+            late = sending.too_late(options, "its pictures were read")
+            raise late from None
         texts = job.texts()
         identity = requests.identity(job.endpoint, texts, digests)
         if expected not in {None, identity}:
@@ -157,6 +163,7 @@ class Caller:
                 options,
                 journal=watched(page) if watched else page,
                 name=log_name,
+                began=began,
                 post=carrier(page, job, pictures, digests) if carrier else None,
             ).paid()
 

@@ -19,6 +19,7 @@ from changeclothes_async import (
     LedgerBusy,
     LedgerError,
     Look,
+    NotSent,
     TooManyWaiting,
     TryOn,
     TryOnException,
@@ -390,6 +391,27 @@ async def test_who_reads_a_photograph_waits_too(
     assert Slow.most == 5
     assert sum(isinstance(end, Look) for end in ends) == len(service.charges) == 5
     assert sum(isinstance(end, TooManyWaiting) for end in ends) == 95
+
+
+class Endless:
+    """An open photograph that nobody sends the rest of."""
+
+    async def read(self, _: int) -> bytes:
+        """Wait."""
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("has_ledger", [True, False])
+async def test_a_deadline_covers_the_reading_of_photographs(
+    service: Service, quick: Quick, book: Path, has_ledger: bool
+) -> None:
+    """A call that cannot be told from others yet is given up in time too."""
+    client = quick(ledger=book if has_ledger else None, deadline=0.05)
+    with pytest.raises(NotSent, match=r"deadline of 0\.05 s passed before its pictures were read"):
+        await client.run(TryOn(model=Endless(), garment=G0, category="dresses"))
+    assert not client.stats.waiting
+    assert not service.calls
 
 
 async def test_closing_leaves_the_ledger_to_another_loop(
