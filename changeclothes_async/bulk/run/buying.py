@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from changeclothes_async import errors, settings
 from changeclothes_async.bulk.calls import callers, listeners, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.progress import events
 from changeclothes_async.bulk.run import patience, permits, planning
-from changeclothes_async.protocol import answers
+from changeclothes_async.protocol import answers, requests
 from changeclothes_async.transport import sending
 
 if TYPE_CHECKING:  # an extra
@@ -90,10 +90,16 @@ class Buyer:
         return planned.knows(entry) and planned.identity not in self._resent_in_vain
 
     def _carrier(
-        self, crew: Crew, planned: planning.Planned, page: paying.Page, *what: Any
+        self,
+        crew: Crew,
+        planned: planning.Planned,
+        page: paying.Page,
+        job: requests.Job,
+        pictures: callers.Ready,
+        digests: Sequence[bytes],
     ) -> sending.Post:
         def late(outcome: answers.Ending) -> None:
             if page.claimed:
                 self._late(planned, page.claimed, outcome)
 
-        return crew.carrier(late, *what)
+        return crew.carrier(late, job, pictures, digests)

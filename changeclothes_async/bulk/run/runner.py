@@ -75,8 +75,8 @@ class Run:
         self._ahead = asyncio.Semaphore(2 * options.max_concurrency)
         self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._trust = trust.in_answers(options.max_concurrency)
-        self._results = trust.in_results(options.max_concurrency)
+        self._trust_in_answers = trust.in_answers(options.max_concurrency)
+        self._trust_in_results = trust.in_results(options.max_concurrency)
         self._tally = tally.Tally(
             len(work.rows) * len(work.columns), known, max_calls=terms.max_calls
         )
@@ -193,7 +193,7 @@ class Run:
         except errors.ChangeClothesError as caught:
             error = caught
         else:
-            self._trust.heard()
+            self._trust_in_answers.heard()
             self._tally.enters(State.PAID)
             return made
         finally:
@@ -202,8 +202,10 @@ class Run:
         self._failed(planned, error)
         return None
 
-    def _heard_late(self, *end: *tuple[planning.Planned, ledger.Claim, answers.Ending]) -> None:
-        self._start(self._corrected(*end))
+    def _heard_late(
+        self, planned: planning.Planned, claim: ledger.Claim, outcome: answers.Ending
+    ) -> None:
+        self._start(self._corrected(planned, claim, outcome))
 
     async def _corrected(
         self, planned: planning.Planned, claim: ledger.Claim, outcome: answers.Ending
@@ -221,7 +223,7 @@ class Run:
             self.problems[planned.name] = error
         if verdict.stops:
             self._permits.stop(error)
-        if reason := self._trust.lost(error, planned.identity):
+        if reason := self._trust_in_answers.lost(error, planned.identity):
             self._permits.stop(reason)
         self._tally.enters(verdict.state)
         self._tell(verdict.kind, planned.name, error)
@@ -237,11 +239,11 @@ class Run:
                 self._permits.stop(error)
             # What was paid long ago may be gone for good, and is no reason to buy nothing new.
             elif planned.step is planning.Step.SEND and (
-                reason := self._results.lost(error, planned.identity)
+                reason := self._trust_in_results.lost(error, planned.identity)
             ):
                 self._permits.stop(reason)
             return
-        self._results.heard()
+        self._trust_in_results.heard()
         self._tally.moves(State.PAID, State.SAVED)
         self._tell("saved", planned.name)
 
