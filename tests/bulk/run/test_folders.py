@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,35 @@ async def test_pictures_without_their_ledger_are_not_paid_for_again(
     (out / "elsewhere").rename(out / "ledger.db")
     assert (await quick().run_grid(grid(1, 2), out)).ok
     assert len(service.charges) == 2
+
+
+async def test_pictures_that_their_ledger_does_not_know_are_not_paid_for_again(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """A ledger from a backup, older than what stands beside it, is told from the newest one."""
+    await quick().run_grid(grid(1, 3), out, max_calls=1)
+    backup = (out / "ledger.db").read_bytes()
+    await quick().run_grid(grid(1, 3), out)
+    newest = (out / "ledger.db").read_bytes()
+    (out / "ledger.db").write_bytes(backup)
+    for going in (quick().run_grid(grid(1, 3), out), quick().plan_grid(grid(1, 3), out)):
+        with pytest.raises(LedgerError, match=r"such as m0__g1, that ledger\.db does not know"):
+            await going
+    (out / "ledger.db").write_bytes(newest)
+    assert (await quick().run_grid(grid(1, 3), out)).ok
+    assert len(service.charges) == 3
+
+
+async def test_a_picture_that_a_killed_run_did_not_write_down_is_no_reason_to_refuse(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """Its job is known as paid, and it is fetched once more."""
+    await quick().run_grid(grid(1, 1), out)
+    with closing(sqlite3.connect(out / "ledger.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM pictures")
+        db.execute("UPDATE calls SET state = 'paid'")
+    assert (await quick().run_grid(grid(1, 1), out)).ok
+    assert len(service.charges) == 1
 
 
 async def test_other_files_are_no_reason_to_refuse(
