@@ -11,7 +11,7 @@ import struct
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Signature
-from typing import Any, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -37,6 +37,18 @@ class Job(BaseModel):
 
     model: fields.Picture
     extra_fields: Mapping[str, str] = Field(default_factory=dict)
+
+    if not TYPE_CHECKING:  # checkers know the arguments
+
+        def __new__(cls, *values, **_):
+            """Refuse values without names, which Python's own words would call BaseModel's."""
+            if values:
+                needed = [name for name, each in cls.model_fields.items() if each.is_required()]
+                raise errors.InvalidInput(
+                    f"{cls.__name__} takes its arguments by name.",
+                    next_step=f"Write {cls.__name__}({'=…, '.join(needed)}=…).",
+                )
+            return super().__new__(cls)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -266,6 +266,15 @@ def test_a_repr_holds_what_was_given():
     assert repr(job) == said
 
 
+def test_arguments_go_by_name():
+    """Whoever calls try_on(model, garment, category) tries it with a job too."""
+    with pytest.raises(errors.InvalidInput, match="by name") as caught:
+        requests.TryOn("anna.jpg", "red.jpg", "dresses")
+    assert caught.value.next_step == "Write TryOn(model=…, garment=…, category=…)."
+    with pytest.raises(errors.InvalidInput, match=r"Write ChangeByPrompt\(model=…, prompt=…\)\."):
+        requests.ChangeByPrompt("anna.jpg", prompt="red")
+
+
 def test_a_signature_can_be_read():
     """As help() and a notebook show it: arguments and their types, and no validators."""
     for kind in (requests.TryOn, requests.ChangeByPrompt):
