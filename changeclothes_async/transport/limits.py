@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import anyio
 
@@ -21,6 +21,28 @@ class Slot:
 
     pauses: int = 0
     held: bool = False
+
+
+class Place:
+    """A caller's place in the queue, which it leaves once: at the end of a `with` at the latest."""
+
+    __slots__ = ("_is_kept", "_limits")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._is_kept = True
+        limits.waiting += 1
+
+    def leave(self) -> None:
+        """Count no longer."""
+        self._limits.waiting -= self._is_kept
+        self._is_kept = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
 
 
 class Limits:
@@ -75,14 +97,9 @@ class Limits:
             and self._loop.time() >= self._open_at
         )
 
-    @contextlib.contextmanager
-    def queued(self) -> Iterator[None]:
-        """Count a caller as waiting, from its admission until it has a slot."""
-        self.waiting += 1
-        try:
-            yield
-        finally:
-            self.waiting -= 1
+    def queued(self) -> Place:
+        """Count a caller as waiting, from its admission until it has a slot or leaves its place."""
+        return Place(self)
 
     async def slot(self) -> Slot:
         """Wait for the pause to end, for the pace, and for a free slot; in that order.

@@ -130,8 +130,6 @@ class Call:
     async def _queue(self) -> limits.Slot:
         try:
             async with asyncio.timeout_at(self._ends) if self._ends else _ENDLESS:
-                if self._options.max_waiting is not None and not self.attempts:
-                    self._sender.limits.admit()  # those who came with it may have filled the queue
                 with self._sender.limits.queued():
                     self._body = self._body or await self._framed()
                     return await self._sender.limits.slot()

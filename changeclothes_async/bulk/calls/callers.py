@@ -22,7 +22,7 @@ from changeclothes_async.protocol import images, multipart, requests
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
     from changeclothes_async.bulk.calls import paying
     from changeclothes_async.bulk.progress import events
-    from changeclothes_async.transport import flights, reading, sending
+    from changeclothes_async.transport import flights, limits, reading, sending
     from changeclothes_async.transport.sender import Sender
 
 Ready = Sequence[tuple[str, "images.Link | multipart.Part"]]
@@ -86,25 +86,35 @@ class Caller:
                 payments = await self._open_ledger(self._ledger_path, options.base_url)
             if options.max_waiting is not None:
                 sender.limits.admit()
-            if payments is None:
-                return await self._unwritten(sender, job, options, name)
-            return await self.pay(
-                job,
-                options,
-                payments,
-                again=_however_it_ended if options.resend_unsure else None,
-                # What was paid before needs no slot, but where one costs nothing it may take it.
-                look=options.resend_unsure or not sender.limits.is_free(),
-                watched=partial(self.listener.journal, name),
-                log_name=name,
-            )
+            # What was paid before needs no slot, but where one costs nothing it may take it.
+            look = options.resend_unsure or not sender.limits.is_free()
+            # Kept until the call itself queues: who came later does not turn this one away.
+            with sender.limits.queued() as place:
+                if payments is None:
+                    return await self._unwritten(sender, job, options, name, place)
+                return await self.pay(
+                    job,
+                    options,
+                    payments,
+                    again=_however_it_ended if options.resend_unsure else None,
+                    look=look,
+                    watched=partial(self.listener.journal, name),
+                    log_name=name,
+                    place=place,
+                )
 
     async def _unwritten(
-        self, sender: Sender, job: requests.Job, options: settings.Settings, name: str
+        self,
+        sender: Sender,
+        job: requests.Job,
+        options: settings.Settings,
+        name: str,
+        place: limits.Place,
     ) -> paying.Paid:
         from changeclothes_async.transport import flights, logs, sending
 
         async def framed() -> multipart.Body:
+            place.leave()
             return multipart.body(job.texts(), await self.ready(job, options))
 
         flight: flights.Flight[paying.Paid] = flights.Flight(partial(logs.left, name))
@@ -127,11 +137,13 @@ class Caller:
         watched: Callable[[paying.Page], sending.Journal] | None = None,
         log_name: str = "",
         carrier: Carrier | None = None,
+        place: limits.Place | None = None,
     ) -> paying.Paid:
         """Make a call through a ledger: what was paid before is given again, not paid again.
 
         `name` is its cell's in the ledger, `log_name` what the log calls it. With a `carrier` its
-        attempts do not go over this process's own session.
+        attempts do not go over this process's own session. A `place` in the queue is given up when
+        the call itself queues, or needs not to.
         Raises NotAnImage where the pictures are not those of the `expected` identity any more.
         """
         from changeclothes_async.transport import sending
@@ -140,9 +152,8 @@ class Caller:
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(options.deadline):
-                with sender.limits.queued():  # or any number of callers would read at once
-                    pictures = await self.ready(job, options)
-                    digests = [await reader.digest(picture) for _, picture in pictures]
+                pictures = await self.ready(job, options)
+                digests = [await reader.digest(picture) for _, picture in pictures]
         except TimeoutError:
             late = sending.too_late(options, "its pictures were read")
             raise late from None
@@ -150,8 +161,12 @@ class Caller:
         identity = requests.identity(job.endpoint, texts, digests)
         if expected not in {None, identity}:
             raise changed(f"A picture of {name}")
+        if place and payments.is_under_way(identity):
+            place.leave()
 
         async def framed() -> multipart.Body:
+            if place:
+                place.leave()
             return multipart.body(texts, pictures)
 
         def send(page: paying.Page) -> Coroutine[Any, Any, paying.Paid]:

@@ -65,16 +65,21 @@ class Payments:
         one. Without `look` the claim finds out what is known: cheaper, where a slot is free for it.
         """
         key = asyncio.get_running_loop(), identity
-        flight = self._under_way.get(key)
-        if flight is None or flight.is_over:
-            flight = flights.Flight(partial(self._left, key))
+        if not self.is_under_way(identity):
+            flight: flights.Flight[Paid] = flights.Flight(partial(self._left, key))
             page = Page(self.book, flight, identity, endpoint, name)
             self._under_way[key] = flight.begin(self._paid(page, send, again or _failed, look))
+        flight = self._under_way[key]
         try:
             return await flight.joined()
         finally:
             if flight.is_over:
                 self._forget(key, flight.task)
+
+    def is_under_way(self, identity: bytes) -> bool:
+        """Whether this loop makes a call for this job already, which `pay` would join."""
+        flight = self._under_way.get((asyncio.get_running_loop(), identity))
+        return flight is not None and not flight.is_over
 
     def _left(self, key: _Key, task: asyncio.Task[Paid]) -> None:
         task.add_done_callback(partial(self._forget, key))

@@ -37,8 +37,8 @@ class Buyer:
         late: Late,
     ) -> None:
         self._caller = caller
-        # Both are for single calls: a cell may wait for its turn as long as that takes.
-        self._options = options.changed(deadline=None, max_waiting=None)
+        # That is for single calls: a cell may wait for its turn as long as that takes.
+        self._options = options.changed(deadline=None)
         self._payments = payments
         self._permits = leave
         self._crew, self._late = crew, late

@@ -414,6 +414,41 @@ async def test_a_deadline_covers_the_reading_of_photographs(
     assert not service.calls
 
 
+async def test_who_was_let_in_is_not_turned_away_for_who_came_later(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """A place in the queue is kept while a photograph is read and looked up in the ledger."""
+    gate, client = Gate(service), quick(ledger=book, max_concurrency=1, max_waiting=1)
+    calls = [asyncio.create_task(client.run(job(0)))]
+    await gate.arrived.wait()
+    calls.append(asyncio.create_task(client.run(job(1))))
+    for number in range(498):
+        late = TryOn(model=Slow(number), garment=G0, category="dresses")
+        calls.append(asyncio.create_task(client.run(late)))
+        await asyncio.sleep(0)
+    gate.open.set()
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert [isinstance(end, Look) for end in ends] == [True, True, *[False] * 498]
+    assert all(isinstance(end, TooManyWaiting) for end in ends[2:])
+    assert client.stats.waiting == 0
+
+
+async def test_who_joins_a_call_takes_no_place_in_the_queue(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """Equal calls wait for one answer and need no slot: others are let in beside them."""
+    gate, client = Gate(service), quick(ledger=book, max_concurrency=1, max_waiting=1)
+    calls = [asyncio.create_task(client.run(job(0)))]
+    await gate.arrived.wait()
+    for number in [0, 0, 0, 1]:
+        calls.append(asyncio.create_task(client.run(job(number))))
+        await asyncio.sleep(0)
+        while number == 0 and client.stats.waiting:  # noqa: ASYNC110 - it reads its photograph
+            await asyncio.sleep(0.001)
+    gate.open.set()
+    assert len({look.url for look in await asyncio.gather(*calls)}) == len(service.calls) == 2
+
+
 async def test_closing_leaves_the_ledger_to_another_loop(
     service: Service, quick: Quick, out: Path, book: Path
 ) -> None:
