@@ -22,7 +22,7 @@ from changeclothes_async import errors
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_ADDRESS = re.compile(r"\w[\w+.-]+:/")  # a drive has one letter
+_ADDRESS = re.compile(r"\w[\w+.:-]+:[/\\]")  # one may lead to another; a drive has one letter
 
 
 class Unchanged(Enum):

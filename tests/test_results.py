@@ -126,7 +126,13 @@ async def test_a_path_is_a_path(shown):
 
 
 @pytest.mark.parametrize(
-    "address", ["s3://shelf/look.webp", "file:///shelf/look.webp", Path("s3://shelf/look.webp")]
+    "address",
+    [
+        "s3://shelf/look.webp",
+        "file:///shelf/look.webp",
+        Path("s3://shelf/look.webp"),
+        "simplecache::s3://shelf/look.webp",
+    ],
 )
 async def test_an_address_is_no_path(shown, tmp_path, monkeypatch, address):
     """It would become a folder of that name without a word."""

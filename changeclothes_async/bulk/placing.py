@@ -59,7 +59,7 @@ def site(out: Out) -> Site:
     if "://" not in text:
         if arguments.is_address(text):
             raise errors.InvalidInput(
-                f"out={text!r} is an address that has lost a slash, as in a pathlib.Path.",
+                "out is an address that has lost a slash, as in a pathlib.Path.",
                 next_step="Give the address as a string, such as s3://bucket/lookbook.",
             )
         folder = named(text)

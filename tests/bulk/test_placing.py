@@ -25,11 +25,22 @@ def test_no_place_comes_about_by_mistake(out: str) -> None:
         placing.site(out)
 
 
-@pytest.mark.parametrize("out", [Path("s3://bucket/looks"), "gs:/bucket", Path("file:///looks")])
+@pytest.mark.parametrize(
+    "out",
+    [
+        "s3:\\bucket\\looks",
+        "gs:/bucket",
+        Path("file:///looks"),
+        Path("ftp://me:secret@store/looks"),
+    ],
+)
 def test_an_address_that_lost_a_slash_is_no_folder(out: Path | str) -> None:
     """`Path("s3://…")` has one slash, and would be a folder of that name without a word."""
-    with pytest.raises(InvalidInput, match=r"has lost a slash.*as a string, such as s3://"):
+    with pytest.raises(
+        InvalidInput, match=r"has lost a slash.*as a string, such as s3://"
+    ) as caught:
         placing.site(out)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("out", ["C:/looks", "at 10:30/looks", "./s3:/looks"])
