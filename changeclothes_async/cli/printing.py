@@ -62,11 +62,19 @@ def result(*lines: str) -> None:
 def _escaped(text: str) -> str:
     """Escape the letters that stdout cannot take: a file's name may have some of no encoding."""
     out = sys.stdout
-    try:
-        text.encode(out.encoding, out.errors or "strict")
-    except UnicodeEncodeError:
-        return text.encode(out.encoding, "backslashreplace").decode(out.encoding)
-    return text
+    if _takes(text, getattr(out, "errors", None) or "strict"):
+        return text
+    return text.encode(out.encoding, "backslashreplace").decode(out.encoding)
+
+
+def _takes(text: str, how: str) -> bool:
+    """Tell whether stdout has all letters of a text; without an encoding, as in memory, it has."""
+    if encoding := getattr(sys.stdout, "encoding", None):
+        try:
+            text.encode(encoding, how)
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def lines(*many: str) -> None:
@@ -113,11 +121,7 @@ def shown(words: Iterable[str], facts: dict[str, Any], *, as_json: bool) -> None
 def _as_json(facts: dict[str, Any]) -> str:
     """Return JSON with the letters as they are, or where stdout has not all of them, escaped."""
     written = json.dumps(facts, ensure_ascii=False, indent=2, default=str)
-    try:
-        written.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:
-        return json.dumps(facts, indent=2, default=str)
-    return written
+    return written if _takes(written, "strict") else json.dumps(facts, indent=2, default=str)
 
 
 def failure(error: errors.ChangeClothesError, *, as_json: bool) -> None:

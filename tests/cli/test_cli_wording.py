@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,14 @@ def test_what_a_service_said_steers_no_terminal() -> None:
     said = wording.message(errors.Damaged("It is odd.", raw=raw))
     assert "?]0;title??2J" in said
     assert said.isprintable()
+
+
+def test_a_result_may_go_to_what_has_no_encoding() -> None:
+    """As where a program calls a command itself, and keeps what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        printing.shown(["café.png"], {}, as_json=False)
+        printing.shown([], {"path": "café.png"}, as_json=True)
+    assert out.getvalue() == 'café.png\n{\n  "path": "café.png"\n}\n'
 
 
 def test_what_a_service_said_stays_as_it_is() -> None:
