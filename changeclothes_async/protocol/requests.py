@@ -11,12 +11,14 @@ import struct
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Signature
-from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import fields, images
+
+J = TypeVar("J", bound="Job")
 
 _NAME, _GIST = 60, 60  # letters of a name, and of a prompt, in a line about a job
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]*")
@@ -42,20 +44,13 @@ class Job(BaseModel):
 
         def __new__(cls, *values, **_):
             """Refuse values without names, which Python's own words would call BaseModel's."""
-            if values:
+            if values and cls.__init__ is BaseModel.__init__:
                 needed = [name for name, each in cls.model_fields.items() if each.is_required()]
                 raise errors.InvalidInput(
                     f"{cls.__name__} takes its arguments by name.",
                     next_step=f"Write {cls.__name__}({'=…, '.join(needed)}=…).",
                 )
             return super().__new__(cls)
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        # For help() and notebooks: pydantic's own signature spells out the validators.
-        hints = get_type_hints(cls)
-        shown = cls.__signature__.parameters.values()
-        cls.__signature__ = Signature([each.replace(annotation=hints[each.name]) for each in shown])
 
     @model_validator(mode="wrap")
     @classmethod
@@ -115,6 +110,18 @@ class Job(BaseModel):
         return [*texts, *self.extra_fields.items()] if self.extra_fields else texts
 
 
+def _readable(kind: type[J]) -> type[J]:
+    """Give a job a signature for help() and notebooks: pydantic's spells out the validators.
+
+    One of a user's own keeps pydantic's, which can do with types that are not defined yet.
+    """
+    hints = get_type_hints(kind)
+    shown = kind.__signature__.parameters.values()
+    kind.__signature__ = Signature([each.replace(annotation=hints[each.name]) for each in shown])
+    return kind
+
+
+@_readable
 class TryOn(Job):
     """Dress a model in a garment (API 1): `modelImg`, `garmentImg`, `category`, `garmentDesc`.
 
@@ -138,6 +145,7 @@ class TryOn(Job):
         return str(self.category)
 
 
+@_readable
 class ChangeByPrompt(Job):
     """Change a model's clothes by an English prompt (API 2).
 

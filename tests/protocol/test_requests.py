@@ -275,6 +275,16 @@ def test_arguments_go_by_name():
         requests.ChangeByPrompt("anna.jpg", prompt="red")
 
 
+def test_a_job_of_ones_own_may_take_them_without():
+    """A subclass decides about its own arguments."""
+
+    class Red(requests.ChangeByPrompt):
+        def __init__(self, model):
+            super().__init__(model=model, prompt="a red dress")
+
+    assert Red(b"x").prompt == "a red dress"
+
+
 def test_a_signature_can_be_read():
     """As help() and a notebook show it: arguments and their types, and no validators."""
     for kind in (requests.TryOn, requests.ChangeByPrompt):
@@ -282,6 +292,19 @@ def test_a_signature_can_be_read():
     shown = inspect.signature(requests.TryOn).parameters
     assert list(shown) == list(requests.TryOn.model_fields)
     assert shown["garment_desc"].annotation == str | None
+
+
+def test_a_job_of_ones_own_may_have_any_fields():
+    """Its types may be known in a function alone, and an argument have another name."""
+
+    class Shop(pydantic.BaseModel):
+        name: str
+
+    class Order(requests.TryOn):
+        number: int = pydantic.Field(0, alias="order")
+        shop: Shop | None = None
+
+    assert list(inspect.signature(Order).parameters)[-2:] == ["order", "shop"]
 
 
 def test_undocumented_fields_go_last():
