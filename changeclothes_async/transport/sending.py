@@ -134,9 +134,7 @@ class Call:
                     self._body = self._body or await self._framed()
                     return await self._sender.limits.slot()
         except TimeoutError:
-            late = self._last or too_late(
-                self._options, "a slot was free" if self._body else "its pictures were read"
-            )
+            late = self._last or too_late(self._options, is_read=self._body is not None)
             late.final = True
         raise late
 
@@ -228,12 +226,16 @@ def _of_formats(body: multipart.Body) -> str:
     return f" A picture was sent as {named}; prepare=… sends it as a JPEG." if rare else ""
 
 
-def too_late(options: settings.Settings, what: str) -> errors.NotSent:
-    """Return the end of a call whose deadline passed before `what` would have let it be sent."""
+def too_late(options: settings.Settings, *, is_read: bool) -> errors.NotSent:
+    """Return the end of a call whose deadline passed before it had a slot, or its pictures."""
+    if is_read:
+        what, step = "a slot was free", "or max_concurrency=…, or ask for less at once"
+    else:
+        what, step = "its pictures were read", "or read them before you make the call"
     return errors.NotSent(
         f"The deadline of {options.deadline:g} s passed before {what}.",
         final=True,
-        next_step="Raise deadline=… or max_concurrency=…, or ask for less at once.",
+        next_step=f"Raise deadline=… {step}.",
     )
 
 

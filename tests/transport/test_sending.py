@@ -662,8 +662,9 @@ async def test_a_deadline_that_passes_as_pictures_are_read_says_so():
         peers.serve(peers.answering(OK)) as peer,
         sending_to(peer, Book(), slowly, deadline=5) as (_, flight),
     ):
-        with pytest.raises(errors.NotSent, match="passed before its pictures were read"):
+        with pytest.raises(errors.NotSent, match="passed before its pictures were read") as caught:
             await flight.joined()
+    assert "max_concurrency" not in caught.value.next_step
     assert peer.connections == 0
 
 

@@ -155,7 +155,7 @@ class Caller:
                 pictures = await self.ready(job, options)
                 digests = [await reader.digest(picture) for _, picture in pictures]
         except TimeoutError:
-            late = sending.too_late(options, "its pictures were read")
+            late = sending.too_late(options, is_read=False)
             raise late from None
         texts = job.texts()
         identity = requests.identity(job.endpoint, texts, digests)
