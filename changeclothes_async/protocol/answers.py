@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from changeclothes_async import errors
@@ -103,7 +103,7 @@ def decode(raw: Raw, *, whole: bool = True) -> Ending:
     envelope = raw.envelope
     if not isinstance(envelope, dict):
         return _by_status(raw, None, None)
-    code, msg = _code(envelope.get("code")), _msg(envelope.get("msg"))
+    code, msg = _number(envelope.get("code")), _msg(envelope.get("msg"))
     if code == 200:
         return _made(raw, envelope.get("data")) or _damaged(raw, code, msg, "it has no result URL")
     if code in errors.CODES:
@@ -112,31 +112,33 @@ def decode(raw: Raw, *, whole: bool = True) -> Ending:
 
 
 def _made(raw: Raw, data: Any) -> Made | None:
-    url = data.get("resultImgUrl") if isinstance(data, dict) else None
-    if not _is_url(url):
+    url = _url(data.get("resultImgUrl")) if isinstance(data, dict) else None
+    if url is None:
         return None
-    mask, hit, seed = (data.get(name) for name in ("maskImgUrl", "cacheHit", "seed"))
+    hit = data.get("cacheHit")
     return Made(
         result_img_url=url,
-        mask_img_url=mask if _is_url(mask) else None,
+        mask_img_url=_url(data.get("maskImgUrl")),
         cache_hit=hit if isinstance(hit, bool) else None,
-        seed=_whole_number(seed),
+        seed=_number(data.get("seed")),
         raw=raw,
     )
 
 
-def _is_url(value: Any) -> TypeGuard[str]:
-    if not isinstance(value, str) or not value.isprintable():
-        return False
+def _url(value: Any) -> str | None:
+    """Return a URL without the space around it, which would become a part of its path."""
+    url = value.strip() if isinstance(value, str) else ""
+    if not url.isprintable():
+        return None
     try:
-        parts = urlsplit(value)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+        parts = urlsplit(url)
+        return url if parts.scheme in {"http", "https"} and parts.hostname else None
     except ValueError:
-        return False
+        return None
 
 
-def _code(value: Any) -> int | None:
-    """Read a code that came as 200, 200.0 or "200"; anything else is no code."""
+def _number(value: Any) -> int | None:
+    """Read a number that came as 200, 200.0 or "200"; anything else is none."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
     return _whole_number(value)

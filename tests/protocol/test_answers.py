@@ -123,11 +123,18 @@ def test_facts_of_another_type_are_none(fact, name):
     assert getattr(made, name) is None
 
 
-@pytest.mark.parametrize(("seed", "read"), [(7.0, 7), (0, 0), (2**70, 2**70)])
+@pytest.mark.parametrize(("seed", "read"), [(7.0, 7), (0, 0), (2**70, 2**70), ("7", 7)])
 def test_a_seed_is_read_as_a_number_is_written(seed, read):
-    """A whole number is one with a point, too."""
+    """A whole number is one with a point, too, and in quotes, as it was sent."""
     made = decoded(200, {"code": 200, "data": {"resultImgUrl": URL, "seed": seed}})
     assert made.seed == read
+
+
+@pytest.mark.parametrize("url", [f" {URL} ", f"{URL}\r\n", f"\t{URL}"])
+def test_space_around_a_url_is_not_part_of_it(url):
+    """Sent as a part of its path it would lead nowhere, and the picture is paid."""
+    made = decoded(200, {"code": 200, "data": {"resultImgUrl": url, "maskImgUrl": url}})
+    assert (made.result_img_url, made.mask_img_url) == (URL, URL)
 
 
 @pytest.mark.parametrize(("code", "kind"), errors.CODES.items())
