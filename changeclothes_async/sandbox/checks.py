@@ -106,7 +106,7 @@ def _number(form: Form, name: str, default: float, least: int, most: int) -> flo
         return default
     text = form.texts[name]
     # Not float() alone: it takes "nan", "1_0" and Arabic digits.
-    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,10})?", text) or not least <= float(text) <= most:
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,20})?", text) or not least <= float(text) <= most:
         raise _invalid(f"{name} must be a number from {least} to {most}")
     return float(text)
 

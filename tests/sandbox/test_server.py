@@ -149,6 +149,7 @@ async def test_a_wrong_parameter_is_named(
     [
         {"seed": "0", "guidance_scale": "1", "num_inference_steps": "1"},
         {"seed": "2147483647", "guidance_scale": "99.5", "num_inference_steps": "50"},
+        {"guidance_scale": "3.80640017568"},
         {"randomize_seed": "false"},
     ],
 )
