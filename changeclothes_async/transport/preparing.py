@@ -22,6 +22,15 @@ EDGE = 2048
 """The longest edge, in pixels, that `prepare=True` stands for."""
 
 _ORIENTATION = 0x0112
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 _STAYS = {"JPEG", "MPO", "PNG", "WEBP"}  # a telephone's JPEG with a second picture is an MPO
 _KEEPS_PROFILE = {"L", "P", "RGB", "RGBA"}
 _QUALITY = 90
@@ -107,13 +116,10 @@ def _opened(source: Any, kind: formats.Format) -> Any:
 
 def _encoded(image: Any, longest: int) -> bytes | None:
     """Encode it anew, without its metadata; None where it can stay as it is."""
-    from PIL import ImageOps
-
     several = getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
     if several or image.mode.startswith(("I", "F")):  # sixteen bits would be cut to eight
         return None
-    upright = image.getexif().get(_ORIENTATION, 1) == 1
-    if upright and max(image.size) <= longest and image.format in _STAYS:
+    if not _turn(image) and max(image.size) <= longest and image.format in _STAYS:
         return None
     profile = image.info.get("icc_profile") if image.mode in _KEEPS_PROFILE else None
     clear = image.has_transparency_data
@@ -123,8 +129,24 @@ def _encoded(image: Any, longest: int) -> bytes | None:
     image.thumbnail((longest, longest))  # before it is turned: a JPEG is then decoded small
     file = io.BytesIO()
     terms = {} if form == "PNG" else {"quality": _QUALITY}
-    ImageOps.exif_transpose(image).save(file, form, icc_profile=profile, **terms)
+    upright(image).save(file, form, icc_profile=profile, **terms)
     return file.getvalue()
+
+
+def upright(image: Any) -> Any:
+    """Return a PIL image turned as its metadata wants it; itself where nothing is to be turned."""
+    from PIL import Image
+
+    turn = _turn(image)
+    return image.transpose(Image.Transpose[turn]) if turn else image
+
+
+def _turn(image: Any) -> str | None:
+    """Name what turns it upright. Not by Pillow's ImageOps, which broken metadata make fail."""
+    try:
+        return _TURNS.get(image.getexif().get(_ORIENTATION))
+    except Exception:  # Pillow's reader of metadata raises whatever it likes
+        return None
 
 
 def _read_heic(what: str) -> None:

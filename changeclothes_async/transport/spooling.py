@@ -22,10 +22,11 @@ from typing import Any
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import formats, images, multipart
-from changeclothes_async.transport import files
+from changeclothes_async.transport import files, preparing
 
 _CHUNK = 256 * 2**10
 _PNG_MODES = {"1", "L", "LA", "I;16", "P", "RGB", "RGBA"}
+_CLEAR = {"La": "LA", "PA": "RGBA", "RGBa": "RGBA"}  # what keeps the transparency of others
 _AT_ITS_END = (
     "Give one with a picture after its current position; it is read once, so for several calls "
     "give its path or its bytes."
@@ -35,12 +36,10 @@ _loading = threading.Lock()
 
 
 def encoded(image: Any) -> multipart.Part:
-    """Encode a PIL image as PNG. Raises NotAnImage."""
+    """Encode a PIL image as PNG, upright if it is as it was opened. Raises NotAnImage."""
     file = io.BytesIO()
     try:
-        with _loading:  # an image loads itself at its first use, and in one thread only
-            # PNG has modes for all that PIL can hold but CMYK and the like.
-            own = image.copy() if image.mode in _PNG_MODES else image.convert("RGB")
+        own = _copied_image(image)
         own.save(file, "PNG")  # a copy, since Pillow notes in an image how it is being saved
     except Exception as error:  # Pillow's codecs raise whatever they like
         broken = errors.NotAnImage(
@@ -51,6 +50,19 @@ def encoded(image: Any) -> multipart.Part:
             images.Bytes(file.getvalue()), formats.checked(file.getvalue(), "The image")
         )
     raise broken
+
+
+def _copied_image(image: Any) -> Any:
+    """Copy a PIL image into one that PNG can hold."""
+    with _loading:  # an image loads itself at its first use, and in one thread only
+        # The note on how to turn it ends here; what was made of an opened image, and may have been
+        # turned by hand, has no format.
+        own = (preparing.upright(image) if image.format else image).copy()
+    if own.mode in _PNG_MODES:  # all that PIL can hold but CMYK and the like
+        return own
+    own = own.convert(_CLEAR.get(own.mode, "RGB"))
+    own.info.pop("icc_profile", None)  # of the colours that it had
+    return own
 
 
 async def spooled(handle: Any, small: int) -> multipart.Part:

@@ -229,3 +229,13 @@ async def test_a_plan_counts_the_bytes_that_will_go(client, tmp_path):
     one = client("http://127.0.0.1:9", prepare=200)
     plan = await one.plan_grid(grid, tmp_path / "out")
     assert 0 < plan.upload_bytes < 8000
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"Exif\0\0MM", b"Exif\0\0nothing to read"])
+def test_broken_metadata_are_no_broken_picture(form, exif):
+    """They are dropped; a photograph that shows is not refused for them."""
+    file = io.BytesIO()
+    Image.new("RGB", (300, 200)).save(file, form, exif=exif)
+    assert Image.open(io.BytesIO(sent(file.getvalue()).content.data)).size == (256, 171)
+    assert sent(file.getvalue(), 300).content.data == file.getvalue()

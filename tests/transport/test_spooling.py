@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from changeclothes_async import errors
 from changeclothes_async.transport import reading, spooling
@@ -101,3 +101,39 @@ def test_threads_that_encode_one_unloaded_image_get_its_pixels(form):
             pictures = threads.map(spooling.encoded, [Image.open(file)] * 4)
             for picture in pictures:
                 assert Image.open(io.BytesIO(picture.frame)).tobytes() == pixels
+
+
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_an_image_as_it_was_opened_is_sent_upright(turned):
+    """PNG drops the note on how to turn it; what was turned by hand is not turned again."""
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = turned
+    Image.radial_gradient("L").crop((0, 0, 90, 60)).save(file, "JPEG", exif=exif)
+    opened = Image.open(file)
+    upright = ImageOps.exif_transpose(opened)
+    for image in (opened, upright, upright.rotate(90, expand=True).rotate(-90, expand=True)):
+        png = Image.open(io.BytesIO(spooling.encoded(image).frame))
+        assert (png.size, png.tobytes()) == (upright.size, upright.tobytes())
+    by_hand = opened.rotate(90, expand=True)
+    png = Image.open(io.BytesIO(spooling.encoded(by_hand).frame))
+    assert (png.size, png.tobytes()) == (by_hand.size, by_hand.tobytes())
+
+
+@pytest.mark.parametrize(("mode", "alike"), [("La", "LA"), ("PA", "RGBA"), ("RGBa", "RGBA")])
+def test_an_image_of_a_rare_mode_keeps_its_transparency(mode, alike):
+    """A garment that was cut out stays so."""
+    image = Image.new(alike, (9, 9), (200, 0) if alike == "LA" else (200, 30, 40, 0))
+    png = Image.open(io.BytesIO(spooling.encoded(image.convert(mode)).frame))
+    assert (png.mode, png.getchannel("A").getextrema()) == (alike, (0, 0))
+
+
+def test_an_image_that_changes_its_colours_loses_their_profile():
+    """A profile of inks would show another picture where it is followed."""
+    image = Image.new("CMYK", (9, 9))
+    image.info["icc_profile"] = b"of inks"
+    png = Image.open(io.BytesIO(spooling.encoded(image).frame))
+    assert (png.mode, png.info.get("icc_profile")) == ("RGB", None)
+    image = Image.new("RGB", (9, 9))
+    image.info["icc_profile"] = b"of lights"
+    png = Image.open(io.BytesIO(spooling.encoded(image).frame))
+    assert png.info["icc_profile"] == b"of lights"
