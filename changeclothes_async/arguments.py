@@ -56,7 +56,7 @@ def expect(
 def local(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file that is written on this machine; raises InvalidInput for others.
 
-    An address would become a folder of that name without a word.
+    An address, or a `~`, would become a folder of that name without a word.
     """
     expect("path", path, "a path", str, os.PathLike)
     if is_address(path):
@@ -64,7 +64,10 @@ def local(path: str | os.PathLike[str]) -> Path:
             f"{path} is an address, not a path.",
             next_step="Give a local path, and copy the file afterwards.",
         )
-    return Path(path)
+    try:
+        return Path(os.path.expanduser(path))  # noqa: PTH111 - Path fails for unknown homes
+    except ValueError:  # no system knows a home of that name; writing it says so
+        return Path(path)
 
 
 def is_address(path: object) -> bool:

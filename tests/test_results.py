@@ -144,6 +144,20 @@ async def test_an_address_is_no_path(shown, tmp_path, monkeypatch, address):
     assert not list(tmp_path.iterdir())
 
 
+async def test_a_home_is_found_where_a_look_is_saved(shown, tmp_path, monkeypatch):
+    """As in every other path; nobody's stays a name, and what no system takes is told."""
+    look = await shown()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert await look.save("~/a.webp") == tmp_path / "home" / "a.webp"
+    assert await look.save(Path("~") / "b.webp") == tmp_path / "home" / "b.webp"
+    assert await look.save("~nobody-here.webp") == Path("~nobody-here.webp")
+    for broken in ("~\0/a", "~\ud800/a"):
+        with pytest.raises(errors.SaveFailed):
+            await look.save(broken)
+    assert not (tmp_path / "~").exists()
+
+
 async def test_a_result_is_a_pil_image(shown):
     """pil() gives the picture, loaded."""
     image = await (await shown(PNG)).pil()
