@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 from io import BytesIO
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from changeclothes_async.protocol import formats
+from changeclothes_async.transport import preparing
 from changeclothes_async.transport.places import Spot
 
 PAPER = (250, 248, 245)
@@ -27,7 +28,7 @@ def small(path: Spot, width: int, height: int) -> Image.Image | None:
                 file.seek(0)
                 with Image.open(file) as image:
                     image.thumbnail((width, height), reducing_gap=2.0)
-                    return _flat(ImageOps.exif_transpose(image))
+                    return _flat(preparing.upright(image))
     except Exception:  # Pillow's readers raise whatever they like at broken files
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
 from functools import lru_cache
@@ -36,7 +37,8 @@ def read(data: bytes, edge: int) -> tuple[Bytes, Bytes | None]:
                 )
             picture.draft("RGB", (edge, edge))  # a large JPEG is decoded small at once
             picture.load()
-            picture = ImageOps.exif_transpose(picture)
+            with contextlib.suppress(Exception):  # broken metadata are no broken picture
+                picture = ImageOps.exif_transpose(picture)
     except (Unreadable, MemoryError):
         raise
     except Image.DecompressionBombError as error:

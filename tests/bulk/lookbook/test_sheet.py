@@ -64,6 +64,8 @@ def test_heads_are_drawn_upright_and_transparent_ones_on_paper(tmp_path: Path) -
     image = thumbs.small(clear, 400, 400)
     assert image
     assert image.getpixel((5, 5)) == thumbs.PAPER
+    noted = lookbooks.picture(tmp_path / "noted.png", (10, 200, 10), exif=b"Exif\0\0MM")
+    assert thumbs.small(noted, 400, 400)  # broken metadata are no broken picture
 
 
 def test_a_program_that_comes_as_a_picture_is_not_run(

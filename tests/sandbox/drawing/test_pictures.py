@@ -135,6 +135,7 @@ def odd_pictures() -> dict[str, bytes]:
         "palette": encoded(noise.convert("P"), "GIF"),
         "cmyk": encoded(noise.convert("CMYK"), "JPEG"),
         "16 bit": encoded(deep),
+        "broken metadata": encoded(noise, exif=b"Exif\0\0MM"),
         "float": encoded(Image.fromarray(random.random((50, 40)).astype(np.float32)), "TIFF"),
         "transparent": encoded(clear),
         "half transparent": encoded(half, "WEBP", lossless=True),
