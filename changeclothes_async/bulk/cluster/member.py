@@ -29,6 +29,7 @@ FRESH = 30.0
 _GATHERED = 0.03
 _AGAIN = 0.5
 _SILENT = 5.0
+_DEAF = 10.0  # longer, since pictures crowd out its signs of life where the way is narrow
 
 
 def _nothing() -> None: ...
@@ -70,7 +71,11 @@ class Member:
 
     def is_heard(self) -> bool:
         """Tell whether it gave a sign of life just now."""
-        return self.gone is None and messages.now() - self._heard_at < _SILENT
+        return self.gone is None and self._silence < _SILENT
+
+    @property
+    def _silence(self) -> float:
+        return messages.now() - self._heard_at
 
     async def done(
         self,
@@ -108,15 +113,29 @@ class Member:
                 self._late[number] = late
 
     async def has(self, digest: bytes, provide: Callable[[Member], Any]) -> None:
-        """Make sure, once, that the agent has a picture. Raises Lost or NotAnImage."""
+        """Make sure, once, that the agent has a picture.
+
+        Raises NotAnImage, and Lost also where it falls silent: nothing was ordered yet, so whoever
+        waits may go to another.
+        """
         if digest not in self._pictures:
-            self._pictures[digest] = asyncio.ensure_future(provide(self))
+            self._pictures[digest] = asyncio.ensure_future(self._brought(provide))
             self._pictures[digest].add_done_callback(flights.look_at)
         try:
             await asyncio.shield(self._pictures[digest])
-        except errors.ChangeClothesError:
+        except (errors.ChangeClothesError, Lost):
             self._pictures.pop(digest, None)
             raise
+
+    async def _brought(self, provide: Callable[[Member], Any]) -> None:
+        bringing = asyncio.ensure_future(provide(self))
+        try:
+            while not (await asyncio.wait({bringing}, timeout=_SILENT))[0]:
+                if self._silence > _DEAF:
+                    raise Lost("it did not answer")
+            await bringing
+        finally:
+            bringing.cancel()
 
     async def ask(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """Have the agent do something, and again until it is known to be done. Raises Lost."""

@@ -130,6 +130,21 @@ async def test_each_picture_is_sent_once_to_each_agent(
         assert link.asked["find"] == 0
 
 
+async def test_a_worker_that_freezes_while_it_is_brought_pictures_holds_nobody_up(
+    service: Service, quick: Quick, out: Path, engine: Engines
+) -> None:
+    """What was not ordered yet is made by another, though the first is still in the cluster."""
+    cluster = engine("one", "two")
+    models = {f"m{n}": samples.png(100 + n) for n in range(12)}
+    work = Grid(models, {"g": samples.JPEG}, "dresses")
+    client = quick(max_concurrency=6)
+    going = await run(client, work, out, cluster, cluster.links["one"].freeze)
+    assert going.ended_by is None
+    assert await states(out) == {"saved": 12}
+    assert len(service.calls) == 12
+    assert not cluster.links["one"].orders
+
+
 async def test_a_picture_that_a_worker_can_reach_is_not_sent(
     service: Service, quick: Quick, out: Path, engine: Engines, tmp_path: Path
 ) -> None:

@@ -275,6 +275,27 @@ async def test_a_picture_that_could_not_be_brought_is_brought_again(member: Hire
     await one.has(b"digest", partial(asyncio.sleep, 0))  # type: ignore[arg-type]
 
 
+async def test_a_silent_agent_is_brought_no_picture(member: Hired) -> None:
+    """Whoever brings it one need not wait until it wakes; then it is brought again."""
+    one, link, _ = member
+
+    async def provide(to: Member) -> None:
+        await to.ask(Agent.keep, b"digest", b"data")
+
+    link.freeze()
+    with pytest.raises(Lost, match="did not answer"):
+        await asyncio.wait_for(one.has(b"digest", provide), 60)
+    link.wake()
+    await one.has(b"digest", provide)
+    assert one.gone is None
+
+
+async def test_a_picture_that_takes_long_is_waited_for(member: Hired) -> None:
+    """As long as its agent is heard."""
+    one, _, _ = member
+    await one.has(b"digest", lambda _: asyncio.sleep(120))
+
+
 async def test_dismissed_it_ends(member: Hired) -> None:
     """The agent is gone from its worker, and nothing of its driver's side goes on."""
     one, _, _ = member
