@@ -3,10 +3,14 @@
 Functions are run beside the scheduler's tasks (`Client.run`): none is a task, so the scheduler
 can neither retry, steal nor forget one. Everything goes through the scheduler, so a driver needs
 no way to the workers, nor they one to it.
+
+A scheduler with an idle-timeout ends a cluster that has no tasks, so an empty one is given to it
+now and then.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -38,6 +42,7 @@ Where: TypeAlias = str | int | Cluster | Connected
 """A scheduler's address, a `distributed.Client` or cluster, "local", or a number of processes."""
 
 _REACHING = 20.0
+_IN_USE = 10.0  # seconds between two signs of it; idle-timeouts are minutes
 
 
 class Engine:
@@ -72,6 +77,7 @@ class Engine:
             except Exception as error:  # dask's own, of many kinds
                 failure = errors.ClusterFailed(f"No scheduler answers at {address} ({error}).")
             else:
+                stack.callback(asyncio.create_task(_keep_in_use(client)).cancel)
                 return cls(client, stack.pop_all(), _is_own(where))
         raise failure
 
@@ -112,6 +118,12 @@ async def _address(where: Where, distributed: Any, stack: AsyncExitStack) -> tup
         )
     # A connection of our own: the given one may live in another thread's loop.
     return address, getattr(where, "security", None)
+
+
+async def _keep_in_use(client: Any) -> None:
+    while client.status in {"running", "connecting"}:
+        client.submit(int, pure=False)
+        await asyncio.sleep(_IN_USE)
 
 
 def _is_own(where: Where) -> bool:

@@ -15,6 +15,7 @@ import pytest
 import trustme
 
 from changeclothes_async import AsyncChangeClothes, Grid, InsufficientCredits, InvalidInput
+from changeclothes_async.bulk.cluster import engine
 from changeclothes_async.errors import ClusterFailed, MissingKey
 from changeclothes_async.sandbox import Sandbox
 from tests import peers, samples
@@ -133,6 +134,40 @@ async def test_a_client_of_dask_is_taken(
     else:
         assert await asyncio.to_thread(lambda: given.submit(sum, [1, 2]).result()) == 3
         await asyncio.to_thread(given.close)
+
+
+async def test_a_run_shows_that_the_cluster_is_in_use(
+    service: Service, quick: Quick, out: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By tasks, which a scheduler with an idle-timeout looks for; nothing is left of them."""
+    monkeypatch.setattr(engine, "_IN_USE", 0.05)
+    answered = asyncio.Event()
+
+    async def reply(cell: str) -> None:
+        await answered.wait()
+
+    service.reply = reply
+    async with distributed.Client(address, asynchronous=True, set_as_default=False) as watching:
+
+        async def counted() -> tuple[int, int]:
+            await asyncio.sleep(0.02)
+            return await watching.run_on_scheduler(
+                lambda dask_scheduler: (
+                    dask_scheduler.transition_counter,
+                    len(dask_scheduler.tasks),
+                )
+            )
+
+        run = asyncio.create_task(quick().run_grid(grid(1, 1), out, cluster=address))
+        await until(lambda: service.calls)
+        before, _ = await counted()
+        async with asyncio.timeout(60):
+            while (await counted())[0] == before:
+                pass
+            answered.set()
+            assert (await run).ok
+            while (await counted())[1]:
+                pass
 
 
 async def test_workers_without_a_key_are_named_before_anything_is_sent(
