@@ -149,13 +149,15 @@ class Caller:
         from changeclothes_async.transport import sending
 
         sender, reader = await self.senders.here(), self.reader(options)
-        began = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             async with asyncio.timeout(options.deadline):
                 pictures = await self.ready(job, options)
                 digests = [await reader.digest(picture) for _, picture in pictures]
         except TimeoutError:
             late = sending.too_late(options, is_read=False)
+            late.elapsed = clock() - began
             raise late from None
         texts = job.texts()
         identity = requests.identity(job.endpoint, texts, digests)

@@ -408,8 +408,10 @@ async def test_a_deadline_covers_the_reading_of_photographs(
 ) -> None:
     """A call that cannot be told from others yet is given up in time too."""
     client = quick(ledger=book if has_ledger else None, deadline=0.05)
-    with pytest.raises(NotSent, match=r"deadline of 0\.05 s passed before its pictures were read"):
+    passed = r"deadline of 0\.05 s passed before its pictures were read"
+    with pytest.raises(NotSent, match=passed) as caught:
         await client.run(TryOn(model=Endless(), garment=G0, category="dresses"))
+    assert caught.value.elapsed >= 0.05
     assert not client.stats.waiting
     assert not service.calls
 
