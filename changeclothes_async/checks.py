@@ -16,11 +16,13 @@ from changeclothes_async.protocol import requests
 if TYPE_CHECKING:  # aiohttp loads with the first call
     from aiohttp import TraceConfig
 
+    from changeclothes_async import settings
+
 _LIST = "a list of jobs, or another iterable of them"
 
 
 def session(given: Any) -> None:
-    """Refuse a session that is none or closed, verifies nothing, or could send a request again."""
+    """Refuse what is not an open `aiohttp.ClientSession`, or could send a request again."""
     if given is None:
         return
     arguments.expect(
@@ -42,7 +44,12 @@ def session(given: Any) -> None:
             next_step="Give a session without any; retries=…, headers=… and on_event=… do the "
             "same and know what may be sent twice.",
         )
-    verifying(getattr(given.connector, "_ssl", True), "The session's connector")
+
+
+def connector(session: Any, options: settings.Settings) -> None:
+    """Refuse a session that verifies nothing, where its connector is what decides about that."""
+    if session is not None and options.ssl is True and options.base_url.startswith("https:"):
+        verifying(getattr(session.connector, "_ssl", True), "The session's connector")
 
 
 def verifying(ssl: Any, what: str = "ssl") -> None:

@@ -121,6 +121,7 @@ class AsyncChangeClothes:
             trace_configs=checks.traced(trace_configs, session),
             edge=preparing.edge(prepare),
         )
+        checks.connector(session, self._options)
         self._caller = callers.Caller(self._options, session, ledger, on_event)
         self._fetcher = results.Fetcher(self._options.fetching, self._caller.senders.downloads)
 

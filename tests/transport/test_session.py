@@ -530,6 +530,11 @@ async def test_a_session_that_verifies_nothing_is_refused():
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as own:
         with pytest.raises(errors.InvalidInput, match="does not check whose certificate"):
             clients.AsyncChangeClothes(KEY, "https://a.example", session=own)
+        # Here it decides nothing: a context of the call's own does, or there is no TLS.
+        clients.AsyncChangeClothes(
+            KEY, "https://a.example", session=own, ssl=ssl.create_default_context()
+        )
+        clients.AsyncChangeClothes(KEY, "http://127.0.0.1:9", session=own)
 
 
 async def test_a_middleware_cannot_send_a_request_again(client):
