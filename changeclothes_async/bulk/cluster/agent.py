@@ -11,6 +11,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from changeclothes_async.transport import files, places, reading, sender, sendin
 _DOWNLOADS = 16
 _GATHERED = 0.03  # seconds in which reports gather, so that many travel together
 _LISTENING = 1.0
+_HEARD_OUT = 3.0
 _PULSE, _PATIENCE = 10.0, 30
 
 
@@ -44,7 +46,7 @@ class Agent:
         self._tasks: set[asyncio.Task[None]] = set()
         self._taken = self._serial = 0
         self._reports: deque[tuple[int, messages.Report]] = deque()
-        self._news = asyncio.Event()
+        self._news, self._all_heard = asyncio.Event(), asyncio.Event()
         self._silence = 0
         self._on_end = on_end
         self._pulse = asyncio.create_task(self._beat())
@@ -70,6 +72,7 @@ class Agent:
         while self._reports and self._reports[0][0] <= heard:
             self._reports.popleft()
         if not self._reports:
+            self._all_heard.set()
             self._news.clear()
             try:
                 await asyncio.wait_for(self._news.wait(), _LISTENING)
@@ -95,11 +98,15 @@ class Agent:
         self._pictures[digest] = str(path)
 
     async def close(self) -> None:
-        """Stop what is under way, for which nobody waits any more, and end."""
+        """Stop what is under way, for which nobody waits any more, and end when that was heard."""
         self._pulse.cancel()
         await self._sender.abort()
         while self._tasks:
             await asyncio.wait(self._tasks)
+        if self._reports:
+            self._all_heard.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_heard.wait(), _HEARD_OUT)
         await self._end()
         self._news.set()
 

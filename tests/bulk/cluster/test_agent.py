@@ -286,6 +286,40 @@ async def test_an_agent_that_is_closed_stops_what_is_under_way(
     assert "one" not in workers._agents
 
 
+@pytest.mark.swift
+async def test_an_agent_that_is_closed_is_heard_out(
+    agent: Agent, order: Order, service: Service
+) -> None:
+    """What ended just then is told to who listens, though the last answer is still on its way."""
+    arrived = asyncio.Event()
+
+    async def reply(cell: str) -> None:
+        arrived.set()
+        await asyncio.Event().wait()
+
+    service.reply = reply
+    await agent.take([order(1)])
+    await arrived.wait()
+    closing = asyncio.create_task(agent.close())
+    await asyncio.sleep(1)
+    heard = await ask_agent("one", messages.Request(Agent.hear, (0,)))
+    assert [type(report.outcome) for report in heard.reports] == [errors.Unsure]
+    await agent.hear(heard.serial)
+    await closing
+    assert "one" not in workers._agents
+
+
+@pytest.mark.swift
+async def test_an_agent_that_is_closed_waits_for_nobody_for_long(
+    agent: Agent, order: Order, service: Service
+) -> None:
+    """Whoever closed it may have gone at once."""
+    await agent.take([order(1)])
+    await reported(agent)
+    await asyncio.wait_for(agent.close(), 5)
+    assert "one" not in workers._agents
+
+
 async def test_the_workers_log_is_not_flooded(agent: Agent, terms: messages.Terms) -> None:
     """Every function that dask runs is logged: our exchanges are left out, and nothing else is."""
     log = logging.getLogger("distributed.worker")
