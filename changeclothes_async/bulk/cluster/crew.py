@@ -95,9 +95,9 @@ class Crew:
         return partial(self._post, tuple(job.texts()), tuple(named), copies, late)
 
     async def saved(self, url: str, name: str) -> places.Saved | None:
-        """Have a result's picture fetched and saved; None where no agent can reach the place.
+        """Have a result's picture fetched and saved; None where no agent could do it.
 
-        Raises DownloadFailed and SaveFailed.
+        Raises DownloadFailed where it cannot be had by anybody.
         """
         make = partial(_download_order, url, name)
         for _ in range(_TRIES):
@@ -111,8 +111,10 @@ class Crew:
             if isinstance(outcome, places.Saved):
                 return outcome
             assert isinstance(outcome, errors.ChangeClothesError)  # noqa: S101 - a download's other end
-            raise outcome
-        raise errors.DownloadFailed(f"{_TRIES} workers were lost while they fetched it.", url=url)
+            if outcome.final:
+                raise outcome
+            break  # its network or its disk may be at fault, and fails all the faster
+        return None
 
     async def _post(
         self,

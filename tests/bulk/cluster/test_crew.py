@@ -25,6 +25,7 @@ from changeclothes_async import (
 from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.cluster import messages
 from changeclothes_async.bulk.cluster import worker as workers
+from changeclothes_async.bulk.cluster.agent import Agent
 from changeclothes_async.bulk.cluster.crew import Crew
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.run import runner
@@ -35,7 +36,7 @@ from tests import peers, samples
 from tests.bulk import service as services
 from tests.bulk.cluster.engines import Engine, Link
 from tests.bulk.cluster.processes import until
-from tests.bulk.service import Service, failing, grid, states
+from tests.bulk.service import GONE, Service, failing, grid, states
 
 pytestmark = pytest.mark.swift
 
@@ -195,6 +196,42 @@ async def test_where_nobody_sees_the_place_the_driver_saves(
     assert await states(out) == {"saved": 4}
     assert len(service.downloads) == 4
     assert downloads(cluster.links["far"]) == 0
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [errors.DownloadFailed("no way there", url="https://r.example"), errors.SaveFailed("full")],
+    ids=["network", "disk"],
+)
+async def test_what_a_worker_cannot_save_the_driver_saves(
+    service: Service,
+    quick: Quick,
+    out: Path,
+    engine: Engines,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: errors.ChangeClothesError,
+) -> None:
+    """It may be the only one that cannot; failing is quick, so it would be asked for each."""
+
+    async def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(Agent, "_saved", fail)
+    cluster = engine("one")
+    going = await run(quick(), grid(2, 2), out, cluster)
+    assert going.ended_by is None
+    assert await states(out) == {"saved": 4}
+    assert downloads(cluster.links["one"]) == 4
+
+
+async def test_a_picture_that_is_gone_is_asked_for_once(
+    service: Service, quick: Quick, out: Path, engine: Engines
+) -> None:
+    """Nobody can fetch it, so the driver does not try."""
+    service.picture = lambda _: GONE
+    await run(quick(), grid(1, 1), out, engine("one"))
+    assert await states(out) == {"paid": 1}
+    assert len(service.downloads) == 1
 
 
 async def test_a_worker_killed_in_a_run(
