@@ -31,17 +31,21 @@ _PULSE, _PATIENCE = 10.0, 30
 
 
 class Agent:
-    """One run's hands in one worker's process."""
+    """One run's hands in one worker's process; `scratch` is where it may keep files meanwhile."""
 
     def __init__(
-        self, options: settings.Settings, place: places.Place, on_end: Callable[[], object]
+        self,
+        options: settings.Settings,
+        place: places.Place,
+        on_end: Callable[[], object],
+        scratch: str | None = None,
     ) -> None:
         self._sender = sender.Sender(options)
         self._fetcher = results.Fetcher(options.fetching, lambda: self._sender.downloads)
         self._place = place
         self._reader = reading.Reader()
         self._pictures: dict[bytes, str] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="changeclothes-")
+        self._folder = tempfile.TemporaryDirectory(prefix="changeclothes-", dir=scratch)
         self._downloads = asyncio.Semaphore(_DOWNLOADS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._taken = self._serial = 0

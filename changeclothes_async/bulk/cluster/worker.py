@@ -28,8 +28,10 @@ async def meet_agent(name: str) -> bytes:
     return _locks.setdefault(name, sealing.Lock()).public
 
 
-async def hire_agent(name: str, terms: messages.Terms) -> messages.Hired | Exception:
-    """Make this worker's agent for a run, if there is none yet."""
+async def hire_agent(
+    name: str, terms: messages.Terms, dask_worker: Any = None
+) -> messages.Hired | Exception:
+    """Make this worker's agent for a run, if there is none yet; dask gives the `dask_worker`."""
     try:
         if terms.version != messages.version():
             raise errors.ClusterFailed(
@@ -41,7 +43,10 @@ async def hire_agent(name: str, terms: messages.Terms) -> messages.Hired | Excep
             logging.getLogger("distributed.worker").addFilter(_is_news)
             if terms.is_child and threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-            agent = Agent(_settings(name, terms), terms.place, partial(_agents.pop, name, None))
+            # Of a worker that is killed, dask clears away what is in its own directory.
+            scratch = getattr(dask_worker, "local_directory", None)
+            forget = partial(_agents.pop, name, None)
+            agent = Agent(_settings(name, terms), terms.place, forget, scratch)
             _agents[name] = agent
             await agent.open()
         return messages.Hired(messages.now(), saves=await asyncio.to_thread(_reaches, terms))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import subprocess
@@ -261,6 +262,34 @@ async def test_the_limit_holds_while_workers_join_and_leave(
     assert len(lookbook.unsure) <= 3 * 8
     assert not services.twice(service.calls)
     assert service.peak == 8
+
+
+async def test_of_a_killed_worker_no_photograph_is_left(
+    service: Service, quick: Quick, out: Path, dask: Processes, tmp_path: Path
+) -> None:
+    """They lie where dask clears up, when the next worker starts on that machine."""
+    where, _ = await dask.scheduler()
+    worker = dask.worker(where, CHANGECLOTHES_API_KEY=peers.KEY, TMPDIR=str(tmp_path))
+    killed = asyncio.Event()
+
+    async def reply(cell: str) -> None:
+        await killed.wait()
+
+    def kept() -> set[Path]:
+        return {*tmp_path.rglob(hashlib.sha256(photograph).hexdigest())}
+
+    service.reply = reply
+    photograph = samples.png(5000)
+    work = Grid({"m": photograph}, {"g": samples.PNG}, "dresses")
+    run = asyncio.create_task(quick().run_grid(work, out, cluster=where))
+    await until(lambda: service.calls)
+    [left] = kept()
+    worker.kill()
+    dask.worker(where, CHANGECLOTHES_API_KEY=peers.KEY, TMPDIR=str(tmp_path))
+    await until(lambda: not left.exists())
+    killed.set()
+    assert len((await run).unsure) == 1
+    assert not kept()
 
 
 async def _driven(dask: Processes, service: Service, out: Path, presses: int) -> dict[str, object]:
