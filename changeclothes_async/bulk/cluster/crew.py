@@ -14,7 +14,6 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from secrets import token_hex
 
 from changeclothes_async import errors, settings
 from changeclothes_async.bulk.cluster import messages
@@ -24,7 +23,7 @@ from changeclothes_async.bulk.cluster.member import FRESH, Late, Lost, Member
 from changeclothes_async.bulk.cluster.roster import Roster
 from changeclothes_async.bulk.cluster.worker import meet_agent
 from changeclothes_async.protocol import answers, images, multipart, requests
-from changeclothes_async.transport import files, places, sending, uploads
+from changeclothes_async.transport import files, places, saving, sending, uploads
 
 _GRACE = 5.0
 _DOWNLOAD = 180.0
@@ -46,7 +45,7 @@ class Crew:
 
     def __init__(self, on: Engine, options: settings.Settings, place: places.Place) -> None:
         self._engine, self._options, self._place = on, options, place
-        self._probe = f".{token_hex(8)}"
+        self._probe = saving.part_name()  # what a killed driver leaves is swept up with the rest
         self._roster = Roster(on, self._terms)
         self._sending = asyncio.Semaphore(_SENT_AT_ONCE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -31,7 +32,7 @@ from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.run import runner
 from changeclothes_async.bulk.work import works
 from changeclothes_async.protocol import images, multipart
-from changeclothes_async.transport import uploads
+from changeclothes_async.transport import saving, uploads
 from tests import peers, samples
 from tests.bulk import service as services
 from tests.bulk.cluster.engines import Engine, Link
@@ -184,6 +185,20 @@ async def test_pictures_are_saved_by_who_sees_the_place(
     assert downloads(cluster.links["near"]) == 10
     assert downloads(cluster.links["far"]) == 0
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+async def test_of_a_killed_driver_nothing_stays_in_the_folder(
+    service: Service, quick: Quick, out: Path, engine: Engines
+) -> None:
+    """The file that tells who shares the folder is swept up as what is half written is."""
+    out.mkdir()
+    place, options = placing.site(out).place, quick()._options
+    crew = await Crew.hired(engine("one"), options, place)  # type: ignore[arg-type]
+    [left] = out.iterdir()
+    os.utime(left, (0, 0))
+    saving.sweep(out)
+    assert not left.exists()
+    await crew.close()
 
 
 async def test_where_nobody_sees_the_place_the_driver_saves(
