@@ -27,6 +27,7 @@ _DOWNLOADS = 16
 _GATHERED = 0.03  # seconds in which reports gather, so that many travel together
 _LISTENING = 1.0
 _HEARD_OUT = 3.0
+_LEAVING = 30.0  # as long as dask waits for its own tasks
 _PULSE, _PATIENCE = 10.0, 30
 
 
@@ -52,6 +53,7 @@ class Agent:
         self._reports: deque[tuple[int, messages.Report]] = deque()
         self._news, self._all_heard = asyncio.Event(), asyncio.Event()
         self._silence = 0
+        self._is_leaving = False
         self._on_end = on_end
         self._pulse = asyncio.create_task(self._beat())
 
@@ -84,7 +86,7 @@ class Agent:
             except TimeoutError:
                 pass
         reports = tuple(report for _, report in self._reports)
-        return messages.Heard(messages.now(), self._serial, reports)
+        return messages.Heard(messages.now(), self._serial, reports, self._is_leaving)
 
     async def find(self, digest: bytes, path: str) -> bool:
         """Tell whether this machine has a picture, by itself or in storage that it shares."""
@@ -100,6 +102,16 @@ class Agent:
         except OSError as error:
             raise errors.NotSent(f"A worker cannot keep a picture ({error}).") from None
         self._pictures[digest] = str(path)
+
+    async def leave(self) -> None:
+        """Let what is under way arrive before the worker ends, but do not hold it up for long."""
+        self._is_leaving = True
+        self._news.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVING):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        await self.close()
 
     async def close(self) -> None:
         """Stop what is under way, for which nobody waits any more, and end when that was heard."""

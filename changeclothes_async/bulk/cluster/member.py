@@ -28,6 +28,7 @@ FRESH = 30.0
 
 _GATHERED = 0.03
 _AGAIN = 0.5
+_LEFT = "it left the cluster"
 _SILENT = 5.0
 _DEAF = 10.0  # longer, since pictures crowd out its signs of life where the way is narrow
 
@@ -58,6 +59,7 @@ class Member:
         self._pictures: dict[bytes, asyncio.Future[None]] = {}
         self._set_clock(hired.now)
         self.gone: str | None = None
+        self._is_listed, self._is_leaving = True, False
         self._loss: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._giving = asyncio.create_task(self._gives())
         self._listening = asyncio.create_task(self._listens())
@@ -70,8 +72,12 @@ class Member:
         return len(self._waiting)
 
     def is_heard(self) -> bool:
-        """Tell whether it gave a sign of life just now."""
-        return self.gone is None and self._silence < _SILENT
+        """Tell whether it gave a sign of life just now, and is not about to go."""
+        return self.gone is None and self._stays and self._silence < _SILENT
+
+    @property
+    def _stays(self) -> bool:
+        return self._is_listed and not self._is_leaving
 
     @property
     def _silence(self) -> float:
@@ -143,7 +149,7 @@ class Member:
         while self.gone is None:
             answer = await self._answer(request)
             if isinstance(answer, messages.NoAgent):
-                self.lose("its process restarted")
+                self.lose("its process restarted" if self._stays else _LEFT)
             elif isinstance(answer, Exception):
                 raise answer
             elif not isinstance(answer, _Broken):
@@ -152,6 +158,7 @@ class Member:
 
     async def _answer(self, request: messages.Request) -> Any:
         """Return an answer, or `_Broken` where none came, at the latest when the agent is lost."""
+        was_listed = self._is_listed  # the scheduler breaks off what it asks as it strikes one off
         asking = asyncio.ensure_future(
             self._engine.run(self.worker, ask_agent, self._name, request)
         )
@@ -160,9 +167,21 @@ class Member:
             if self.gone is None and asking.exception():
                 # dask's own, of many kinds: the way there is broken, or the worker.
                 await asyncio.wait({self._loss}, timeout=_AGAIN)
+                if not was_listed:
+                    self.lose(_LEFT)
             return asking.result() if asking.done() and not asking.exception() else _Broken()
         finally:
             asking.cancel()
+
+    def note_listed(self, listed: bool) -> None:
+        """Take note of whether the cluster counts it in; to be said again and again.
+
+        One that is not may still answer, as a retired one does until it has ended: it gets no new
+        orders, and what it has in its hands is in flight until it cannot be reached.
+        """
+        self._is_listed = listed
+        if not listed and self._silence > _SILENT:
+            self.lose(_LEFT)
 
     def lose(self, reason: str) -> None:
         """Take note that the agent is gone, and tell all who wait for it."""
@@ -206,7 +225,7 @@ class Member:
         while self.gone is None:
             heard: messages.Heard = await self.ask(Agent.hear, self._heard)
             self._set_clock(heard.now)
-            self._heard = heard.serial
+            self._heard, self._is_leaving = heard.serial, heard.leaving
             for report in heard.reports:
                 self._tell(report)
 

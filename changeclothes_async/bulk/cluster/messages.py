@@ -111,11 +111,15 @@ class Hired:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An agent's clock, the serial number of its newest report, and the reports."""
+    """An agent's clock, the serial number of its newest report, and the reports.
+
+    One that is `leaving` wants no more orders.
+    """
 
     now: float
     serial: int
     reports: tuple[Report, ...] = field(repr=False)
+    leaving: bool = False
 
 
 class NoAgent:

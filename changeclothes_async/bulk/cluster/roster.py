@@ -115,8 +115,7 @@ class Roster:
 
     def _update(self, workers: Sequence[str]) -> None:
         for worker, member in list(self._members.items()):
-            if worker not in workers:
-                member.lose("it left the cluster")
+            member.note_listed(worker in workers)
             if member.gone:
                 _log.warning("The worker %s is lost: %s.", worker, member.gone)
                 del self._members[worker]

@@ -45,13 +45,33 @@ async def hire_agent(
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
             # Of a worker that is killed, dask clears away what is in its own directory.
             scratch = getattr(dask_worker, "local_directory", None)
-            forget = partial(_agents.pop, name, None)
+            forget = partial(_forget, name, dask_worker)
             agent = Agent(_settings(name, terms), terms.place, forget, scratch)
             _agents[name] = agent
+            if dask_worker is not None:
+                dask_worker.plugins[name] = _Plugin(agent)
             await agent.open()
         return messages.Hired(messages.now(), saves=await asyncio.to_thread(_reaches, terms))
     except Exception as error:
         return messages.bare(error)
+
+
+class _Plugin:
+    """What dask asks to clear up before a worker ends, such as one that is retired."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    async def teardown(self, worker: Any) -> None:
+        """Return when the worker may end."""
+        del worker
+        await self._agent.leave()
+
+
+def _forget(name: str, dask_worker: Any) -> None:
+    _agents.pop(name, None)
+    if dask_worker is not None:
+        dask_worker.plugins.pop(name, None)
 
 
 async def ask_agent(name: str, request: messages.Request) -> Any:

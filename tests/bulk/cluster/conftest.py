@@ -38,10 +38,13 @@ def terms(service: Service, out: Path) -> messages.Terms:
     )
 
 
-async def hire(name: str, terms: messages.Terms) -> messages.Hired | Exception:
-    """Hire an agent of this process, with the key."""
+async def hire(
+    name: str, terms: messages.Terms, worker: object = None
+) -> messages.Hired | Exception:
+    """Hire an agent of this process, with the key; `worker` is what dask would give."""
     secrets = messages.Secrets(api_key=peers.KEY, headers={}, proxy=None)
-    return await hire_agent(name, replace(terms, secrets=secrets.sealed(await meet_agent(name))))
+    sealed = secrets.sealed(await meet_agent(name))
+    return await hire_agent(name, replace(terms, secrets=sealed), worker)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -307,6 +308,33 @@ async def test_an_agent_that_is_closed_is_heard_out(
     await agent.hear(heard.serial)
     await closing
     assert "one" not in workers._agents
+
+
+@pytest.mark.swift
+@pytest.mark.parametrize(("seconds", "end"), [(25, answers.Made), (50, errors.Unsure)])
+async def test_a_worker_that_ends_lets_what_is_under_way_arrive(
+    terms: messages.Terms, order: Order, service: Service, seconds: float, end: type
+) -> None:
+    """As dask asks its plugins before it ends one; not for ever, and its driver is told."""
+    plugins: dict[str, Any] = {}
+    worker = SimpleNamespace(plugins=plugins, local_directory=None)
+    await hire("one", terms, worker)
+    agent = workers._agents["one"]
+
+    async def reply(cell: str) -> None:
+        await asyncio.sleep(seconds)
+
+    service.reply = reply
+    await agent.take([order(1)])
+    assert not (await agent.hear(0)).leaving
+    ending = asyncio.create_task(plugins["one"].teardown(worker))
+    while not (heard := await agent.hear(0)).reports:
+        assert heard.leaving
+    assert [type(report.outcome) for report in heard.reports] == [end]
+    await agent.hear(heard.serial)
+    await ending
+    assert "one" not in workers._agents
+    assert not plugins
 
 
 @pytest.mark.swift

@@ -264,6 +264,22 @@ async def test_the_limit_holds_while_workers_join_and_leave(
     assert service.peak == 8
 
 
+async def test_a_retired_worker_ends_its_calls(
+    service: Service, quick: Quick, out: Path, address: str
+) -> None:
+    """What it has on the wire arrives, and is in flight until then; nothing is unsure."""
+    service.reply = slowly
+    async with distributed.Client(address, asynchronous=True, set_as_default=False) as other:
+        await other.wait_for_workers(2)
+        client = quick(max_concurrency=8)
+        run = asyncio.create_task(client.run_grid(grid(10, 20), out, cluster=address))
+        await until(lambda: len(service.calls) > 60)
+        await other.retire_workers([next(iter(await other.nthreads()))])
+        assert (await run).ok
+    assert len(service.charges) == 200
+    assert service.most == 8
+
+
 async def test_of_a_killed_worker_no_photograph_is_left(
     service: Service, quick: Quick, out: Path, dask: Processes, tmp_path: Path
 ) -> None:

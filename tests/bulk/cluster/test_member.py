@@ -11,6 +11,7 @@ import pytest
 from changeclothes_async import errors
 from changeclothes_async.bulk.cluster import member as members
 from changeclothes_async.bulk.cluster import messages
+from changeclothes_async.bulk.cluster import worker as workers
 from changeclothes_async.bulk.cluster.agent import Agent
 from changeclothes_async.bulk.cluster.member import Lost, Member
 from changeclothes_async.protocol import answers
@@ -245,6 +246,64 @@ async def test_a_process_that_began_anew_is_lost(member: Hired, order: Order) ->
     with pytest.raises(Lost, match="process restarted"):
         await one.done(order, 60)
     await old.close()
+
+
+async def test_one_that_left_is_heard_while_it_answers(
+    member: Hired, order: Order, service: Service
+) -> None:
+    """What a retired worker has in its hands is in flight until it has ended."""
+    one, _, cluster = member
+    gate = asyncio.Event()
+
+    async def reply(cell: str) -> None:
+        await gate.wait()
+
+    service.reply = reply
+    ordered = asyncio.create_task(one.done(order, 60))
+    await until(lambda: service.calls)
+    for _ in range(20):
+        one.note_listed(False)
+        assert not one.is_heard()
+        await asyncio.sleep(1)
+    gate.set()
+    assert isinstance(await ordered, answers.Made)
+    assert one.gone is None
+    cluster.links["one"].die()
+    await until(lambda: one.gone)
+    assert one.gone == "it left the cluster"
+
+
+async def test_one_that_left_and_does_not_answer_is_lost(member: Hired, order: Order) -> None:
+    """Nothing says that it is gone where packets just do not come back."""
+    one, link, _ = member
+    link.freeze()
+    ordered = asyncio.create_task(one.done(order, 60))
+    for _ in range(8):
+        await asyncio.sleep(1)
+        one.note_listed(False)
+    with pytest.raises(Lost, match="left the cluster"):
+        await ordered
+    link.wake()
+
+
+async def test_what_the_scheduler_breaks_off_is_asked_again(member: Hired) -> None:
+    """It ends its own connections to a worker that it strikes off, and the worker lives on."""
+    one, link, _ = member
+    link.lose("hear", "answer")
+    await asyncio.sleep(0.5)
+    one.note_listed(False)
+    await asyncio.sleep(3)
+    assert one.gone is None
+
+
+async def test_one_that_is_leaving_gets_no_orders(member: Hired) -> None:
+    """It says so before the cluster does, and that it left when it has no agent any more."""
+    one, _, _ = member
+    [agent] = workers._agents.values()
+    leaving = asyncio.create_task(agent.leave())
+    await until(lambda: one.gone)
+    await leaving
+    assert one.gone == "it left the cluster"
 
 
 async def test_a_picture_is_brought_once(member: Hired) -> None:
