@@ -3,7 +3,7 @@
 Rules of this file:
 
 * A JPEG, PNG or WebP that is upright and small enough is sent byte for byte as it was.
-* So is what has several frames or sixteen bits, and what Pillow cannot read.
+* So is what has several frames or a grey of sixteen bits, and what Pillow cannot read.
 * All else becomes a JPEG; a PNG where it has transparency; a WebP stays one.
 """
 
