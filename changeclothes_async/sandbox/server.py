@@ -57,7 +57,7 @@ class Sandbox:
         self._draw = draw
         self._means = (credits, trial, cost)
         self._manners = endpoints.Manners(
-            latency=latency if isinstance(latency, tuple) else (latency, latency),
+            latency=_range(latency),
             faults=scripted(faults),
             charge_failures=charge_failures,
             http_errors=http_errors,
@@ -176,6 +176,13 @@ class Sandbox:
 
     def _is_own(self, url: str) -> bool:
         return urlsplit(url).netloc in self._hosts
+
+
+def _range(latency: float | tuple[float, float]) -> tuple[float, float]:
+    least, most = latency if isinstance(latency, tuple) else (latency, latency)
+    if not 0 <= least <= most:  # which no NaN is
+        raise ValueError(f"latency={latency!r} is not a time. Give seconds, or (least, most).")
+    return least, most
 
 
 def _loopback(host: str) -> str:

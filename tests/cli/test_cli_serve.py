@@ -70,6 +70,8 @@ def test_results_are_tiny_where_it_is_asked_for(
         (("--fault", "20001@lots"), "no rate"),
         (("--fault", "nonsense"), "not a fault"),
         (("--latency", "long"), "0.5-2"),
+        (("--latency", "nan"), "is not a time"),
+        (("--latency", "2-0.5"), "is not a time"),
         (("--port", "99999"), "65535"),
     ],
 )

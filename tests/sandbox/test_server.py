@@ -228,6 +228,13 @@ async def test_a_picture_over_the_limit_is_413(post: Post) -> None:
     assert sandbox.charges == 0
 
 
+@pytest.mark.parametrize("latency", [-1, float("nan"), (2, 1), (-1, 1)])
+def test_a_latency_is_a_time(latency: float | tuple[float, float]) -> None:
+    """Anything else would be noticed by no test, or break each call."""
+    with pytest.raises(ValueError, match="is not a time"):
+        Sandbox(latency=latency)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "example.com", ""])
 def test_binds_loopback_only(host: str) -> None:
     """Another host is refused before anything is bound, in words."""
