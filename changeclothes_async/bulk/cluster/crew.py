@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from changeclothes_async import errors, settings
+from changeclothes_async import environment, errors, settings
 from changeclothes_async.bulk.cluster import messages
 from changeclothes_async.bulk.cluster.agent import Agent
 from changeclothes_async.bulk.cluster.engine import Engine
@@ -140,6 +140,11 @@ class Crew:
         if isinstance(outcome, answers.Made):
             return outcome
         assert isinstance(outcome, errors.ChangeClothesError)  # noqa: S101 - an attempt's other end
+        if isinstance(outcome, errors.AccountError) and not self._engine.is_private(member.worker):
+            outcome.next_step += (
+                f" The worker {member.worker} sent it with the {environment.KEY_VARIABLE} that it "
+                "was started with."
+            )
         raise outcome
 
     async def _provide(self, copy: _Copy, member: Member) -> None:

@@ -555,6 +555,23 @@ async def test_headers_that_cannot_travel_are_refused(
     assert not service.calls
 
 
+@pytest.mark.parametrize("private", [True, False], ids=["tls", "tcp"])
+async def test_a_refused_key_is_told_by_its_worker(
+    service: Service,
+    quick: Quick,
+    out: Path,
+    engine: Engines,
+    monkeypatch: pytest.MonkeyPatch,
+    private: bool,
+) -> None:
+    """One machine of many may have an old one, unless all have the driver's."""
+    monkeypatch.setenv("CHANGECLOTHES_API_KEY", peers.KEY)
+    service.reply = failing({}, peers.envelope(30001))
+    going = await run(quick(), grid(1, 1), out, engine("one", private=private))
+    assert isinstance(going.ended_by, errors.InvalidApiKey)
+    assert ("The worker one sent it with" in str(going.ended_by)) is not private
+
+
 async def test_a_worker_without_room_for_pictures_costs_nothing(
     service: Service, quick: Quick, out: Path, engine: Engines
 ) -> None:
