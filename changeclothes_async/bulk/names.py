@@ -13,9 +13,8 @@ from collections.abc import Iterable
 _LONGEST = 80
 MASKS = "masks"
 """The folder of masks, beside the cells."""
-_DEVICES = {"con", "prn", "aux", "nul"} | {
-    f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"
-}
+_PORTS = {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
+_RESERVED = {"con", "prn", "aux", "nul", *_PORTS, MASKS}  # Windows' devices, and our own folder
 
 
 def plain(text: str) -> str:
@@ -25,7 +24,7 @@ def plain(text: str) -> str:
     text = re.sub(r"_{2,}", "_", text).strip("-_")
     # Cut by bytes, which is what file systems count.
     text = text.encode()[:_LONGEST].decode(errors="ignore").rstrip("-_")
-    return f"{text}-" if text.lower() in _DEVICES else text or "unnamed"
+    return f"{text}-" if text.lower() in _RESERVED else text or "unnamed"
 
 
 def distinct(names: Iterable[tuple[str, str]]) -> list[str]:

@@ -25,13 +25,14 @@ from changeclothes_async.bulk import names
         ("lpt1", "lpt1-"),
         ("COM²", "COM²-"),
         ("console", "console"),
+        ("Masks", "Masks-"),
         ("红色连衣裙", "红色连衣裙"),
         ("cafe\u0301", "café"),
         ("\udcff", "unnamed"),
     ],
 )
 def test_a_name_is_readable_and_safe(text: str, name: str) -> None:
-    """Letters of any script stay; what leads elsewhere, or is a device, does not."""
+    """Letters of any script stay; what leads elsewhere, or is something already, does not."""
     assert names.plain(text) == name
 
 
