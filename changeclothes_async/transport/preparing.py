@@ -137,6 +137,7 @@ def upright(image: Any) -> Any:
     """Return a PIL image turned as its metadata wants it; itself where nothing is to be turned."""
     from PIL import Image
 
+    image.load()  # which turns a TIFF already
     turn = _turn(image)
     return image.transpose(Image.Transpose[turn]) if turn else image
 

@@ -103,14 +103,15 @@ def test_threads_that_encode_one_unloaded_image_get_its_pixels(form):
                 assert Image.open(io.BytesIO(picture.frame)).tobytes() == pixels
 
 
+@pytest.mark.parametrize("form", ["JPEG", "TIFF"])
 @pytest.mark.parametrize("turned", range(1, 9))
-def test_an_image_as_it_was_opened_is_sent_upright(turned):
+def test_an_image_as_it_was_opened_is_sent_upright(turned, form):
     """PNG drops the note on how to turn it; what was turned by hand is not turned again."""
     file, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = turned
-    Image.radial_gradient("L").crop((0, 0, 90, 60)).save(file, "JPEG", exif=exif)
+    Image.radial_gradient("L").crop((0, 0, 90, 60)).save(file, form, exif=exif)
     opened = Image.open(file)
-    upright = ImageOps.exif_transpose(opened)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(file.getvalue())))  # loads it
     for image in (opened, upright, upright.rotate(90, expand=True).rotate(-90, expand=True)):
         png = Image.open(io.BytesIO(spooling.encoded(image).frame))
         assert (png.size, png.tobytes()) == (upright.size, upright.tobytes())
