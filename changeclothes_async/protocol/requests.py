@@ -42,7 +42,7 @@ class Job(BaseModel):
 
     if not TYPE_CHECKING:  # checkers know the arguments
 
-        def __new__(cls, *values, **_):
+        def __new__(cls, /, *values, **_):
             """Refuse values without names, which Python's own words would call BaseModel's."""
             if values and cls.__init__ is BaseModel.__init__:
                 needed = [name for name, each in cls.model_fields.items() if each.is_required()]

@@ -105,6 +105,7 @@ REFUSED = [
     (requests.TryOn, {**TRY_ON, "garment_desc": ""}, "garment_desc=''"),
     (requests.TryOn, {"model": "m.jpg", "category": "dresses"}, "needs garment"),
     (requests.TryOn, {**TRY_ON, "colour": "red"}, "no argument 'colour'"),
+    (requests.TryOn, {**TRY_ON, "cls": "red"}, "no argument 'cls'"),
     (requests.TryOn, {**TRY_ON, "model": 7}, "model: A picture cannot be made from int"),
     (requests.TryOn, {**TRY_ON, "garment": "ftp://x.example/g.jpg"}, "garment: The API takes no"),
     (requests.TryOn, {**TRY_ON, "extra_fields": {"category": "x"}}, "documented field"),
