@@ -77,7 +77,7 @@ class Agent:
         self._silence = 0
         while self._reports and self._reports[0][0] <= heard:
             self._reports.popleft()
-        if not self._reports:
+        if heard >= self._serial:
             self._all_heard.set()
             self._news.clear()
             try:
@@ -104,8 +104,12 @@ class Agent:
         self._pictures[digest] = str(path)
 
     async def leave(self) -> None:
-        """Let what is under way arrive before the worker ends, but do not hold it up for long."""
+        """Let what is under way arrive before the worker ends, but do not hold it up for long.
+
+        Nothing more is begun, and the driver is told; an order that it had sent by then comes back.
+        """
         self._is_leaving = True
+        self._serial += 1  # as a report has, which shows when it was heard
         self._news.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LEAVING):
@@ -119,7 +123,7 @@ class Agent:
         await self._sender.abort()
         while self._tasks:
             await asyncio.wait(self._tasks)
-        if self._reports:
+        if self._reports or self._is_leaving:
             self._all_heard.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._all_heard.wait(), _HEARD_OUT)
@@ -142,8 +146,11 @@ class Agent:
 
     async def _done(self, order: messages.Order) -> None:
         try:
-            if isinstance(order, messages.DownloadOrder):
-                outcome: messages.Ending = await self._saved(order)
+            if self._is_leaving:
+                words = "Its worker was leaving the cluster, and did not begin it."
+                outcome: messages.Ending = _failed(order, words, errors.NotSent)
+            elif isinstance(order, messages.DownloadOrder):
+                outcome = await self._saved(order)
             else:
                 outcome = await sender.track(self._sender.attempts, self._made(order))
         except errors.ChangeClothesError as error:
@@ -187,7 +194,9 @@ def _digested(path: str) -> bytes | None:
         return None
 
 
-def _failed(order: messages.Order, words: str) -> errors.ChangeClothesError:
+def _failed(
+    order: messages.Order, words: str, attempt: type[errors.ChangeClothesError] = errors.Unsure
+) -> errors.ChangeClothesError:
     if isinstance(order, messages.DownloadOrder):
         return errors.DownloadFailed(words, url=order.url)
-    return errors.Unsure(words)
+    return attempt(words)

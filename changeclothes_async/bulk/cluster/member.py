@@ -95,8 +95,8 @@ class Member:
         Raises Lost, also after `limit` seconds; what is reported after that, or after whoever waits
         was cancelled, is told to `late`.
         """
-        if self.gone is not None:  # since it was chosen
-            raise Lost(self.gone)
+        if self.gone is not None or not self._stays:  # since it was chosen
+            raise Lost(self.gone or _LEFT)
         number = self._send(make, leaves)
         answer: asyncio.Future[messages.Ending] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer

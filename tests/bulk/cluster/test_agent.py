@@ -326,15 +326,34 @@ async def test_a_worker_that_ends_lets_what_is_under_way_arrive(
 
     service.reply = reply
     await agent.take([order(1)])
-    assert not (await agent.hear(0)).leaving
+    heard = await agent.hear(0)
+    assert not heard.leaving
     ending = asyncio.create_task(plugins["one"].teardown(worker))
-    while not (heard := await agent.hear(0)).reports:
+    while not (heard := await agent.hear(heard.serial)).reports:
         assert heard.leaving
     assert [type(report.outcome) for report in heard.reports] == [end]
     await agent.hear(heard.serial)
     await ending
     assert "one" not in workers._agents
     assert not plugins
+
+
+async def test_an_agent_that_is_leaving_begins_nothing(
+    agent: Agent, order: Order, service: Service
+) -> None:
+    """An order that was on its way as it began to leave comes back, and costs nothing."""
+    await agent.take([order(1)])
+    assert [type(outcome) for outcome in await reported(agent)] == [answers.Made]
+    leaving = asyncio.create_task(agent.leave())
+    await asyncio.sleep(0.1)
+    await agent.take([order(2), messages.DownloadOrder(3, GONE, "m3__g0")])
+    await asyncio.sleep(0.1)
+    heard = await agent.hear(1)
+    ends = [errors.NotSent, errors.DownloadFailed]
+    assert [type(report.outcome) for report in heard.reports] == ends
+    await agent.hear(heard.serial)
+    await leaving
+    assert service.calls == ["m1__g0"]
 
 
 @pytest.mark.swift

@@ -306,6 +306,21 @@ async def test_one_that_is_leaving_gets_no_orders(member: Hired) -> None:
     assert one.gone == "it left the cluster"
 
 
+async def test_an_order_that_meets_one_that_is_leaving_was_not_sent(
+    member: Hired, order: Order, service: Service
+) -> None:
+    """What it did not begin is known, and is no call that may have been paid."""
+    one, _, _ = member
+    await asyncio.sleep(0.5)
+    [agent] = workers._agents.values()
+    leaving = asyncio.create_task(agent.leave())
+    assert isinstance(await one.done(order, 60), errors.NotSent)
+    with pytest.raises(Lost, match="left the cluster"):
+        await one.done(order, 60)
+    await leaving
+    assert not service.calls
+
+
 async def test_a_picture_is_brought_once(member: Hired) -> None:
     """However many attempts need it at the same time."""
     one, _, _ = member
