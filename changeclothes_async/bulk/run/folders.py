@@ -83,7 +83,8 @@ def _pictures(root: Path) -> Iterator[str]:
     with contextlib.suppress(OSError), os.scandir(root) as files:  # which the ledger meets too
         for file in files:
             stem, suffix = os.path.splitext(file.name)  # noqa: PTH122 - there may be a million
-            if suffix in formats.SUFFIXES:
+            # A name with bytes of no encoding is no cell's, and nothing that a ledger can look up.
+            if suffix in formats.SUFFIXES and stem.isprintable():
                 yield stem
 
 

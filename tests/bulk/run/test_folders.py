@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -101,6 +103,16 @@ async def test_other_files_are_no_reason_to_refuse(
     (out / "m0__g0").mkdir(parents=True)
     (out / "m0__g0.txt").write_text("for later")
     assert (await quick().run_grid(grid(1, 1), out)).ok
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are all Unicode")
+async def test_a_name_of_no_letters_is_no_cell_of_a_ledger(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """A ledger cannot even be asked for it."""
+    for _ in range(2):
+        assert (await quick().run_grid(grid(1, 1), out)).ok
+        (out / os.fsdecode(b"caf\xe9.png")).touch()
 
 
 async def test_photographs_are_not_written_over_by_masks(
