@@ -48,7 +48,8 @@ def session(given: Any) -> None:
 
 def connector(session: Any, options: settings.Settings) -> None:
     """Refuse a session that verifies nothing, where its connector is what decides about that."""
-    if session is not None and options.ssl is True and options.base_url.startswith("https:"):
+    is_tls = options.base_url.lower().startswith("https:")
+    if session is not None and options.ssl is True and is_tls:
         verifying(getattr(session.connector, "_ssl", True), "The session's connector")
 
 

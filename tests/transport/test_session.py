@@ -528,8 +528,9 @@ async def repeating(request, handler):
 async def test_a_session_that_verifies_nothing_is_refused():
     """The request's own word for verifying would give way to the connector's."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as own:
-        with pytest.raises(errors.InvalidInput, match="does not check whose certificate"):
-            clients.AsyncChangeClothes(KEY, "https://a.example", session=own)
+        for url in ("https://a.example", "HTTPS://a.example"):
+            with pytest.raises(errors.InvalidInput, match="does not check whose certificate"):
+                clients.AsyncChangeClothes(KEY, url, session=own)
         # Here it decides nothing: a context of the call's own does, or there is no TLS.
         clients.AsyncChangeClothes(
             KEY, "https://a.example", session=own, ssl=ssl.create_default_context()
