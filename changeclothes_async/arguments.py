@@ -64,10 +64,14 @@ def local(path: str | os.PathLike[str]) -> Path:
             f"{path} is an address, not a path.",
             next_step="Give a local path, and copy the file afterwards.",
         )
+    return Path(_at_home(path))
+
+
+def _at_home(path: str | os.PathLike[str]) -> str:
     try:
-        return Path(os.path.expanduser(path))  # noqa: PTH111 - Path fails for unknown homes
-    except ValueError:  # no system knows a home of that name; writing it says so
-        return Path(path)
+        return os.path.expanduser(os.fspath(path))  # noqa: PTH111 - Path fails for unknown homes
+    except ValueError:  # no system knows a home of that name; whoever uses it says so
+        return os.fspath(path)
 
 
 def is_address(path: object) -> bool:
@@ -81,7 +85,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
     Raises InvalidInput for a relative one where the working directory was removed.
     """
     try:
-        return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - Path fails for unknown homes
+        return os.path.abspath(_at_home(path))  # noqa: PTH100 - text by now
     except FileNotFoundError:
         failure = errors.InvalidInput(
             "A relative path leads nowhere: the working directory was removed.",

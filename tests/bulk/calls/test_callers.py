@@ -393,6 +393,16 @@ async def test_who_reads_a_photograph_waits_too(
     assert sum(isinstance(end, TooManyWaiting) for end in ends) == 95
 
 
+@pytest.mark.parametrize("path", ["~\0/calls.db", "~\ud800/calls.db"])
+async def test_a_home_that_no_system_takes_is_no_place_for_a_ledger(
+    service: Service, quick: Quick, path: str
+) -> None:
+    """It is told as for any other path that cannot be."""
+    with pytest.raises(LedgerError, match="cannot be used"):
+        await quick(ledger=path).run(job())
+    assert not service.calls
+
+
 class Endless:
     """An open photograph that nobody sends the rest of."""
 
