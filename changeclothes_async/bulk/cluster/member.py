@@ -127,10 +127,12 @@ class Member:
         if digest not in self._pictures:
             self._pictures[digest] = asyncio.ensure_future(self._brought(provide))
             self._pictures[digest].add_done_callback(flights.look_at)
+        bringing = self._pictures[digest]
         try:
-            await asyncio.shield(self._pictures[digest])
+            await asyncio.shield(bringing)
         except (errors.ChangeClothesError, Lost):
-            self._pictures.pop(digest, None)
+            if self._pictures.get(digest) is bringing:  # or somebody tries again already
+                del self._pictures[digest]
             raise
 
     async def _brought(self, provide: Callable[[Member], Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
@@ -347,6 +348,26 @@ async def test_a_picture_that_could_not_be_brought_is_brought_again(member: Hire
     )
     assert [type(error) for error in failed] == [errors.NotAnImage] * 3
     await one.has(b"digest", partial(asyncio.sleep, 0))  # type: ignore[arg-type]
+
+
+async def test_of_all_who_bring_a_picture_again_one_does(member: Hired) -> None:
+    """However many were told at once that it could not be brought."""
+    one, _, _ = member
+    tries = 0
+
+    async def provide(_: Member) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise errors.NotSent("no room")
+
+    async def stubborn() -> None:
+        with contextlib.suppress(errors.NotSent):
+            await one.has(b"digest", provide)
+        await one.has(b"digest", provide)
+
+    await asyncio.gather(*(stubborn() for _ in range(5)))
+    assert tries == 2
 
 
 async def test_a_silent_agent_is_brought_no_picture(member: Hired) -> None:
