@@ -56,12 +56,12 @@ class AsyncChangeClothes:
     `api_key` and `base_url` default to CHANGECLOTHES_API_KEY and CHANGECLOTHES_BASE_URL.
     At most `max_concurrency` attempts are on the wire at once, `max_per_minute` are started in a
     minute, and `max_waiting` callers wait for a slot (one more raises TooManyWaiting). `timeout`
-    limits one attempt, in seconds, without the wait for a slot; `deadline` covers that wait, all
-    attempts, and the pauses between them. `retries` is the number of further attempts where one
-    more is safe. With `ledger` (a path) each call is recorded before it is sent, and equal calls
-    are paid for once: those in flight in one event loop share one request, with the options of
-    whoever asked first, and one that is in flight in another loop raises LedgerBusy. (A run's
-    ledger is in its `out` and knows only that run's calls.)
+    limits one attempt, in seconds, without the wait for a slot; `deadline` covers that wait, the
+    reading of pictures, all attempts and the pauses between them. `retries` is the number of
+    further attempts where one more is safe. With `ledger` (a path) each call is recorded before it
+    is sent, and equal calls are paid for once: those in flight in one event loop share one request,
+    with the options of whoever asked first, and one that is in flight in another loop raises
+    LedgerBusy. (A run's ledger is in its `out` and knows only that run's calls.)
     `session` is an `aiohttp.ClientSession` of your own, which carries the calls and must stay open
     as long as the client; results are fetched over connections of the client's own. `proxy`, `ssl`
     (a context) and `trust_env` hold for both, `headers` for the calls. `on_event` is called with

@@ -148,17 +148,9 @@ class Caller:
         """
         from changeclothes_async.transport import sending
 
-        sender, reader = await self.senders.here(), self.reader(options)
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        try:
-            async with asyncio.timeout(options.deadline):
-                pictures = await self.ready(job, options)
-                digests = [await reader.digest(picture) for _, picture in pictures]
-        except TimeoutError:
-            late = sending.too_late(options, is_read=False)
-            late.elapsed = clock() - began
-            raise late from None
+        sender = await self.senders.here()
+        began = asyncio.get_running_loop().time()
+        pictures, digests = await self._read(job, options, began)
         texts = job.texts()
         identity = requests.identity(job.endpoint, texts, digests)
         if expected not in {None, identity}:
@@ -185,6 +177,22 @@ class Caller:
             ).paid()
 
         return await payments.pay(identity, job.endpoint, send, name=name, again=again, look=look)
+
+    async def _read(
+        self, job: requests.Job, options: settings.Settings, began: float
+    ) -> tuple[Ready, list[bytes]]:
+        """Read a job's pictures and digest them, within the deadline of a call that `began` now."""
+        from changeclothes_async.transport import sending
+
+        reader = self.reader(options)
+        try:
+            async with asyncio.timeout(options.deadline):
+                pictures = await self.ready(job, options)
+                return pictures, [await reader.digest(picture) for _, picture in pictures]
+        except TimeoutError:
+            late = sending.too_late(options, is_read=False)
+            late.elapsed = asyncio.get_running_loop().time() - began
+        raise late
 
     def check_can_travel(self, options: settings.Settings) -> None:
         """Raise InvalidInput for what belongs to this process, when others shall make its calls."""
