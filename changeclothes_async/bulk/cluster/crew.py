@@ -112,7 +112,7 @@ class Crew:
             assert isinstance(outcome, errors.ChangeClothesError)  # noqa: S101 - a download's other end
             if outcome.final:
                 raise outcome
-            break  # its network or its disk may be at fault, and fails all the faster
+            return None  # its network or its disk may be at fault, and fails all the faster
         return None
 
     async def _post(

@@ -388,7 +388,15 @@ async def test_a_silent_agent_is_brought_no_picture(member: Hired) -> None:
 async def test_a_picture_that_takes_long_is_waited_for(member: Hired) -> None:
     """As long as its agent is heard."""
     one, _, _ = member
-    await one.has(b"digest", lambda _: asyncio.sleep(120))
+    brought: list[bool] = []
+
+    async def provide(_: Member) -> None:
+        await asyncio.sleep(120)
+        brought.append(True)
+
+    await one.has(b"digest", provide)
+    assert brought
+    assert one.gone is None
 
 
 async def test_dismissed_it_ends(member: Hired) -> None:
