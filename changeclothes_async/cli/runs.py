@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.cli import INTERRUPTED, parameters, printing, running, summaries
+from changeclothes_async.cli import INTERRUPTED, parameters, printing, running, sheets, summaries
 
 if TYPE_CHECKING:
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
@@ -74,6 +74,12 @@ _run = parameters.combined(
         "answer) again; they may then be paid twice.",
     ),
     click.option("--no-gallery", is_flag=True, help="Write no index.html."),
+    click.option(
+        "--contact-sheet",
+        type=parameters.File(),
+        metavar="FILE",
+        help="Draw all of it as one picture too: .png, .jpg or .webp.",
+    ),
     parameters.prepare,
     parameters.patience,
     parameters.as_json,
@@ -188,6 +194,7 @@ async def _go(
     retry_failed: bool,
     resend_unsure: bool,
     no_gallery: bool,
+    contact_sheet: Path | None,
     cluster: str | int | None,
     prepare: int | None,
     timeout: float,
@@ -196,6 +203,8 @@ async def _go(
 ) -> int:
     from changeclothes_async.client import AsyncChangeClothes
 
+    if contact_sheet and not dry_run:
+        sheets.check(contact_sheet, work)
     async with AsyncChangeClothes(
         api_key="nothing-is-sent" if dry_run else None,
         max_concurrency=max_concurrency,
@@ -222,9 +231,13 @@ async def _go(
                 **wishes,
             )
     found = summaries.Found(lookbook)
+    drawn: summaries.Drawn = {
+        "gallery": None if no_gallery else lookbook.out / "index.html",
+        "contact_sheet": contact_sheet and sheets.draw(lookbook, contact_sheet),
+    }
     printing.shown(
-        summaries.run(lookbook, found, bar.spent, gallery=not no_gallery),
-        summaries.run_facts(lookbook, found, bar.spent, gallery=not no_gallery) if as_json else {},
+        summaries.run(lookbook, found, bar.spent, drawn),
+        summaries.run_facts(lookbook, found, bar.spent, drawn) if as_json else {},
         as_json=as_json,
     )
     return _exit_code(lookbook, found)

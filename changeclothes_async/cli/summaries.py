@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import names
 from changeclothes_async.cli import printing, wording
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from changeclothes_async.bulk.lookbook.cells import Cell
     from changeclothes_async.bulk.lookbook.lookbook import Lookbook
     from changeclothes_async.bulk.run.planning import Plan
+    from changeclothes_async.transport.places import Spot
 
 _SHOWN = 5
 _RESEND = "--resend-unsure sends them again, and may pay for them twice."
@@ -48,6 +51,13 @@ class Spent:
     perhaps: int = 0
 
 
+class Drawn(TypedDict):
+    """What a run left to look at, each by its place."""
+
+    gallery: Spot | None
+    contact_sheet: Path | None
+
+
 class Found:
     """A run's cells by what can be done about them: to a lookbook three of these have failed."""
 
@@ -77,7 +87,7 @@ def plan(planned: Plan) -> Iterator[str]:
     yield "Nothing was sent." if planned.to_send else "There is nothing to send."
 
 
-def run(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> Iterator[str]:
+def run(lookbook: Lookbook, found: Found, spent: Spent, drawn: Drawn) -> Iterator[str]:
     """Say what came out, what to do about the rest, and where it is."""
     tally = ", ".join(
         f"{count:,} {_SAID.get(sort, sort)}" for sort, count in found.counts.items() if count
@@ -90,11 +100,13 @@ def run(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> Ite
     if left := found.counts["open"]:
         yield _rest(left, lookbook.stopped)
     yield f"Pictures: {lookbook.out}"
-    if gallery:
-        yield f"Gallery:  {lookbook.out / 'index.html'}"
+    if drawn["gallery"]:
+        yield f"Gallery:  {drawn['gallery']}"
+    if drawn["contact_sheet"]:
+        yield f"Sheet:    {drawn['contact_sheet']}"
 
 
-def run_facts(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) -> dict[str, Any]:
+def run_facts(lookbook: Lookbook, found: Found, spent: Spent, drawn: Drawn) -> dict[str, Any]:
     """Return the same as data; cells as `Lookbook.to_dicts` gives them."""
     cells = {sort: [cell.as_dict() for cell in some] for sort, some in found.troubled.items()}
     return {
@@ -108,7 +120,7 @@ def run_facts(lookbook: Lookbook, found: Found, spent: Spent, *, gallery: bool) 
         "unfetched": cells["unfetched"],
         "unsure": cells["unsure"],
         "out": lookbook.out,
-        "gallery": lookbook.out / "index.html" if gallery else None,
+        **drawn,
     }
 
 

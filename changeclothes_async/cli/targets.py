@@ -32,13 +32,10 @@ def checked(output: Path | None, photographs: Iterable[str]) -> Path:
             next_step="Give a file's name with -o; nothing was sent.",
         )
     with writing(target, "Give another place with -o; nothing was sent."):
-        _try(target)
+        check(target)
         if os.path.lexists(target) and not target.is_file():
             raise errors.InvalidInput(f"{target} is not a file.", next_step="Give a file's name.")
-        if os.path.realpath(target) in map(os.path.realpath, photographs):
-            raise errors.InvalidInput(
-                f"{target} is a photograph of this call.", next_step="Give another name to save to."
-            )
+        check_other(target, photographs)
         return target if target.suffix else free(target)
 
 
@@ -62,7 +59,16 @@ def note(path: Path) -> str | None:
     return f"{path} holds a {_NAMES.get(name, name.upper())}, as the service made it."
 
 
-def _try(target: Path) -> None:
+def check_other(target: Path, photographs: Iterable[str]) -> None:
+    """Raise InvalidInput for a target that is one of the photographs."""
+    if os.path.realpath(target) in map(os.path.realpath, photographs):
+        raise errors.InvalidInput(
+            f"{target} is one of the photographs.", next_step="Give another name to save to."
+        )
+
+
+def check(target: Path) -> None:
+    """Make a target's folder. Raises OSError unless it can be written to."""
     with suppress(FileNotFoundError):
         target.lstat()  # refused for a name that is too long
     target.parent.mkdir(parents=True, exist_ok=True)

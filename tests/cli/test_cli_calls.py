@@ -108,7 +108,7 @@ def test_without_a_key_the_next_step_is_named(
         ((*TRY_ON, "-o", "s3://shelf/look.webp"), "s3://shelf/look.webp is an address, not"),
         ((*TRY_ON, "--ledger", "s3://shelf/looks.db"), "is an address, not a path"),
         ((*TRY_ON, "-o", "-"), "not written to stdout"),
-        ((*TRY_ON, "-o", "models/ana.png"), "is a photograph of this call"),
+        ((*TRY_ON, "-o", "models/ana.png"), "is one of the photographs"),
         ((*TRY_ON, "--prepare", "7"), "--prepare"),
         ((*TRY_ON, "--timeout", "abc"), "'abc' is not a valid number."),
         ((*TRY_ON, "--retries", "1.5"), "'1.5' is not a valid whole number."),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from changeclothes_async.bulk.lookbook import thumbs
 from changeclothes_async.sandbox import Sandbox
 from tests.cli.conftest import Shell, Started
 
@@ -159,6 +160,35 @@ def test_a_run_for_scripts(shell: Shell, folder: Path) -> None:
     assert told["stopped"] is told["gallery"] is None
     assert Path(told["out"]) == folder / "book"
     assert not (folder / "book" / "index.html").exists()
+
+
+def test_a_contact_sheet_is_drawn_of_the_whole_run(shell: Shell, folder: Path) -> None:
+    """Also of one that is finished, and where not all of it was made."""
+    assert shell(*GRID, "--max-calls", "1").exit_code == 1
+    done = shell(*GRID, "--max-calls", "0", "--contact-sheet", "sheets/book.webp")
+    assert done.stdout.splitlines()[-1] == f"Sheet:    {folder / 'sheets/book.webp'}"
+    told = json.loads(shell(*GRID, "--json", "--contact-sheet", "book.png").stdout)
+    assert Path(told["contact_sheet"]) == folder / "book.png"
+    for name in ("sheets/book.webp", "book.png"):
+        assert thumbs.small(folder / name, 500, 500), "it is no picture"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("book.gif", "A contact sheet cannot be a .gif."),
+        ("models/ana.png/book.png", "cannot be written"),
+        ("garments/dresses/gown.png", "is one of the photographs"),
+    ],
+)
+def test_a_contact_sheet_that_cannot_be_drawn_is_refused_first(
+    shell: Shell, sandbox: Sandbox, name: str, said: str
+) -> None:
+    """Before anything is paid for."""
+    done = shell(*GRID, "--contact-sheet", name)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert sandbox.calls == []
 
 
 def test_prompts_and_seeds_make_a_grid_too(shell: Shell, sandbox: Sandbox) -> None:

@@ -42,11 +42,7 @@ def save(
     cells: Cells, tally: str, target: Path, cell: int, font: str | os.PathLike[str] | None
 ) -> Path:
     """Draw the sheet into `target`, complete or not at all, and return the path."""
-    if target.suffix.lower() not in _FORMATS:
-        raise errors.InvalidInput(
-            f"A contact sheet cannot be a {target.suffix or 'file without a suffix'}.",
-            next_step=f"Name it with one of {', '.join(_FORMATS)}.",
-        )
+    check_suffix(target)
     arguments.expect("cell", cell, "a whole number of pixels", int)
     if cell < layout.NARROWEST:
         raise errors.InvalidInput(
@@ -57,6 +53,15 @@ def save(
     with saving.placed(target) as part:
         image.save(part, _FORMATS[target.suffix.lower()], quality=90)
     return target
+
+
+def check_suffix(target: Path) -> None:
+    """Raise InvalidInput for the name of a file that no sheet can be drawn into."""
+    if target.suffix.lower() not in _FORMATS:
+        raise errors.InvalidInput(
+            f"A contact sheet cannot be a {target.suffix or 'file without a suffix'}.",
+            next_step=f"Name it with one of {', '.join(_FORMATS)}.",
+        )
 
 
 class Sheet:
