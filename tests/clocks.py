@@ -50,6 +50,13 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         self.busy += 1
         work.add_done_callback(self._idle)
 
+    async def shutdown_default_executor(self, *limit: Any) -> None:
+        self.busy += 1
+        try:
+            await super().shutdown_default_executor(*limit)
+        finally:
+            self.busy -= 1
+
     def _idle(self, _: Any) -> None:
         self.busy -= 1
 
