@@ -10,10 +10,11 @@ import contextlib
 import os
 import threading
 from asyncio import wrap_future
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from changeclothes_async import errors, settings
 from changeclothes_async.bulk.calls import listeners, senders
@@ -22,12 +23,29 @@ from changeclothes_async.protocol import images, multipart, requests
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
     from changeclothes_async.bulk.calls import paying
     from changeclothes_async.bulk.progress import events
-    from changeclothes_async.transport import flights, limits, reading, sending
+    from changeclothes_async.transport import flights, limits, reading
     from changeclothes_async.transport.sender import Sender
 
-Ready = Sequence[tuple[str, "images.Link | multipart.Part"]]
-Carrier = Callable[["paying.Page", "requests.Job", Ready, Sequence[bytes]], "sending.Post"]
-"""Gives what carries a job's attempts to the wire, for its pictures and their digests."""
+Pictures: TypeAlias = Sequence[tuple[str, images.Link | multipart.Part]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A job whose pictures were read, and the digest of all that is paid for in it.
+
+    `began` is when its call did, in the loop's time.
+    """
+
+    job: requests.Job
+    identity: bytes
+    texts: Sequence[tuple[str, str]] = field(repr=False)
+    pictures: Pictures = field(repr=False)
+    digests: Sequence[bytes] = field(repr=False)
+    began: float
+
+    async def framed(self) -> multipart.Body:
+        """Frame the body of its request."""
+        return multipart.body(self.texts, self.pictures)
 
 
 def changed(what: str) -> errors.NotAnImage:
@@ -69,11 +87,6 @@ class Caller:
             self._readers[options.edge] = reading.Reader(options.edge)
         return self._readers[options.edge]
 
-    async def ready(self, job: requests.Job, options: settings.Settings) -> Ready:
-        """Read a job's pictures. Raises NotAnImage."""
-        reader = self.reader(options)
-        return [(name, await reader.ready(image)) for name, image in job.pictures()]
-
     async def make(self, job: requests.Job, options: settings.Settings) -> paying.Paid:
         """Make a call, through the client's ledger where it has one: the result, the attempts.
 
@@ -92,15 +105,28 @@ class Caller:
             with sender.limits.queued() as place:
                 if payments is None:
                     return await self._unwritten(sender, job, options, name, place)
-                return await self.pay(
-                    job,
-                    options,
-                    payments,
-                    again=_however_it_ended if options.resend_unsure else None,
-                    look=look,
-                    watched=partial(self.listener.journal, name),
-                    log_name=name,
-                    place=place,
+                ready = await self.read(job, options)
+                if payments.is_under_way(ready.identity):
+                    place.leave()
+
+                def send(page: paying.Page) -> Coroutine[Any, Any, paying.Paid]:
+                    from changeclothes_async.transport import sending
+
+                    place.leave()  # it queues for itself now
+                    return sending.Call(
+                        sender,
+                        page.flight,
+                        job.endpoint,
+                        ready.framed,
+                        options,
+                        journal=self.listener.journal(name, page),
+                        name=name,
+                        began=ready.began,
+                    ).paid()
+
+                again = _however_it_ended if options.resend_unsure else None
+                return await payments.pay(
+                    ready.identity, job.endpoint, send, again=again, look=look
                 )
 
     async def _unwritten(
@@ -115,7 +141,7 @@ class Caller:
 
         async def framed() -> multipart.Body:
             place.leave()
-            return multipart.body(job.texts(), await self.ready(job, options))
+            return multipart.body(job.texts(), await self._pictures(job, options))
 
         flight: flights.Flight[paying.Paid] = flights.Flight(partial(logs.left, name))
         journal = self.listener.journal(name, None)
@@ -124,75 +150,31 @@ class Caller:
         )
         return await flight.begin(call.paid()).joined()
 
-    async def pay(
-        self,
-        job: requests.Job,
-        options: settings.Settings,
-        payments: paying.Payments,
-        *,
-        name: str = "",
-        again: paying.Again | None = None,
-        look: bool = True,
-        expected: bytes | None = None,
-        watched: Callable[[paying.Page], sending.Journal] | None = None,
-        log_name: str = "",
-        carrier: Carrier | None = None,
-        place: limits.Place | None = None,
-    ) -> paying.Paid:
-        """Make a call through a ledger: what was paid before is given again, not paid again.
+    async def read(self, job: requests.Job, options: settings.Settings) -> Ready:
+        """Read a job's pictures and digest them, within the deadline of a call that begins now.
 
-        `name` is its cell's in the ledger, `log_name` what the log calls it. With a `carrier` its
-        attempts do not go over this process's own session. A `place` in the queue is given up when
-        the call itself queues, or needs not to.
-        Raises NotAnImage where the pictures are not those of the `expected` identity any more.
+        Raises NotAnImage, and NotSent where the deadline passes.
         """
         from changeclothes_async.transport import sending
 
-        sender = await self.senders.here()
-        began = asyncio.get_running_loop().time()
-        pictures, digests = await self._read(job, options, began)
-        texts = job.texts()
-        identity = requests.identity(job.endpoint, texts, digests)
-        if expected not in {None, identity}:
-            raise changed(f"A picture of {name}")
-        if place and payments.is_under_way(identity):
-            place.leave()
-
-        async def framed() -> multipart.Body:
-            if place:
-                place.leave()
-            return multipart.body(texts, pictures)
-
-        def send(page: paying.Page) -> Coroutine[Any, Any, paying.Paid]:
-            return sending.Call(
-                sender,
-                page.flight,
-                job.endpoint,
-                framed,
-                options,
-                journal=watched(page) if watched else page,
-                name=log_name,
-                began=began,
-                post=carrier(page, job, pictures, digests) if carrier else None,
-            ).paid()
-
-        return await payments.pay(identity, job.endpoint, send, name=name, again=again, look=look)
-
-    async def _read(
-        self, job: requests.Job, options: settings.Settings, began: float
-    ) -> tuple[Ready, list[bytes]]:
-        """Read a job's pictures and digest them, within the deadline of a call that `began` now."""
-        from changeclothes_async.transport import sending
-
-        reader = self.reader(options)
+        loop, reader = asyncio.get_running_loop(), self.reader(options)
+        began = loop.time()
         try:
             async with asyncio.timeout(options.deadline):
-                pictures = await self.ready(job, options)
-                return pictures, [await reader.digest(picture) for _, picture in pictures]
+                pictures = await self._pictures(job, options)
+                digests = [await reader.digest(picture) for _, picture in pictures]
         except TimeoutError:
             late = sending.too_late(options, is_read=False)
-            late.elapsed = asyncio.get_running_loop().time() - began
+            late.elapsed = loop.time() - began
+        else:
+            texts = job.texts()
+            identity = requests.identity(job.endpoint, texts, digests)
+            return Ready(job, identity, texts, pictures, digests, began)
         raise late
+
+    async def _pictures(self, job: requests.Job, options: settings.Settings) -> Pictures:
+        reader = self.reader(options)
+        return [(name, await reader.ready(image)) for name, image in job.pictures()]
 
     def check_can_travel(self, options: settings.Settings) -> None:
         """Raise InvalidInput for what belongs to this process, when others shall make its calls."""

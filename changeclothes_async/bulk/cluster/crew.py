@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from changeclothes_async import environment, errors, settings
+from changeclothes_async.bulk.calls import callers
 from changeclothes_async.bulk.cluster import messages
 from changeclothes_async.bulk.cluster.agent import Agent
 from changeclothes_async.bulk.cluster.engine import Engine
 from changeclothes_async.bulk.cluster.member import FRESH, Late, Lost, Member
 from changeclothes_async.bulk.cluster.roster import Roster
 from changeclothes_async.bulk.cluster.worker import meet_agent
-from changeclothes_async.protocol import answers, images, multipart, requests
+from changeclothes_async.protocol import answers, images, multipart
 from changeclothes_async.transport import files, places, saving, sending, uploads
 
 _GRACE = 5.0
@@ -38,6 +39,15 @@ class _Copy:
     digest: bytes
     path: str | None
     content: images.Bytes | multipart.Stored
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """A job on its way to an agent: its texts, what stands for its pictures, and those."""
+
+    texts: tuple[tuple[str, str], ...]
+    pictures: tuple[tuple[str, images.Link | bytes], ...]
+    copies: Sequence[_Copy]
 
 
 class Crew:
@@ -71,17 +81,12 @@ class Crew:
         await self._engine.close()
         await asyncio.to_thread(self._forget_probe)
 
-    def carrier(
-        self,
-        late: Late,
-        job: requests.Job,
-        ready: Sequence[tuple[str, images.Link | multipart.Part]],
-        digests: Sequence[bytes],
-    ) -> sending.Post:
+    def carrier(self, ready: callers.Ready, late: Late) -> sending.Post:
         """Return what carries a job's attempts to the wire; a late end is told to `late`."""
         copies: list[_Copy] = []
         named: list[tuple[str, images.Link | bytes]] = []
-        for (name, image), (_, picture), digest in zip(job.pictures(), ready, digests, strict=True):
+        given = zip(ready.job.pictures(), ready.pictures, ready.digests, strict=True)
+        for (name, image), (_, picture), digest in given:
             if isinstance(picture, images.Link):
                 named.append((name, picture))
                 continue
@@ -91,7 +96,7 @@ class Crew:
             path = image.path if isinstance(image, images.File) else None
             named.append((name, sent))
             copies.append(_Copy(sent, path, content))
-        return partial(self._post, tuple(job.texts()), tuple(named), copies, late)
+        return partial(self._post, _Load(tuple(ready.texts), tuple(named), copies), late)
 
     async def saved(self, url: str, name: str) -> places.Saved | None:
         """Have a result's picture fetched and saved; None where no agent could do it.
@@ -116,23 +121,16 @@ class Crew:
         return None
 
     async def _post(
-        self,
-        texts: tuple[tuple[str, str], ...],
-        pictures: tuple[tuple[str, images.Link | bytes], ...],
-        copies: Sequence[_Copy],
-        late: Late,
-        url: str,
-        upload: uploads.Upload,
-        timeout: float,
+        self, load: _Load, late: Late, url: str, upload: uploads.Upload, timeout: float
     ) -> answers.Made:
         member = await self._roster.any(self._options.connect_timeout)
 
         def order(number: int, begin_by: float) -> messages.AttemptOrder:
-            return messages.AttemptOrder(number, begin_by, url, texts, pictures, timeout)
+            return messages.AttemptOrder(number, begin_by, url, load.texts, load.pictures, timeout)
 
         outcome: messages.Ending
         try:
-            for copy in copies:
+            for copy in load.copies:
                 await member.has(copy.digest, partial(self._provide, copy))
             outcome = await member.done(order, FRESH + timeout + _GRACE, upload.leaves, late)
         except Lost as loss:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,7 +13,7 @@ from changeclothes_async.bulk.calls import callers, listeners, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.progress import events
 from changeclothes_async.bulk.run import patience, permits, planning
-from changeclothes_async.protocol import answers, requests
+from changeclothes_async.protocol import answers
 from changeclothes_async.transport import sending
 
 if TYPE_CHECKING:  # an extra
@@ -32,7 +32,7 @@ class Buyer:
         caller: callers.Caller,
         options: settings.Settings,
         payments: paying.Payments,
-        leave: permits.Permits,
+        permitted: permits.Permits,
         crew: Crew | None,
         late: Late,
     ) -> None:
@@ -40,7 +40,7 @@ class Buyer:
         # That is for single calls: a cell may wait for its turn as long as that takes.
         self._options = options.changed(deadline=None)
         self._payments = payments
-        self._permits = leave
+        self._permits = permitted
         self._crew, self._late = crew, late
         self._patience = patience.Patience()
         self._resent_in_vain: set[bytes] = set()
@@ -66,20 +66,32 @@ class Buyer:
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
     async def _pay(self, planned: planning.Planned) -> paying.Paid:
-        return await self._caller.pay(
-            planned.job,
-            self._options,
-            self._payments,
+        sender = await self._caller.senders.here()
+        ready = await self._caller.read(planned.job, self._options)
+        if ready.identity != planned.identity:
+            raise callers.changed(f"A picture of {planned.name}")
+
+        def send(page: paying.Page) -> Awaitable[paying.Paid]:
+            told = listeners.TellingJournal(self._permits.tell, planned.name, page)
+            late = partial(self._heard_late, planned, page)
+            return sending.Call(
+                sender,
+                page.flight,
+                planned.job.endpoint,
+                ready.framed,
+                self._options,
+                journal=permits.Permitted(told, self._permits, planned.name),
+                name=f"{planned.job.kind} {planned.name}",
+                began=ready.began,
+                post=self._crew.carrier(ready, late) if self._crew else None,
+            ).paid()
+
+        return await self._payments.pay(
+            ready.identity,
+            planned.job.endpoint,
+            send,
             name=planned.name,
             again=partial(self._is_wished, planned),
-            expected=planned.identity,
-            watched=lambda page: permits.Permitted(
-                listeners.TellingJournal(self._permits.tell, planned.name, page),
-                self._permits,
-                planned.name,
-            ),
-            log_name=f"{planned.job.kind} {planned.name}",
-            carrier=partial(self._carrier, self._crew, planned) if self._crew else None,
         )
 
     def _is_wished(self, planned: planning.Planned, entry: ledger.Entry) -> bool:
@@ -89,17 +101,8 @@ class Buyer:
         """
         return planned.knows(entry) and planned.identity not in self._resent_in_vain
 
-    def _carrier(
-        self,
-        crew: Crew,
-        planned: planning.Planned,
-        page: paying.Page,
-        job: requests.Job,
-        pictures: callers.Ready,
-        digests: Sequence[bytes],
-    ) -> sending.Post:
-        def late(outcome: answers.Ending) -> None:
-            if page.claimed:
-                self._late(planned, page.claimed, outcome)
-
-        return crew.carrier(late, job, pictures, digests)
+    def _heard_late(
+        self, planned: planning.Planned, page: paying.Page, outcome: answers.Ending
+    ) -> None:
+        if page.claimed:
+            self._late(planned, page.claimed, outcome)

@@ -308,13 +308,13 @@ async def test_what_a_lost_worker_means_is_told_by_whether_the_order_left(
     ends: dict[bool, errors.ChangeClothesError] = {}
     for left in (False, True):
         job = TryOn(model=services.G0, garment=services.G0, category="dresses")
-        ready = list(job.pictures())
-        upload = uploads.Upload(multipart.body(job.texts(), ready))
+        ready = await client._caller.read(job, client._options)
+        upload = uploads.Upload(multipart.body(ready.texts, ready.pictures))
         await until(crew._roster.least)
         member = crew._roster.least()
         assert member
         cluster.links["one"].lose("take", "request")
-        post = crew.carrier(lambda _: None, job, ready, [b"", b""])
+        post = crew.carrier(ready, lambda _: None)
         doing = asyncio.create_task(post(service.url + job.endpoint, upload, 60))
         await until(
             lambda left=left, upload=upload, member=member: (
