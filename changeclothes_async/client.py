@@ -103,7 +103,7 @@ class AsyncChangeClothes:
         checks.listener(on_event)
         checks.ledger(ledger)
         checks.switches(trust_env=trust_env)
-        self._options = settings.from_arguments(
+        options = settings.from_arguments(
             api_key,
             base_url,
             retries,
@@ -121,14 +121,13 @@ class AsyncChangeClothes:
             trace_configs=checks.traced(trace_configs, session),
             edge=preparing.edge(prepare),
         )
-        checks.connector(session, self._options)
-        self._caller = callers.Caller(self._options, session, ledger, on_event)
-        self._fetcher = results.Fetcher(self._options.fetching, self._caller.senders.downloads)
+        checks.connector(session, options)
+        self._caller = callers.Caller(options, session, ledger, on_event)
 
     def __repr__(self) -> str:
-        if "_options" not in self.__dict__:  # reports of errors show half-built ones too
+        if "_caller" not in self.__dict__:  # reports of errors show half-built ones too
             return "AsyncChangeClothes()"
-        return f"AsyncChangeClothes(base_url={self._options.base_url!r})"
+        return f"AsyncChangeClothes(base_url={self._caller.options.base_url!r})"
 
     if not TYPE_CHECKING:  # checkers know better than to allow it
 
@@ -187,17 +186,17 @@ class AsyncChangeClothes:
         if resend_unsure is not None:
             checks.switches(resend_unsure=resend_unsure)
             changes["resend_unsure"] = resend_unsure
-        return self._with(self._options.changed(retries=retries, **changes))
+        return self._changed(retries=retries, **changes)
 
-    def _with(self, options: settings.Settings) -> Self:
+    def _changed(self, **options: Any) -> Self:
         other = object.__new__(type(self))
-        other.__dict__ = {**self.__dict__, "_options": options}
+        other.__dict__ = {**self.__dict__, "_caller": self._caller.changed(**options)}
         return other
 
     @property
     def _patient(self) -> Self:
         """The same for many calls: they wait for their turn, and none of them is turned away."""
-        return self._with(self._options.changed(max_waiting=None))
+        return self._changed(max_waiting=None)
 
     async def try_on(
         self,
@@ -257,8 +256,8 @@ class AsyncChangeClothes:
 
     async def run(self, job: requests.Job) -> results.Look:
         """Make one call for a job, a `TryOn` or a `ChangeByPrompt`; errors as in `try_on`."""
-        made, attempts = await self._caller.make(requests.checked(job), self._options)
-        return results.Look(made.result_img_url, self._fetcher, made, attempts)
+        made, attempts = await self._caller.make(requests.checked(job))
+        return results.Look(made.result_img_url, self._caller.fetcher, made, attempts)
 
     def picture(self, url: str) -> results.Picture:
         """Return the picture at a result's address, as named by an error, the log or a ledger.
@@ -267,7 +266,7 @@ class AsyncChangeClothes:
         public addresses only, else DownloadFailed. No call is made, and nothing is paid.
         """
         arguments.expect("url", url, "a result's address", str)
-        return results.Picture(url, self._fetcher)
+        return results.Picture(url, self._caller.fetcher)
 
     def as_completed(self, jobs: pool.Jobs) -> AsyncGenerator[results.Outcome]:
         """Make many calls, at most `max_concurrency` at once; yield outcomes as they come.
@@ -277,7 +276,7 @@ class AsyncChangeClothes:
         ends the reading, since no other job can succeed. Leaving early drops what was not sent.
         """
         checks.jobs(jobs)
-        return pool.as_completed(self._patient.run, jobs, self._options.max_concurrency)
+        return pool.as_completed(self._patient.run, jobs, self._caller.options.max_concurrency)
 
     async def gather(self, jobs: pool.Jobs) -> list[results.Outcome]:
         """Make many calls and return their outcomes in the order of the jobs, which must end.
@@ -287,7 +286,7 @@ class AsyncChangeClothes:
         its notes (`__notes__`) and in the log. With `as_completed` you would have it already.
         """
         checks.jobs(jobs)
-        return await pool.gather(self._patient.run, jobs, self._options.max_concurrency)
+        return await pool.gather(self._patient.run, jobs, self._caller.options.max_concurrency)
 
     async def plan_grid(
         self,
@@ -303,7 +302,7 @@ class AsyncChangeClothes:
         checks.work(grid)
         checks.switches(retry_failed=retry_failed, resend_unsure=resend_unsure)
         wishes = planning.Wishes(retry_failed, resend_unsure)
-        return await making.plan(grid, out, self._caller, self._options, wishes)
+        return await making.plan(grid, out, self._caller, wishes)
 
     async def run_grid(
         self,
@@ -355,9 +354,7 @@ class AsyncChangeClothes:
             on_event=self._caller.listener.beside(on_event),
             bar=bars.bar_for(progress),
         )
-        return await making.run(
-            grid, out, self._caller, self._options, terms, gallery=gallery, cluster=cluster
-        )
+        return await making.run(grid, out, self._caller, terms, gallery=gallery, cluster=cluster)
 
     async def plan_batch(self, jobs: BatchJobs, out: Out, **wishes: Unpack[PlanOptions]) -> Plan:
         """Tell what `run_batch` would do, as `plan_grid` does for a grid."""

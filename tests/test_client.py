@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import inspect
 import io
 import itertools
@@ -391,7 +390,7 @@ async def test_a_close_in_a_pause_ends_the_call_with_what_it_knows(client):
     async with peers.serve(answer) as peer:
         one = client(peer)
         policy = retries.Policy(base=1e6, longest_backoff=1e6)
-        one._options = dataclasses.replace(one._options, retry=policy)
+        one._caller = one._caller.changed(retry=policy)
         call = asyncio.create_task(one.try_on(**LOOK))
         await until(lambda: one.stats.failed)
         closed_at = clock()
@@ -575,7 +574,7 @@ def test_a_loop_that_ended_as_the_ledger_was_opened_leaves_the_client_usable(tmp
 
     async def leave(one):
         call = asyncio.create_task(one.try_on(**LOOK))
-        while one._caller._opening is None:  # noqa: ASYNC110 - no turn late: it is being opened
+        while one._caller._ledger.opening is None:  # noqa: ASYNC110 - no turn late: it is being opened
             await asyncio.sleep(0)
         return call
 
@@ -621,7 +620,7 @@ async def test_the_key_is_nowhere(client, caplog, capsys, script):
     async with peers.serve(script) as peer:
         one = client(peer, retries=1, timeout=5)
         (end,) = await asyncio.gather(one.try_on(**LOOK), return_exceptions=True)
-        public = [one, one.stats, one._options, end, requests.TryOn(**LOOK)]
+        public = [one, one.stats, one._caller.options, end, requests.TryOn(**LOOK)]
         for value in public:
             assert not [text for text in leaks.shown(value) if KEY in text]
         for error in leaks.chained(end if isinstance(end, Exception) else None):

@@ -188,8 +188,8 @@ async def states(out: Path) -> dict[str, int]:
 def quick(client: AsyncChangeClothes) -> AsyncChangeClothes:
     """Give the same client with pauses of milliseconds between its attempts."""
     patient = client.with_options()
-    retry = replace(patient._options.retry, base=0.001)
-    patient._options = replace(patient._options, retry=retry)
+    options = patient._caller.options
+    patient._caller.options = replace(options, retry=replace(options.retry, base=0.001))
     return patient
 
 

@@ -46,7 +46,8 @@ def jobs(numbers: Iterable[int]) -> Iterator[TryOn]:
 def client(origin: str) -> AsyncChangeClothes:
     """Make a client whose pauses are short, so that faults do not only make it wait."""
     made = AsyncChangeClothes("key-of-soak", origin, max_concurrency=IN_FLIGHT)
-    made._options = replace(made._options, retry=replace(made._options.retry, base=0.01))
+    options = made._caller.options
+    made._caller.options = replace(options, retry=replace(options.retry, base=0.01))
     return made
 
 

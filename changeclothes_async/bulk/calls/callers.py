@@ -6,18 +6,14 @@ The same story with and without a ledger, for one call and for each cell of a gr
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import threading
-from asyncio import wrap_future
 from collections.abc import Coroutine, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from changeclothes_async import errors, settings
-from changeclothes_async.bulk.calls import listeners, senders
+from changeclothes_async import errors, results, settings
+from changeclothes_async.bulk.calls import client_ledger, listeners, senders
 from changeclothes_async.protocol import images, multipart, requests
 
 if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not with the package
@@ -61,7 +57,7 @@ def _however_it_ended(_: object) -> bool:
 
 
 class Caller:
-    """Makes calls in whatever event loop it is used."""
+    """Makes calls in whatever event loop it is used, all with the same `options`."""
 
     def __init__(
         self,
@@ -70,33 +66,41 @@ class Caller:
         ledger: str | os.PathLike[str] | None = None,
         on_event: events.OnEvent | None = None,
     ) -> None:
-        self._ledger_path = ledger
-        self._opening: Future[paying.Payments] | None = None
-        self._payments: paying.Payments | None = None
-        self._lock = threading.Lock()
-        self._given = given
+        self.options = options
         self.listener = listeners.Listener(on_event)
         self.senders = senders.Senders(options, given)
+        self.fetcher = results.Fetcher(options.fetching, self.senders.downloads)
+        self._given = given
+        self._ledger = None if ledger is None else client_ledger.ClientLedger(ledger)
         self._readers: dict[int | None, reading.Reader] = {}
 
-    def reader(self, options: settings.Settings) -> reading.Reader:
-        """Return the reader of pictures: there is one for each way of preparing them."""
-        if options.edge not in self._readers:
+    def changed(self, **options: Any) -> Self:
+        """Return one with other options, which shares all else."""
+        other = object.__new__(type(self))
+        other.__dict__ = {**self.__dict__, "options": self.options.changed(**options)}
+        return other
+
+    @property
+    def reader(self) -> reading.Reader:
+        """The reader of pictures: there is one for each way of preparing them."""
+        edge = self.options.edge
+        if edge not in self._readers:
             from changeclothes_async.transport import reading
 
-            self._readers[options.edge] = reading.Reader(options.edge)
-        return self._readers[options.edge]
+            self._readers[edge] = reading.Reader(edge)
+        return self._readers[edge]
 
-    async def make(self, job: requests.Job, options: settings.Settings) -> paying.Paid:
+    async def make(self, job: requests.Job) -> paying.Paid:
         """Make a call, through the client's ledger where it has one: the result, the attempts.
 
         Raises TooManyWaiting at once where the queue is full.
         """
+        options, book = self.options, self._ledger
         with self.listener.call(job.kind) as name:
             sender = await self.senders.here()
-            payments = self._payments
-            if payments is None and self._ledger_path is not None:
-                payments = await self._open_ledger(self._ledger_path, options.base_url)
+            payments = None
+            if book is not None:
+                payments = book.payments or await book.opened(options.base_url)
             if options.max_waiting is not None:
                 sender.limits.admit()
             # What was paid before needs no slot, but where one costs nothing it may take it.
@@ -104,8 +108,8 @@ class Caller:
             # Kept until the call itself queues: who came later does not turn this one away.
             with sender.limits.queued() as place:
                 if payments is None:
-                    return await self._unwritten(sender, job, options, name, place)
-                ready = await self.read(job, options)
+                    return await self._unwritten(sender, job, name, place)
+                ready = await self.read(job)
                 if payments.is_under_way(ready.identity):
                     place.leave()
 
@@ -130,41 +134,36 @@ class Caller:
                 )
 
     async def _unwritten(
-        self,
-        sender: Sender,
-        job: requests.Job,
-        options: settings.Settings,
-        name: str,
-        place: limits.Place,
+        self, sender: Sender, job: requests.Job, name: str, place: limits.Place
     ) -> paying.Paid:
         from changeclothes_async.transport import flights, logs, sending
 
         async def framed() -> multipart.Body:
             place.leave()
-            return multipart.body(job.texts(), await self._pictures(job, options))
+            return multipart.body(job.texts(), await self._pictures(job))
 
         flight: flights.Flight[paying.Paid] = flights.Flight(partial(logs.left, name))
         journal = self.listener.journal(name, None)
         call = sending.Call(
-            sender, flight, job.endpoint, framed, options, journal=journal, name=name
+            sender, flight, job.endpoint, framed, self.options, journal=journal, name=name
         )
         return await flight.begin(call.paid()).joined()
 
-    async def read(self, job: requests.Job, options: settings.Settings) -> Ready:
+    async def read(self, job: requests.Job) -> Ready:
         """Read a job's pictures and digest them, within the deadline of a call that begins now.
 
         Raises NotAnImage, and NotSent where the deadline passes.
         """
         from changeclothes_async.transport import sending
 
-        loop, reader = asyncio.get_running_loop(), self.reader(options)
+        loop, reader = asyncio.get_running_loop(), self.reader
         began = loop.time()
         try:
-            async with asyncio.timeout(options.deadline):
-                pictures = await self._pictures(job, options)
+            async with asyncio.timeout(self.options.deadline):
+                pictures = await self._pictures(job)
                 digests = [await reader.digest(picture) for _, picture in pictures]
         except TimeoutError:
-            late = sending.too_late(options, is_read=False)
+            late = sending.too_late(self.options, is_read=False)
             late.elapsed = loop.time() - began
         else:
             texts = job.texts()
@@ -172,16 +171,16 @@ class Caller:
             return Ready(job, identity, texts, pictures, digests, began)
         raise late
 
-    async def _pictures(self, job: requests.Job, options: settings.Settings) -> Pictures:
-        reader = self.reader(options)
+    async def _pictures(self, job: requests.Job) -> Pictures:
+        reader = self.reader
         return [(name, await reader.ready(image)) for name, image in job.pictures()]
 
-    def check_can_travel(self, options: settings.Settings) -> None:
+    def check_can_travel(self) -> None:
         """Raise InvalidInput for what belongs to this process, when others shall make its calls."""
         own = {
             "session": self._given is not None,
-            "ssl": options.ssl is not True,
-            "trace_configs": bool(options.trace_configs),
+            "ssl": self.options.ssl is not True,
+            "trace_configs": bool(self.options.trace_configs),
         }
         if names := ", ".join(f"{name}=" for name, is_set in own.items() if is_set):
             raise errors.InvalidInput(
@@ -189,19 +188,6 @@ class Caller:
                 next_step="Leave it out for this run; a certificate of your own goes into "
                 "SSL_CERT_FILE where the workers start.",
             )
-
-    async def _open_ledger(self, path: str | os.PathLike[str], base_url: str) -> paying.Payments:
-        """Return the client's ledger, opened by whoever needs it first."""
-        from changeclothes_async.bulk.calls import paying, services
-
-        with self._lock:  # loops of several threads may be the first
-            if self._opening is None or (self._opening.done() and self._opening.exception()):
-                self._opening = paying.opening(path, base_url)
-            opening = self._opening
-        payments = await asyncio.shield(wrap_future(opening))
-        await services.note(payments.book, base_url)
-        self._payments = payments
-        return payments
 
     async def close(self) -> None:
         """Let the calls under way in this loop arrive, then close; nothing can be called after.
@@ -211,6 +197,5 @@ class Caller:
         await self.senders.close()
         for reader in list(self._readers.values()):
             reader.close()
-        if self._opening and not self.senders.are_calling:
-            with contextlib.suppress(errors.LedgerError):  # told to whoever wanted to use it
-                await (await wrap_future(self._opening)).book.close()
+        if self._ledger and not self.senders.are_calling:
+            await self._ledger.close()

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from changeclothes_async import errors, settings
+from changeclothes_async import errors
 from changeclothes_async.bulk.calls import callers, listeners, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.progress import events
@@ -30,15 +30,13 @@ class Buyer:
     def __init__(
         self,
         caller: callers.Caller,
-        options: settings.Settings,
         payments: paying.Payments,
         permitted: permits.Permits,
         crew: Crew | None,
         late: Late,
     ) -> None:
-        self._caller = caller
         # That is for single calls: a cell may wait for its turn as long as that takes.
-        self._options = options.changed(deadline=None)
+        self._caller = caller.changed(deadline=None)
         self._payments = payments
         self._permits = permitted
         self._crew, self._late = crew, late
@@ -67,7 +65,7 @@ class Buyer:
 
     async def _pay(self, planned: planning.Planned) -> paying.Paid:
         sender = await self._caller.senders.here()
-        ready = await self._caller.read(planned.job, self._options)
+        ready = await self._caller.read(planned.job)
         if ready.identity != planned.identity:
             raise callers.changed(f"A picture of {planned.name}")
 
@@ -79,7 +77,7 @@ class Buyer:
                 page.flight,
                 planned.job.endpoint,
                 ready.framed,
-                self._options,
+                self._caller.options,
                 journal=permits.Permitted(told, self._permits, planned.name),
                 name=f"{planned.job.kind} {planned.name}",
                 began=ready.began,

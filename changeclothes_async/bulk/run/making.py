@@ -9,7 +9,7 @@ import os
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from changeclothes_async import errors, settings
+from changeclothes_async import errors
 from changeclothes_async.bulk import placing
 from changeclothes_async.bulk.calls import callers, services
 from changeclothes_async.bulk.ledger import ledger
@@ -29,7 +29,6 @@ async def run(
     work: works.Work,
     out: placing.Out,
     caller: callers.Caller,
-    options: settings.Settings,
     terms: runner.Terms,
     *,
     gallery: bool,
@@ -37,19 +36,19 @@ async def run(
 ) -> lookbook.Lookbook:
     """Work through all cells and return the lookbook; raises NotAnImage before anything is sent."""
     await caller.senders.here()  # what adopts the ledger where this is left early
-    work, site = await _checked(work, out, caller, options)
+    work, site = await _checked(work, out, caller)
     book = await ledger.Ledger.open(site.ledger)
     ends = AsyncExitStack()
     ends.push_async_callback(book.close)
     try:
-        await services.note(book, options.base_url)
+        await services.note(book, caller.options.base_url)
         if isinstance(site.place, places.Folder):
             await asyncio.to_thread(saving.sweep, site.place.root)
         else:
             await marks.leave(site.place, site.ledger, book)
         known = await book.counts()
-        crew = await _crew(cluster, caller, options, site.place)
-        going = runner.Run(work, site.place, caller, options, book, terms, known, crew)
+        crew = await _crew(cluster, caller, site.place)
+        going = runner.Run(work, site.place, caller, book, terms, known, crew)
         ends.push_async_callback(going.close)
         await going.run()
     except BaseException:
@@ -72,17 +71,17 @@ async def run(
 
 
 async def _checked(
-    work: works.Work, out: placing.Out, caller: callers.Caller, options: settings.Settings
+    work: works.Work, out: placing.Out, caller: callers.Caller
 ) -> tuple[works.Work, placing.Site]:
     """Look at the pictures and at the place of a run; nothing is sent and nothing is changed."""
     site = placing.site(out)
-    await work.examine(caller.reader(options).examined)
+    await work.examine(caller.reader.examined)
     work = copy.copy(work)  # the lookbook's own: another run may find other pictures
     if isinstance(site.place, places.Folder):
         await asyncio.to_thread(folders.check, work, site.place.root, site.ledger)
     else:
         await asyncio.to_thread(marks.check, site.place, site.ledger)
-    await asyncio.to_thread(services.check, site.ledger, options.base_url)
+    await asyncio.to_thread(services.check, site.ledger, caller.options.base_url)
     return work, site
 
 
@@ -95,7 +94,6 @@ def _stopped_early(reason: errors.ChangeClothesError | None) -> None:
 async def _crew(
     cluster: Where | None,
     caller: callers.Caller,
-    options: settings.Settings,
     place: places.Place,
 ) -> Crew | None:
     if cluster is None:
@@ -103,19 +101,18 @@ async def _crew(
     from changeclothes_async.bulk.cluster.crew import Crew
     from changeclothes_async.bulk.cluster.engine import Engine
 
-    caller.check_can_travel(options)
-    return await Crew.hired(await Engine.open(cluster), options, place)
+    caller.check_can_travel()
+    return await Crew.hired(await Engine.open(cluster), caller.options, place)
 
 
 async def plan(
     work: works.Work,
     out: placing.Out,
     caller: callers.Caller,
-    options: settings.Settings,
     wishes: planning.Wishes,
 ) -> planning.Plan:
     """Count what a run would do; nothing is sent and nothing is changed."""
-    work, site = await _checked(work, out, caller, options)
+    work, site = await _checked(work, out, caller)
     book = (
         await ledger.Ledger.open(site.ledger, read_only=True)
         if await asyncio.to_thread(os.path.exists, site.ledger)  # False for a path too long to be

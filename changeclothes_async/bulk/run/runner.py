@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from changeclothes_async import errors, results, settings
+from changeclothes_async import errors
 from changeclothes_async.bulk.calls import callers, outcomes, paying
 from changeclothes_async.bulk.ledger import ledger
 from changeclothes_async.bulk.ledger.states import State
@@ -61,7 +61,6 @@ class Run:
         work: works.Work,
         place: places.Place,
         caller: callers.Caller,
-        options: settings.Settings,
         book: ledger.Ledger,
         terms: Terms,
         known: dict[State, int],
@@ -69,21 +68,21 @@ class Run:
     ) -> None:
         self._work, self._place, self._caller = work, place, caller
         self._book, self._terms, self._crew = book, terms, crew
-        fetcher = results.Fetcher(options.fetching, caller.senders.downloads)
-        self._keeper = keeping.Keeper(place, fetcher, book, crew, masks=terms.masks)
+        self._keeper = keeping.Keeper(place, caller.fetcher, book, crew, masks=terms.masks)
+        at_once = caller.options.max_concurrency
         # Twice the limit, so that a free slot always finds a cell that waits for it.
-        self._ahead = asyncio.Semaphore(2 * options.max_concurrency)
-        self._backlog = asyncio.Semaphore(2 * options.max_concurrency + _BACKLOG)
+        self._ahead = asyncio.Semaphore(2 * at_once)
+        self._backlog = asyncio.Semaphore(2 * at_once + _BACKLOG)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._trust_in_answers = trust.in_answers(options.max_concurrency)
-        self._trust_in_results = trust.in_results(options.max_concurrency)
+        self._trust_in_answers = trust.in_answers(at_once)
+        self._trust_in_results = trust.in_results(at_once)
         self._tally = tally.Tally(
             len(work.rows) * len(work.columns), known, max_calls=terms.max_calls
         )
         self._has_paid = bool(known.get(State.PAID) or known.get(State.SAVED))
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._buyer = buying.Buyer(
-            caller, options, paying.Payments(book), self._permits, crew, self._heard_late
+            caller, paying.Payments(book), self._permits, crew, self._heard_late
         )
         self._aborting = False
         self.problems: dict[str, errors.ChangeClothesError] = {}

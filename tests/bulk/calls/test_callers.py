@@ -282,7 +282,7 @@ def test_loops_of_several_threads_may_be_the_first(out: Path) -> None:
 
     async def serve() -> list[str]:
         async with Service() as service:
-            client._options = client._options.changed(base_url=service.url)
+            client._caller = client._caller.changed(base_url=service.url)
             asking = [asyncio.to_thread(elsewhere, number) for number in range(4)]
             urls = await asyncio.gather(*asking)
             assert sorted(service.charges) == [f"m{number}__g0" for number in range(4)]
@@ -301,7 +301,7 @@ def test_one_client_serves_several_loops(out: Path) -> None:
 
     async def call(last: bool) -> None:
         async with Service() as service:
-            client._options = client._options.changed(base_url=service.url)
+            client._caller = client._caller.changed(base_url=service.url)
             urls.append((await client.run(job())).result_img_url)
             charges.append(len(service.charges))
             if last:

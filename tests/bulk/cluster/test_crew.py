@@ -56,17 +56,17 @@ async def run(
     """Run a grid on a cluster in this process, as `making.run` does on dask's."""
     site, caller = placing.site(out), client._caller
     await caller.senders.here()
-    await work.examine(caller.reader(client._options).examined)
+    await work.examine(caller.reader.examined)
     async with AsyncExitStack() as ends:
         book = await ledger.Ledger.open(site.ledger)
         ends.push_async_callback(book.close)
-        crew = await Crew.hired(cluster, client._options, site.place)  # type: ignore[arg-type]
+        crew = await Crew.hired(cluster, client._caller.options, site.place)  # type: ignore[arg-type]
         ends.push_async_callback(crew.close)
         await everyone(crew, cluster)
         hired()
         asked = runner.Terms(masks=False, **terms)
         known = await book.counts()
-        going = runner.Run(work, site.place, caller, client._options, book, asked, known, crew)
+        going = runner.Run(work, site.place, caller, book, asked, known, crew)
         await going.run()
     return going
 
@@ -192,7 +192,7 @@ async def test_of_a_killed_driver_nothing_stays_in_the_folder(
 ) -> None:
     """The file that tells who shares the folder is swept up as what is half written is."""
     out.mkdir()
-    place, options = placing.site(out).place, quick()._options
+    place, options = placing.site(out).place, quick()._caller.options
     crew = await Crew.hired(engine("one"), options, place)  # type: ignore[arg-type]
     [left] = out.iterdir()
     os.utime(left, (0, 0))
@@ -304,11 +304,11 @@ async def test_what_a_lost_worker_means_is_told_by_whether_the_order_left(
     """Before: not sent, and free to be sent by another. After: unsure."""
     cluster = engine("one")
     client, place = quick(), placing.site(out).place
-    crew = await Crew.hired(cluster, client._options, place)  # type: ignore[arg-type]
+    crew = await Crew.hired(cluster, client._caller.options, place)  # type: ignore[arg-type]
     ends: dict[bool, errors.ChangeClothesError] = {}
     for left in (False, True):
         job = TryOn(model=services.G0, garment=services.G0, category="dresses")
-        ready = await client._caller.read(job, client._options)
+        ready = await client._caller.read(job)
         upload = uploads.Upload(multipart.body(ready.texts, ready.pictures))
         await until(crew._roster.least)
         member = crew._roster.least()
