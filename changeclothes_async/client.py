@@ -350,11 +350,13 @@ class AsyncChangeClothes:
         terms = runner.Terms(
             wishes=planning.Wishes(retry_failed, resend_unsure),
             max_calls=checks.budget(max_calls),
+            cluster=cluster,
             masks=masks,
+            gallery=gallery,
             on_event=self._caller.listener.beside(on_event),
             bar=bars.bar_for(progress),
         )
-        return await making.run(grid, out, self._caller, terms, gallery=gallery, cluster=cluster)
+        return await making.run(grid, out, self._caller, terms)
 
     async def plan_batch(self, jobs: BatchJobs, out: Out, **wishes: Unpack[PlanOptions]) -> Plan:
         """Tell what `run_batch` would do, as `plan_grid` does for a grid."""

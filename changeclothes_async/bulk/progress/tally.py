@@ -47,7 +47,6 @@ class Tally:
     def __init__(
         self,
         total: int,
-        known: dict[State, int],
         clock: Callable[[], float] = time.monotonic,
         max_calls: int | None = None,
     ) -> None:
@@ -56,7 +55,7 @@ class Tally:
         # The start counts as an end: the first cells have all been made since then, and when many
         # are under way at once they end within moments of each other.
         self._ends: deque[float] = deque([self._started], maxlen=_RECENT)
-        self._known = Counter(known)
+        self._known: Counter[State] = Counter()
         self._walked: Counter[State] = Counter()
         self._total = total
         self._max_calls = max_calls
@@ -86,7 +85,7 @@ class Tally:
         self.enters(after)
 
     def recount(self, known: dict[State, int]) -> None:
-        """Count anew from the ledger: in a run that was broken off nobody heard how calls ended."""
+        """Count from the ledger: at first, and anew where nobody heard how calls ended."""
         self._known = Counter(known)
         self._walked.clear()
 

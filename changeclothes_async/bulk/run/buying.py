@@ -31,24 +31,24 @@ class Buyer:
         self,
         caller: callers.Caller,
         payments: paying.Payments,
-        permitted: permits.Permits,
+        leave: permits.Permits,
         crew: Crew | None,
         late: Late,
     ) -> None:
         # That is for single calls: a cell may wait for its turn as long as that takes.
         self._caller = caller.changed(deadline=None)
         self._payments = payments
-        self._permits = permitted
+        self._permits = leave
         self._crew, self._late = crew, late
         self._patience = patience.Patience()
         self._resent_in_vain: set[bytes] = set()
 
-    async def buy(self, planned: planning.Planned) -> answers.Made:
-        """Pay for a cell; while the network or the service is away, wait and pay later."""
+    async def buy(self, planned: planning.Planned, turn: permits.Turn) -> answers.Made:
+        """Pay for a cell in its turn; while the network or the service is away, wait."""
         pause = 1.0
         while True:
             try:
-                made, _ = await self._pay(planned)
+                made, _ = await self._pay(planned, turn)
             except errors.ChangeClothesError as error:
                 is_over = not self._patience.helps(error) or self._permits.stopped is not None
                 # One series of attempts is enough; a resend of which none was begun was none.
@@ -63,7 +63,7 @@ class Buyer:
             await asyncio.sleep(random.random() * pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
-    async def _pay(self, planned: planning.Planned) -> paying.Paid:
+    async def _pay(self, planned: planning.Planned, turn: permits.Turn) -> paying.Paid:
         sender = await self._caller.senders.here()
         ready = await self._caller.read(planned.job)
         if ready.identity != planned.identity:
@@ -78,7 +78,7 @@ class Buyer:
                 planned.job.endpoint,
                 ready.framed,
                 self._caller.options,
-                journal=permits.Permitted(told, self._permits, planned.name),
+                journal=permits.Permitted(told, self._permits, turn),
                 name=f"{planned.job.kind} {planned.name}",
                 began=ready.began,
                 post=self._crew.carrier(ready, late) if self._crew else None,

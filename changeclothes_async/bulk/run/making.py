@@ -30,9 +30,6 @@ async def run(
     out: placing.Out,
     caller: callers.Caller,
     terms: runner.Terms,
-    *,
-    gallery: bool,
-    cluster: Where | None = None,
 ) -> lookbook.Lookbook:
     """Work through all cells and return the lookbook; raises NotAnImage before anything is sent."""
     await caller.senders.here()  # what adopts the ledger where this is left early
@@ -46,9 +43,8 @@ async def run(
             await asyncio.to_thread(saving.sweep, site.place.root)
         else:
             await marks.leave(site.place, site.ledger, book)
-        known = await book.counts()
-        crew = await _crew(cluster, caller, site.place)
-        going = runner.Run(work, site.place, caller, book, terms, known, crew)
+        crew = await _crew(terms.cluster, caller, site.place)
+        going = runner.Run(work, site.place, caller, book, terms, crew)
         ends.push_async_callback(going.close)
         await going.run()
     except BaseException:
@@ -60,7 +56,7 @@ async def run(
     _stopped_early(going.ended_by)
     cells = ledger_cells.LedgerCells(work, planning.identity, site, going.problems)
     made = lookbook.Lookbook(cells, site.place.root, going.ended_by)
-    if gallery:
+    if terms.gallery:
         try:
             await asyncio.to_thread(made.gallery)
         except errors.SaveFailed as error:

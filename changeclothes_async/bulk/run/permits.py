@@ -10,8 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.calls import outcomes
@@ -25,12 +24,17 @@ _LIGHT: tuple[type[errors.ChangeClothesError], ...] = (errors.BudgetSpent, error
 """Reasons not to buy, the lightest first; for any other, nothing more is fetched either."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A cell's task that waits for its turn, and the `failure` that it waits to make good."""
+class Turn:
+    """What a cell's task waits for; `failure` is what it waits to make good."""
 
-    task: asyncio.Task[Any] | None = None
-    failure: errors.ServiceFailed | None = None
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self.failure: errors.ServiceFailed | None = None
+
+    def let_go(self) -> None:
+        """Wait no more."""
+        if self._task:
+            self._task.cancel()
 
 
 class Permits:
@@ -44,7 +48,7 @@ class Permits:
         self._tally = tally
         self._claims = 0
         self._spent = errors.BudgetSpent(f"the budget of {max_calls} calls is spent")
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: set[Turn] = set()
         self._ran_out = False
         self.stopped: errors.ChangeClothesError | None = None
         self.defect: BaseException | None = None
@@ -90,23 +94,23 @@ class Permits:
         if self.stopped is None or _weight(reason) > _weight(self.stopped):
             self.stopped = reason
         self._tally.may_send = False
-        for cell, waiting in list(self._waiting.items()):
-            self.waits(cell, waiting)
+        for turn in self._waiting:
+            turn.let_go()
 
     def breaks(self, defect: BaseException) -> None:
         """Stop for a defect of the program, which is raised when the run has ended."""
         self.defect = self.defect or defect
         self.stop(errors.BatchStopped(f"A defect stopped the run: {defect!r}."))
 
-    def waits(self, cell: str, waiting: Waiting) -> None:
+    def waits(self, turn: Turn) -> None:
         """Take note that a cell waits for its turn; a run that is stopping lets it go at once."""
-        self._waiting[cell] = waiting
-        if self.stopped is not None and waiting.task is not None:
-            waiting.task.cancel()
+        self._waiting.add(turn)
+        if self.stopped is not None:
+            turn.let_go()
 
-    def goes(self, cell: str) -> Waiting:
-        """Take note that a cell waits no more, and return what waited."""
-        return self._waiting.pop(cell, Waiting())
+    def goes(self, turn: Turn) -> None:
+        """Take note that a cell waits no more."""
+        self._waiting.discard(turn)
 
     def tell(self, event: events.Event) -> None:
         """Report an event to whoever asked for them."""
@@ -123,12 +127,11 @@ class Permitted:
 
     page: sending.Journal
     permits: Permits
-    cell: str
-    waiting: Waiting = Waiting()
+    turn: Turn
 
     async def claim(self, attempt: int) -> None:
         """Take a call out of the budget, and write the claim down."""
-        self.waiting = self.permits.goes(self.cell)
+        self.permits.goes(self.turn)
         self.permits.take()
         try:
             await self.page.claim(attempt)
@@ -149,9 +152,9 @@ class Permitted:
         self.permits.answered()
         await self.page.settle(outcome)
         if isinstance(outcome, errors.ServiceFailed):
-            self.waiting = replace(self.waiting, failure=outcome)
+            self.turn.failure = outcome
         elif outcomes.event_of(outcome) is states.JobEvent.GIVE_BACK:
             self.permits.put_back()
         else:
             return  # no other attempt follows
-        self.permits.waits(self.cell, self.waiting)
+        self.permits.waits(self.turn)

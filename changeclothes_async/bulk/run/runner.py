@@ -38,23 +38,26 @@ from changeclothes_async.transport import places
 
 if TYPE_CHECKING:  # an extra
     from changeclothes_async.bulk.cluster.crew import Crew
+    from changeclothes_async.bulk.cluster.engine import Where
 
 _BACKLOG = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a run may do, and where it reports how it is going."""
+    """What a run may do and by whom, what it leaves, and where it reports how it is going."""
 
     wishes: planning.Wishes = field(default_factory=planning.Wishes)
     max_calls: int | None = None
+    cluster: Where | None = None
     masks: bool = True
+    gallery: bool = True
     on_event: events.OnEvent | None = None
     bar: bars.Bar | None = None
 
 
 class Run:
-    """One run: its cells under way, and what became of them; `known` is the ledger's count."""
+    """One run: its cells under way, and what became of them."""
 
     def __init__(
         self,
@@ -63,7 +66,6 @@ class Run:
         caller: callers.Caller,
         book: ledger.Ledger,
         terms: Terms,
-        known: dict[State, int],
         crew: Crew | None = None,
     ) -> None:
         self._work, self._place, self._caller = work, place, caller
@@ -76,10 +78,8 @@ class Run:
         self._tasks: set[asyncio.Task[None]] = set()
         self._trust_in_answers = trust.in_answers(at_once)
         self._trust_in_results = trust.in_results(at_once)
-        self._tally = tally.Tally(
-            len(work.rows) * len(work.columns), known, max_calls=terms.max_calls
-        )
-        self._has_paid = bool(known.get(State.PAID) or known.get(State.SAVED))
+        self._tally = tally.Tally(len(work.rows) * len(work.columns), max_calls=terms.max_calls)
+        self._has_paid = False
         self._permits = permits.Permits(terms.max_calls, terms.on_event, self._tally)
         self._buyer = buying.Buyer(
             caller, paying.Payments(book), self._permits, crew, self._heard_late
@@ -97,6 +97,9 @@ class Run:
 
         Raises what `on_event` raised, when all that was under way is written down.
         """
+        known = await self._book.counts()
+        self._tally.recount(known)
+        self._has_paid = bool(known[State.PAID] or known[State.SAVED])
         async with showing.shown(self._terms.bar, self._tally):
             try:
                 with interrupts.handled(self._interrupted, self._abort):
@@ -179,16 +182,16 @@ class Run:
     async def _bought(self, planned: planning.Planned) -> answers.Made | None:
         """Make a cell's call; None where it ended in an error, which is then counted."""
         self._tally.leaves(planned.state)
-        self._permits.waits(planned.name, permits.Waiting(asyncio.current_task()))
+        turn = permits.Turn()
+        self._permits.waits(turn)
         error: errors.ChangeClothesError
         try:
-            made = await self._buyer.buy(planned)
+            made = await self._buyer.buy(planned, turn)
         except asyncio.CancelledError:
-            failure = self._permits.goes(planned.name).failure
-            if failure is None:
+            if turn.failure is None:
                 self._tally.enters(planned.state)
                 raise
-            error = failure  # which it was let go from making good
+            error = turn.failure  # which it was let go from making good
         except errors.ChangeClothesError as caught:
             error = caught
         else:
@@ -196,7 +199,7 @@ class Run:
             self._tally.enters(State.PAID)
             return made
         finally:
-            self._permits.goes(planned.name)
+            self._permits.goes(turn)
             self._ahead.release()
         self._failed(planned, error)
         return None

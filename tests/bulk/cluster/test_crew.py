@@ -65,8 +65,7 @@ async def run(
         await everyone(crew, cluster)
         hired()
         asked = runner.Terms(masks=False, **terms)
-        known = await book.counts()
-        going = runner.Run(work, site.place, caller, book, asked, known, crew)
+        going = runner.Run(work, site.place, caller, book, asked, crew)
         await going.run()
     return going
 

@@ -115,7 +115,9 @@ async def test_equal_cells_are_all_counted(service: Service, quick: Quick, out: 
 
 
 def _tally(total: int, **known: int) -> Tally:
-    return Tally(total, {State(name): count for name, count in known.items()}, lambda: clock[0])
+    tally = Tally(total, lambda: clock[0])
+    tally.recount({State(name): count for name, count in known.items()})
+    return tally
 
 
 clock = [0.0]
@@ -193,7 +195,7 @@ def test_the_rate_is_that_of_the_last_cells() -> None:
 def test_what_is_not_sent_is_not_waited_for() -> None:
     """Neither what lies beyond the budget, nor what a run that is stopping leaves."""
     clock[0] = 0.0
-    tally = Tally(100, {}, lambda: clock[0], max_calls=10)
+    tally = Tally(100, lambda: clock[0], max_calls=10)
     clock[0] = 20.0
     for _ in range(2):
         tally.enters(State.SAVED)

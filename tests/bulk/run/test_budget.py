@@ -98,10 +98,10 @@ async def test_a_budget_that_ended_a_run_says_so_however_it_ended(
 async def test_a_claim_that_is_refused_takes_nothing_from_the_budget(tmp_path: Path) -> None:
     """Where the ledger has something against it there is no call, and another cell may have it."""
     book = await Ledger.open(tmp_path / "ledger.db")
-    count = tally.Tally(2, {})
+    count = tally.Tally(2)
     leave = permits.Permits(1, None, count)
     pages = [paying.Page(book, flights.Flight(), job, "/e", "cell") for job in (JOB, OTHER)]
-    held, free = (permits.Permitted(page, leave, "cell") for page in pages)
+    held, free = (permits.Permitted(page, leave, permits.Turn()) for page in pages)
     await book.claim(JOB, endpoint="/e")  # as by another loop
     with pytest.raises(LedgerBusy):
         await held.claim(1)
@@ -115,7 +115,7 @@ async def test_a_claim_that_is_refused_takes_nothing_from_the_budget(tmp_path: P
 )
 def test_an_empty_budget_hides_no_other_reason_to_stop(reason: ChangeClothesError) -> None:
     """Nor does a call that is put back take the other reason away."""
-    leave = permits.Permits(1, None, tally.Tally(2, {}))
+    leave = permits.Permits(1, None, tally.Tally(2))
     leave.take()
     with pytest.raises(BatchStopped):
         leave.take()
@@ -131,7 +131,7 @@ def test_an_empty_budget_hides_no_other_reason_to_stop(reason: ChangeClothesErro
 def test_what_may_not_be_sent_is_not_waited_for() -> None:
     """Whatever forbids it; and it is waited for again where a call that is put back allows it."""
     times = iter((0.0, *[10.0] * 9))
-    count = tally.Tally(100, {}, lambda: next(times), max_calls=3)
+    count = tally.Tally(100, lambda: next(times), max_calls=3)
     leave = permits.Permits(3, None, count)
     for _ in range(3):
         leave.take()
