@@ -27,25 +27,13 @@ async def tried(
     """
     try:
         return await attempt()
-    except errors.InvalidInput:
-        raise  # it would be as wrong again
     except errors.ChangeClothesError as error:
-        failures = [error]
-    return await _tried_again(attempt, backoff, rest, failures)
+        pause = backoff(error, 1)
+        if pause is None:
+            raise
+    await rest(pause)
 
-
-async def _tried_again(
-    attempt: Callable[[], Awaitable[T]],
-    backoff: Backoff,
-    rest: Rest,
-    failures: list[errors.ChangeClothesError],
-) -> T:
-    """Go on after a first failure, which is shown to tenacity as if it had made that attempt."""
-    pause: float | None = None
-
-    async def further() -> T:
-        if failures:
-            raise failures.pop()
+    async def further() -> T:  # tenacity would not await what a plain function returns
         return await attempt()
 
     def may_follow(state: tenacity.RetryCallState) -> bool:
@@ -53,7 +41,7 @@ async def _tried_again(
         error = state.outcome.exception() if state.outcome else None
         if not isinstance(error, errors.ChangeClothesError):
             return False
-        pause = backoff(error, state.attempt_number)
+        pause = backoff(error, state.attempt_number + 1)
         return pause is not None
 
     retrying = tenacity.AsyncRetrying(
