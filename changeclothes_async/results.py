@@ -42,10 +42,10 @@ class Fetcher:
         from changeclothes_async.transport import downloads, fetching
 
         if live := self._live() if self._live else None:
-            return await fetching.fetch(live, self._options, url, consume)
+            return await fetching.fetch(live, url, consume)
         own = downloads.Downloads(self._options)
         try:
-            return await fetching.fetch(own, self._options, url, consume)
+            return await fetching.fetch(own, url, consume)
         finally:
             await own.close()
 

@@ -31,7 +31,7 @@ class Downloads:
     """The HTTP session of one event loop for results; it never sees the key."""
 
     def __init__(self, options: settings.Fetching) -> None:
-        self._options = options
+        self.options = options
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -72,17 +72,17 @@ class Downloads:
 
     async def _opened(self, url: str) -> aiohttp.ClientResponse:
         try:
-            proxy = await engine.proxy(url, self._options)
+            proxy = await engine.proxy(url, self.options)
             http = self._through_proxy if proxy else self._direct
             return await http.get(
                 _spelled(url),
                 headers={"User-Agent": engine.agent(), "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(
-                    total=_LONGEST, connect=self._options.connect_timeout, sock_read=_STALLED
+                    total=_LONGEST, connect=self.options.connect_timeout, sock_read=_STALLED
                 ),
                 allow_redirects=False,
                 proxy=proxy,
-                ssl=self._options.ssl,
+                ssl=self.options.ssl,
             )
         except Exception as error:
             failure = _not_fetched(error, url)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from changeclothes_async import errors, settings
+from changeclothes_async import errors
 from changeclothes_async.protocol import addresses, formats, images, retries
 from changeclothes_async.transport import downloads, trying
 
@@ -27,16 +27,14 @@ T = TypeVar("T")
 Consume = Callable[[AsyncIterator[bytes]], Awaitable[T]]
 
 
-async def fetch(
-    web: downloads.Downloads, options: settings.Fetching, url: str, consume: Consume[T]
-) -> T:
+async def fetch(web: downloads.Downloads, url: str, consume: Consume[T]) -> T:
     """Fetch a picture and return what `consume` makes of its chunks; it may be called repeatedly.
 
     https only (http on loopback where the API itself is there), public addresses only, at most
     three redirects and `max_result_bytes` bytes. Raises DownloadFailed.
     """
     with web.under_way():
-        return await trying.tried(lambda: _once(web, options, url, consume), _backoff)
+        return await trying.tried(lambda: _once(web, url, consume), _backoff)
 
 
 def _backoff(error: errors.ChangeClothesError, attempt: int) -> float | None:
@@ -44,17 +42,16 @@ def _backoff(error: errors.ChangeClothesError, attempt: int) -> float | None:
     return retries.pause(_PAUSES, error, attempt) if may_pass else None
 
 
-async def _once(
-    web: downloads.Downloads, options: settings.Fetching, url: str, consume: Consume[T]
-) -> T:
+async def _once(web: downloads.Downloads, url: str, consume: Consume[T]) -> T:
+    most = web.options.max_result_bytes
     for _ in range(_HOPS + 1):
-        _check_address(url, options)
+        _check_address(url, near=web.options.near)
         async with web.get(url) as (status, headers, chunks):
             if status not in {301, 302, 303, 307, 308}:
-                _check_answer(url, status, headers, options.max_result_bytes)
+                _check_answer(url, status, headers, most)
                 kind = headers.get("content-type", "").lower()
                 picture = _pictured(url, chunks, kind)
-                return await consume(_capped(url, picture, options.max_result_bytes))
+                return await consume(_capped(url, picture, most))
         url = _joined(url, headers.get("location", ""))
     raise _failed(url, "it redirects too often", final=True)
 
@@ -69,12 +66,12 @@ def _joined(url: str, location: str) -> str:
     raise failure
 
 
-def _check_address(url: str, options: settings.Fetching) -> None:
+def _check_address(url: str, *, near: bool) -> None:
     try:
         host, scheme = downloads.host(url).rstrip("."), urlsplit(url).scheme
     except ValueError:
         host = scheme = ""
-    near = options.near and addresses.is_loopback(host)
+    near = near and addresses.is_loopback(host)
     if not host or not (scheme == "https" or (scheme == "http" and near)):
         raise _failed(url, "results are fetched over https only", final=True)
     # What is a name is looked at when it is connected to; behind a proxy only this is left.

@@ -28,7 +28,7 @@ async def fetched(url, options=NEAR):
     """Fetch an address with a session of its own."""
     web = downloads.Downloads(options)
     try:
-        return await fetching.fetch(web, options, url, whole)
+        return await fetching.fetch(web, url, whole)
     finally:
         await web.close()
 
@@ -349,7 +349,7 @@ async def test_a_download_is_waited_for_over_all_its_hops():
     on = peers.http(302, headers={"Location": "/2.png"})
     async with peers.serve(peers.answering(on, picture())) as peer:
         web = downloads.Downloads(NEAR)
-        fetching_it = asyncio.create_task(fetching.fetch(web, NEAR, f"{peer.url}/1.png", whole))
+        fetching_it = asyncio.create_task(fetching.fetch(web, f"{peer.url}/1.png", whole))
         while not peer.connections:  # noqa: ASYNC110 - a peer that sets no event
             await asyncio.sleep(0)
         await web.close()
