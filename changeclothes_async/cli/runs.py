@@ -230,17 +230,13 @@ async def _go(
                 on_event=bar.hear,
                 **wishes,
             )
-    found = summaries.Found(lookbook)
     drawn: summaries.Drawn = {
         "gallery": None if no_gallery else lookbook.out / "index.html",
         "contact_sheet": contact_sheet and sheets.draw(lookbook, contact_sheet),
     }
-    printing.shown(
-        summaries.run(lookbook, found, bar.spent, drawn),
-        summaries.run_facts(lookbook, found, bar.spent, drawn) if as_json else {},
-        as_json=as_json,
-    )
-    return _exit_code(lookbook, found)
+    summary = summaries.Summary(lookbook, bar.spent, drawn)
+    printing.shown(summary.words(), summary.facts() if as_json else {}, as_json=as_json)
+    return _exit_code(lookbook)
 
 
 class Counting:
@@ -270,12 +266,12 @@ class Counting:
             self._bar.close(snapshot)
 
 
-def _exit_code(lookbook: Lookbook, found: summaries.Found) -> int:
+def _exit_code(lookbook: Lookbook) -> int:
     if isinstance(lookbook.stopped, errors.Interrupted):
         return INTERRUPTED
     if lookbook.stopped:
         return running.exit_code(lookbook.stopped)
-    return 0 if found.counts["saved"] == len(lookbook) else 1
+    return 0 if lookbook.ok else 1
 
 
 def _one_or_many(given: tuple[str, ...]) -> Any:

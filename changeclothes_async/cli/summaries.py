@@ -58,17 +58,6 @@ class Drawn(TypedDict):
     contact_sheet: Path | None
 
 
-class Found:
-    """A run's cells by what can be done about them: to a lookbook three of these have failed."""
-
-    def __init__(self, lookbook: Lookbook) -> None:
-        self.troubled: dict[str, list[Cell]] = {sort: [] for sort, _, _ in _TROUBLES}
-        for cell in (*lookbook.failed, *lookbook.unsure):
-            self.troubled[_sort(cell)].append(cell)
-        counts = lookbook.kinds | {sort: len(some) for sort, some in self.troubled.items()}
-        self.counts = {sort: counts[sort] for sort in _SORTS}
-
-
 def plan(planned: Plan) -> Iterator[str]:
     """Say what a run would do, a line for each thing."""
     size = _size(planned.upload_bytes)
@@ -87,41 +76,56 @@ def plan(planned: Plan) -> Iterator[str]:
     yield "Nothing was sent." if planned.to_send else "There is nothing to send."
 
 
-def run(lookbook: Lookbook, found: Found, spent: Spent, drawn: Drawn) -> Iterator[str]:
-    """Say what came out, what to do about the rest, and where it is."""
-    tally = ", ".join(
-        f"{count:,} {_SAID.get(sort, sort)}" for sort, count in found.counts.items() if count
-    )
-    yield f"{tally or 'nothing'}; {_spent(spent)}."
-    for sort, title, next_step in _TROUBLES:
-        yield from _cells(title, found.troubled[sort], next_step)
-    if lookbook.stopped:
-        yield f"{printing.red('Stopped')}: {_why(lookbook.stopped)}"
-    if left := found.counts["open"]:
-        yield _rest(left, lookbook.stopped)
-    yield f"Pictures: {lookbook.out}"
-    if drawn["gallery"]:
-        yield f"Gallery:  {drawn['gallery']}"
-    if drawn["contact_sheet"]:
-        yield f"Sheet:    {drawn['contact_sheet']}"
+class Summary:
+    """A finished run: its cells by what can be done about them, and what its calls cost.
 
+    To a lookbook three of the four troubles are cells that failed.
+    """
 
-def run_facts(lookbook: Lookbook, found: Found, spent: Spent, drawn: Drawn) -> dict[str, Any]:
-    """Return the same as data; cells as `Lookbook.to_dicts` gives them."""
-    cells = {sort: [cell.as_dict() for cell in some] for sort, some in found.troubled.items()}
-    return {
-        "counts": found.counts,
-        "calls": spent.calls,
-        "paid": spent.paid,
-        "perhaps_paid": spent.perhaps,
-        "stopped": printing.as_data(lookbook.stopped) if lookbook.stopped else None,
-        "failed": cells["failed"],
-        "damaged": cells["damaged"],
-        "unfetched": cells["unfetched"],
-        "unsure": cells["unsure"],
-        "out": lookbook.out,
-        **drawn,
-    }
+    def __init__(self, lookbook: Lookbook, spent: Spent, drawn: Drawn) -> None:
+        self._lookbook, self._spent, self._drawn = lookbook, spent, drawn
+        self._troubled: dict[str, list[Cell]] = {sort: [] for sort, _, _ in _TROUBLES}
+        for cell in (*lookbook.failed, *lookbook.unsure):
+            self._troubled[_sort(cell)].append(cell)
+        counts = lookbook.kinds | {sort: len(some) for sort, some in self._troubled.items()}
+        self._counts = {sort: counts[sort] for sort in _SORTS}
+
+    def words(self) -> Iterator[str]:
+        """Say what came out, what to do about the rest, and where it is."""
+        tally = ", ".join(
+            f"{count:,} {_SAID.get(sort, sort)}" for sort, count in self._counts.items() if count
+        )
+        yield f"{tally or 'nothing'}; {_spent(self._spent)}."
+        for sort, title, next_step in _TROUBLES:
+            yield from _cells(title, self._troubled[sort], next_step)
+        stopped, out = self._lookbook.stopped, self._lookbook.out
+        if stopped:
+            yield f"{printing.red('Stopped')}: {_why(stopped)}"
+        if left := self._counts["open"]:
+            yield _rest(left, stopped)
+        yield f"Pictures: {out}"
+        if self._drawn["gallery"]:
+            yield f"Gallery:  {self._drawn['gallery']}"
+        if self._drawn["contact_sheet"]:
+            yield f"Sheet:    {self._drawn['contact_sheet']}"
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same as data; cells as `Lookbook.to_dicts` gives them."""
+        cells = {sort: [cell.as_dict() for cell in some] for sort, some in self._troubled.items()}
+        stopped, out = self._lookbook.stopped, self._lookbook.out
+        return {
+            "counts": self._counts,
+            "calls": self._spent.calls,
+            "paid": self._spent.paid,
+            "perhaps_paid": self._spent.perhaps,
+            "stopped": printing.as_data(stopped) if stopped else None,
+            "failed": cells["failed"],
+            "damaged": cells["damaged"],
+            "unfetched": cells["unfetched"],
+            "unsure": cells["unsure"],
+            "out": out,
+            **self._drawn,
+        }
 
 
 def _sort(cell: Cell) -> str:

@@ -23,9 +23,9 @@ def test_a_grid_is_walked_over_once(tmp_path: Path) -> None:
     """Each cell is read from the ledger, and there may be a million; those in trouble once more."""
     cells = lookbooks.cells(tmp_path, odd=ODD)
     book = Lookbook(cells, tmp_path)
-    found, spent = summaries.Found(book), summaries.Spent(calls=5, paid=3, perhaps=1)
-    words = list(summaries.run(book, found, spent, DRAWN))
-    facts = summaries.run_facts(book, found, spent, DRAWN)
+    spent = summaries.Spent(calls=5, paid=3, perhaps=1)
+    summary = summaries.Summary(book, spent, DRAWN)
+    words, facts = list(summary.words()), summary.facts()
     assert words[0].startswith("2 saved, 1 failed, 1 damaged, 1 unsure, 1 not sent; 5 calls sent")
     assert facts["counts"] == {
         "saved": 2, "failed": 1, "damaged": 1, "unfetched": 0, "unsure": 1, "open": 1
@@ -40,7 +40,7 @@ def test_what_happened_stands_in_a_column(tmp_path: Path) -> None:
     cells = lookbooks.cells(tmp_path, rows=3, odd={(row, 0): State.FAILED for row in range(3)})
     cells.rows = [Head("ana"), Head("benjamin"), Head("x" * 60)]
     book = Lookbook(cells, tmp_path)
-    words = list(summaries.run(book, summaries.Found(book), summaries.Spent(), DRAWN))
+    words = list(summaries.Summary(book, summaries.Spent(), DRAWN).words())
     short, long, longest = words[2:5]
     assert short.index("The service") == long.index("The service") == 2 + 19 + 2
     assert longest == f"  {'x' * 60}__garment-0  The service found it harmful."
