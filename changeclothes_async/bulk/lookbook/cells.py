@@ -32,11 +32,6 @@ _WORDS = {
     State.UNSURE: "unsure",
     State.DAMAGED: "answer damaged",
 }
-FIELDS = (
-    *("model", "garment", "name", "state", "path", "mask", "result_img_url", "mask_img_url"),
-    *("seed", "attempts", "money", "error", "code", "message", "next_step"),
-)
-"""The columns of a table of cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +100,23 @@ class Cell:
     def as_dict(self) -> dict[str, Any]:
         """All of it as strings and numbers, fit for JSON or a table; None for what is not there."""
         error = self.error
-        values = (
-            *(self.model, self.garment, self.name, self.state.value),
-            *(str(path) if path else None for path in (self.path, self.mask)),
-            *(self.result_img_url, self.mask_img_url, self.seed, self.attempts, self.money),
-            type(error).__name__ if error else None,
-            *((error.code, error.message, error.next_step) if error else (None, None, None)),
-        )
-        return dict(zip(FIELDS, values, strict=True))
+        return {
+            "model": self.model,
+            "garment": self.garment,
+            "name": self.name,
+            "state": self.state.value,
+            "path": str(self.path) if self.path else None,
+            "mask": str(self.mask) if self.mask else None,
+            "result_img_url": self.result_img_url,
+            "mask_img_url": self.mask_img_url,
+            "seed": self.seed,
+            "attempts": self.attempts,
+            "money": self.money,
+            "error": type(error).__name__ if error else None,
+            "code": error.code if error else None,
+            "message": error.message if error else None,
+            "next_step": error.next_step if error else None,
+        }
 
 
 class Cells(Protocol):

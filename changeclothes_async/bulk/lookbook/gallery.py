@@ -41,23 +41,12 @@ def write(
 
     `troubled` are the numbers of the cells that failed or are unsure, counted row by row.
     """
-    page = _page(_book(cells, kinds, troubled, out, stopped))
-    return placing.at(out).write("index.html", page.encode())
-
-
-def _book(
-    cells: Cells,
-    kinds: Mapping[str, int],
-    troubled: Sequence[int],
-    out: Spot,
-    stopped: errors.ChangeClothesError | None,
-) -> dict[str, Any]:
     across = len(cells.columns)
     total = len(cells.rows) * across
     later = [number for number in troubled if number >= MOST]
     chosen = [divmod(number, across) for number in (*range(min(MOST, total)), *later[:MOST])]
     places = [(*place, cell) for place, cell in zip(chosen, cells.read(chosen), strict=True)]
-    return {
+    book = {
         "title": out.resolve().name or str(out),
         "size": data.size(cells),
         "wall": across == 1,
@@ -68,6 +57,7 @@ def _book(
         "columns": _heads(cells.columns, {column for _, column, _ in places}, out),
         "cells": [_said(row, column, cell, out) for row, column, cell in places],
     }
+    return placing.at(out).write("index.html", _page(book).encode())
 
 
 def _note(total: int, shown: int) -> str:

@@ -95,31 +95,33 @@ class Lookbook:
     @property
     def counts(self) -> dict[State, int]:
         """How many cells are at each state, all states named; counted once."""
-        counted, _ = self._counted
-        return {state: sum(n for (at, _), n in counted.items() if at is state) for state in State}
+        states, _, _ = self._counted
+        return {state: states[state] for state in State}
 
     @property
     def kinds(self) -> dict[str, int]:
         """How many cells are saved, failed, unsure and open."""
-        counted, _ = self._counted
-        return {kind: sum(n for (_, it), n in counted.items() if it == kind) for kind in data.KINDS}
+        _, kinds, _ = self._counted
+        return {kind: kinds[kind] for kind in data.KINDS}
 
     @cached_property
-    def _counted(self) -> tuple[Counter[tuple[State, str]], dict[str, array[int]]]:
+    def _counted(self) -> tuple[Counter[State], Counter[str], dict[str, array[int]]]:
         """Walk over all cells once: their counts, and the numbers of those that people look for."""
-        counted: Counter[tuple[State, str]] = Counter()
+        states, kinds = Counter[State](), Counter[str]()
         numbers = {kind: array("Q") for kind in ("failed", "unsure")}
         for number, cell in enumerate(self._cells):
-            counted[cell.state, cell.kind] += 1
-            if cell.kind in numbers:
-                numbers[cell.kind].append(number)
-        return counted, numbers
+            kind = cell.kind
+            states[cell.state] += 1
+            kinds[kind] += 1
+            if kind in numbers:
+                numbers[kind].append(number)
+        return states, kinds, numbers
 
     def _having(self, kind: str) -> list[Cell]:
         if not self.kinds[kind]:
             return []
         across = len(self._cells.columns)
-        _, known = self._counted
+        _, _, known = self._counted
         numbers = known.get(kind, range(len(self)))
         some = self._cells.read(divmod(number, across) for number in numbers)
         return [cell for cell in some if cell.kind == kind]
@@ -141,8 +143,10 @@ class Lookbook:
         target = arguments.local(path)
         with saving.placed(target) as part, part.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
-            table.writerow(data.FIELDS)
-            table.writerows(map(_harmless, row.values()) for row in self.to_dicts())
+            for number, row in enumerate(self.to_dicts()):
+                if number == 0:
+                    table.writerow(row.keys())
+                table.writerow(map(_harmless, row.values()))
         return target
 
     def contact_sheet(
@@ -170,7 +174,7 @@ class Lookbook:
 
         Raises SaveFailed.
         """
-        _, numbers = self._counted
+        _, _, numbers = self._counted
         troubled = sorted(chain(*numbers.values()))
         return gallery.write(self._cells, self.kinds, troubled, self.out, self.stopped)
 
