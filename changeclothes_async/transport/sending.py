@@ -19,7 +19,7 @@ from changeclothes_async.protocol import answers, multipart, retries
 from changeclothes_async.transport import flights, limits, logs, trying, uploads
 from changeclothes_async.transport.sender import Sender
 
-Post: TypeAlias = Callable[[str, uploads.Upload, float], Awaitable[answers.Made]]
+Post: TypeAlias = Callable[[str, uploads.Upload, float], Awaitable[answers.Ending]]
 """What carries one attempt to the wire: to a URL, in so many seconds; `Session.post` does."""
 
 _COMMON = {"image/jpeg", "image/png", "image/webp"}
@@ -197,10 +197,7 @@ class Call:
             )
         self._sender.counts.sent += 1
         logs.attempt_begins(self._name, self.attempts, upload.length)
-        try:
-            return await self._post(self._url, upload, min(left, self._options.timeout))
-        except errors.ChangeClothesError as error:
-            return error
+        return await self._post(self._url, upload, min(left, self._options.timeout))
 
     async def _settle(self, outcome: answers.Ending) -> None:
         if self._journal:

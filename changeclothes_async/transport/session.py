@@ -3,8 +3,8 @@
 Rules of this file:
 
 * aiohttp's exceptions stay inside: they carry the request's headers, so the key, and cannot be
-  pickled. They are turned into values in the `except` block and raised after it, so that not
-  even `__context__` leads to them.
+  pickled. They are turned into values, which are raised elsewhere: neither `__context__` nor a
+  traceback leads to them.
 * What a failure means is decided by phase (`Upload.sent_whole`), never by its type: aiohttp raises
   the same types before and after a request was whole.
 * The key goes into each request's own headers: a session's defaults would go to every host.
@@ -62,18 +62,8 @@ class Session:
         for http in self._own:
             await http.close()
 
-    async def post(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Made:
-        """Make one attempt of at most `timeout` seconds.
-
-        Raises a ChangeClothesError for anything but a result.
-        """
-        # In a frame of its own, so that no traceback leads to aiohttp's response and its request.
-        outcome = await self._answered(url, upload, timeout)
-        if isinstance(outcome, answers.Made):
-            return outcome
-        raise outcome
-
-    async def _answered(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Ending:
+    async def post(self, url: str, upload: uploads.Upload, timeout: float) -> answers.Ending:
+        """Make one attempt of at most `timeout` seconds, and return how it ended."""
         loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
         # Not at once: where the program has blocked the loop, answers are there and not yet read.
         late = loop.call_later(timeout, lambda: limit.reschedule(loop.time() + _GRACE))

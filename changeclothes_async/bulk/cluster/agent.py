@@ -167,9 +167,12 @@ class Agent:
         if messages.now() > order.begin_by:
             raise errors.NotSent("The order reached its worker too late, and was not begun.")
         try:
-            return await self._sender.session.post(order.url, upload, order.timeout)
+            outcome = await self._sender.session.post(order.url, upload, order.timeout)
         except asyncio.CancelledError:
             raise sending.interrupted(upload) from None
+        if isinstance(outcome, answers.Made):
+            return outcome
+        raise outcome
 
     async def _ready(self, picture: images.Link | bytes) -> images.Link | multipart.Part:
         if isinstance(picture, images.Link):

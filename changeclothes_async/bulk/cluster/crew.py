@@ -122,8 +122,11 @@ class Crew:
 
     async def _post(
         self, load: _Load, late: Late, url: str, upload: uploads.Upload, timeout: float
-    ) -> answers.Made:
-        member = await self._roster.any(self._options.connect_timeout)
+    ) -> answers.Ending:
+        try:
+            member = await self._roster.any(self._options.connect_timeout)
+        except errors.NotSent as nobody:
+            return nobody
 
         def order(number: int, begin_by: float) -> messages.AttemptOrder:
             return messages.AttemptOrder(number, begin_by, url, load.texts, load.pictures, timeout)
@@ -135,15 +138,15 @@ class Crew:
             outcome = await member.done(order, FRESH + timeout + _GRACE, upload.leaves, late)
         except Lost as loss:
             outcome = _lost(member.worker, loss, upload.sent_whole)
-        if isinstance(outcome, answers.Made):
-            return outcome
-        assert isinstance(outcome, errors.ChangeClothesError)  # noqa: S101 - an attempt's other end
+        except errors.ChangeClothesError as error:
+            outcome = error
+        assert not isinstance(outcome, places.Saved)  # noqa: S101 - an attempt's end
         if isinstance(outcome, errors.AccountError) and not self._engine.is_private(member.worker):
             outcome.next_step += (
                 f" The worker {member.worker} sent it with the {environment.KEY_VARIABLE} that it "
                 "was started with."
             )
-        raise outcome
+        return outcome
 
     async def _provide(self, copy: _Copy, member: Member) -> None:
         """Bring a picture to an agent that has not got it."""
