@@ -43,7 +43,6 @@ class Senders:
         self._by_loop: dict[asyncio.AbstractEventLoop, Sender] = {}
         self._ended: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._aborting: asyncio.Future[None] | None = None
         self._closed = False
 
     async def here(self) -> Sender:
@@ -77,15 +76,9 @@ class Senders:
             sender.attempts for loop, sender in list(self._by_loop.items()) if loop.is_running()
         )
 
-    def abort(self) -> None:
-        """Stop this loop's attempts now; `aborted` waits for their ends."""
-        if sender := self._known():
-            self._aborting = asyncio.ensure_future(sender.abort())
-
-    async def aborted(self) -> None:
-        """Wait for what `abort` began."""
-        if self._aborting:
-            await self._aborting
+    def abort(self) -> asyncio.Future[None]:
+        """Stop this loop's attempts now; what is returned is done when they have ended."""
+        return asyncio.ensure_future(self._by_loop[asyncio.get_running_loop()].abort())
 
     def adopt(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         """Do `work` when the attempts under way in this loop have ended.

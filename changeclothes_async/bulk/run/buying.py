@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # an extra
 
 _LONGEST_PAUSE = 30.0
 
-Late: TypeAlias = Callable[[planning.Planned, ledger.Claim, answers.Ending], None]
+Late: TypeAlias = Callable[[planning.Planned, paying.Page, answers.Ending], None]
 
 
 class Buyer:
@@ -71,7 +71,7 @@ class Buyer:
 
         def send(page: paying.Page) -> Awaitable[paying.Paid]:
             told = listeners.TellingJournal(self._permits.tell, planned.name, page)
-            late = partial(self._heard_late, planned, page)
+            late = partial(self._late, planned, page)
             return sending.Call(
                 sender,
                 page.flight,
@@ -98,9 +98,3 @@ class Buyer:
         A twin cannot see it, since an unsure job whose resend failed has the entry that it had.
         """
         return planned.knows(entry) and planned.identity not in self._resent_in_vain
-
-    def _heard_late(
-        self, planned: planning.Planned, page: paying.Page, outcome: answers.Ending
-    ) -> None:
-        if page.claimed:
-            self._late(planned, page.claimed, outcome)

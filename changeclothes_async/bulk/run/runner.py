@@ -84,7 +84,7 @@ class Run:
         self._buyer = buying.Buyer(
             caller, paying.Payments(book), self._permits, crew, self._heard_late
         )
-        self._aborting = False
+        self._aborting: asyncio.Future[None] | None = None
         self.problems: dict[str, errors.ChangeClothesError] = {}
 
     @property
@@ -116,7 +116,7 @@ class Run:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._aborting:
-            await self._caller.senders.aborted()
+            await self._aborting
             self._tally.recount(await self._book.counts())
 
     async def close(self) -> None:
@@ -205,9 +205,10 @@ class Run:
         return None
 
     def _heard_late(
-        self, planned: planning.Planned, claim: ledger.Claim, outcome: answers.Ending
+        self, planned: planning.Planned, page: paying.Page, outcome: answers.Ending
     ) -> None:
-        self._start(self._corrected(planned, claim, outcome))
+        if page.claimed:
+            self._start(self._corrected(planned, page.claimed, outcome))
 
     async def _corrected(
         self, planned: planning.Planned, claim: ledger.Claim, outcome: answers.Ending
@@ -237,12 +238,12 @@ class Run:
         except errors.ChangeClothesError as error:
             self.problems[planned.name] = error
             self._tell("failed", planned.name, error)
-            if not isinstance(error, errors.DownloadFailed):
-                self._permits.stop(error)
-            # What was paid long ago may be gone for good, and is no reason to buy nothing new.
-            elif planned.step is planning.Step.SEND and (
-                reason := self._trust_in_results.lost(error, planned.identity)
-            ):
+            reason: errors.ChangeClothesError | None = error
+            if isinstance(error, errors.DownloadFailed):
+                # What was paid long ago may be gone for good, and is no reason to buy nothing new.
+                is_new = planned.step is planning.Step.SEND
+                reason = self._trust_in_results.lost(error, planned.identity) if is_new else None
+            if reason:
                 self._permits.stop(reason)
             return
         self._trust_in_results.heard()
@@ -259,8 +260,7 @@ class Run:
         self._tally.stopping = True
 
     def _abort(self) -> None:
-        self._aborting = True
-        self._caller.senders.abort()
+        self._aborting = self._caller.senders.abort()
         for task in self._tasks:
             task.cancel()
 
