@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from changeclothes_async.protocol.fields import CategoryName
     from changeclothes_async.results import Look
 
-_one = parameters.combined(
+_options = parameters.combined(
     click.option(
         "-o",
         "--output",
@@ -73,7 +73,7 @@ def _text(_: click.Context, __: click.Parameter, value: str) -> str:
 @click.option(
     "--desc", "garment_desc", metavar="TEXT", help="An English description of the garment."
 )
-@_one
+@_options
 def try_on(
     model: str, garment: str, category: CategoryName, garment_desc: str | None, **options: Any
 ) -> Any:
@@ -107,7 +107,7 @@ def try_on(
 @click.option(
     "--steps", "num_inference_steps", type=int, metavar="N", help="1 to 50: inference steps."
 )
-@_one
+@_options
 def prompt(
     model: str,
     prompt: str,

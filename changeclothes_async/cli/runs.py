@@ -29,7 +29,7 @@ def _where(_: click.Context, __: click.Parameter, value: str | None) -> str | in
     raise click.BadParameter(f"{value!r} is not an address such as tcp://host:8786.")
 
 
-_run = parameters.combined(
+_options = parameters.combined(
     click.option(
         "--out",
         type=parameters.Place(file_okay=False),
@@ -133,7 +133,7 @@ _run = parameters.combined(
     multiple=True,
     help="A seed for the prompts; may be given more than once.",
 )
-@_run
+@_options
 def grid(
     models: tuple[str, ...],
     garments: tuple[str, ...],
@@ -171,7 +171,7 @@ def grid(
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@_run
+@_options
 def batch(file: Path, **options: Any) -> Any:
     """Run the jobs in FILE, a .csv or .jsonl file with one job per line.
 

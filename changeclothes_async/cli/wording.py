@@ -15,7 +15,7 @@ import re
 import click
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import addresses, images
+from changeclothes_async.protocol import addresses, texts
 
 DAMAGED = "paid, without a usable answer"
 UNSURE = "sent but not answered, perhaps paid"
@@ -47,7 +47,7 @@ def message(error: errors.ChangeClothesError) -> str:
         return f"Nothing answers at {_origin()}."
     words = _in_options(error.message)
     body = getattr(error.raw, "body", b"") if isinstance(error, errors.Damaged) else b""
-    said = images.on_a_line(" ".join(body.decode("utf-8", "replace").split())[:_LONGEST])
+    said = texts.on_a_line(" ".join(body.decode("utf-8", "replace").split())[:_LONGEST])
     return f"{words} It was: {said}" if said else words
 
 

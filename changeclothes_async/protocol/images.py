@@ -16,11 +16,11 @@ from typing import Any, Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from changeclothes_async import arguments, errors
-from changeclothes_async.protocol import data_uris, formats
+from changeclothes_async.protocol import data_uris, formats, texts
 
 ACCEPTED = "a path, an http(s) URL, a data: URI, bytes, an open binary file or a PIL image"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_SHOWN = 200
+_PERHAPS_BASE64 = 200  # letters, from which on a text is looked at as a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,27 +127,16 @@ def called(image: Image) -> str:
     """Name a picture in a word or two: never its content, nor the rest of a signed address."""
     match image:
         case File(path):
-            return on_a_line(path.rpartition(os.sep)[2] or path)
+            return texts.on_a_line(path.rpartition(os.sep)[2] or path)
         case Link(url):
             parts = urlsplit(url)
             name = unquote(parts.path).rstrip("/").rpartition("/")[2]
-            return on_a_line(name or str(parts.hostname))
+            return texts.on_a_line(name or str(parts.hostname))
         case Bytes(data):
             return f"{len(data):,} bytes"
         case Stream():
             return "an open file"
     return "a PIL image"
-
-
-def shown(path: str) -> str:
-    """Return a path as errors repeat it: its two ends where it is long, or no path at all."""
-    half = _SHOWN // 2
-    return path if len(path) <= _SHOWN else f"{path[:half]}…{path[-half:]}"
-
-
-def on_a_line(text: str) -> str:
-    """Return a text of anybody's as a terminal or a log can show it, which it may try to steer."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def of(source: object) -> Image:
@@ -185,7 +174,7 @@ def _of_text(text: str) -> Image:
         raise errors.NotAnImage(
             f"The API takes no {scheme[1]}:// addresses.", next_step=f"Give {ACCEPTED}."
         )
-    if len(text) > _SHOWN and (found := formats.of(data_uris.bare(text))):
+    if len(text) > _PERHAPS_BASE64 and (found := formats.of(data_uris.bare(text))):
         raise errors.NotAnImage(
             f"The string of {len(text):,} characters is not a path but a picture in Base64.",
             next_step=f"Put data:{found.mime};base64, before it, or hand over the bytes.",

@@ -17,7 +17,7 @@ import yarl
 
 import changeclothes_async
 from changeclothes_async import settings
-from changeclothes_async.protocol import addresses, images, redaction
+from changeclothes_async.protocol import addresses, redaction, texts
 
 # A server may close an idle connection at the very moment of its reuse, and the request is then
 # unsure. Connections idle for longer are not used again; the least patient servers wait for 2 s.
@@ -112,7 +112,7 @@ def words(error: Exception, secret: str = "") -> str:
     elif isinstance(error, aiohttp.ClientConnectorError):
         why = error.strerror or error.os_error
         name, said = "", f"Cannot connect to {error.host}:{error.port}: {why}"
-    said = images.on_a_line(_LOGIN.sub("", " ".join(said.split())))
+    said = texts.on_a_line(_LOGIN.sub("", " ".join(said.split())))
     said = redaction.Redactor(secret).in_cut(said)[:300]  # cut first, a piece would stay
     return f"{name}{said}" if said else type(error).__name__
 

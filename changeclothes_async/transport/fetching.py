@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import addresses, formats, images, retries
+from changeclothes_async.protocol import addresses, formats, retries, texts
 from changeclothes_async.transport import downloads, trying
 
 _HOPS = 3
@@ -148,5 +148,5 @@ def _too_large(url: str, most: int) -> errors.DownloadFailed:
 
 
 def _failed(url: str, why: str, *, final: bool = False) -> errors.DownloadFailed:
-    said = images.on_a_line(f"The result at {url[:300]} was not fetched: {why}.")
+    said = texts.on_a_line(f"The result at {url[:300]} was not fetched: {why}.")
     return errors.DownloadFailed(said, url=url, final=final)

@@ -14,7 +14,7 @@ import stat
 from collections.abc import AsyncGenerator, Iterator
 
 from changeclothes_async import errors
-from changeclothes_async.protocol import images, multipart
+from changeclothes_async.protocol import multipart, texts
 
 _CACHED = 128 * 2**10
 _FROM_DISK = 256 * 2**10
@@ -104,7 +104,7 @@ def opened(path: str) -> io.FileIO:
 
 def _unusable(path: str, problem: str) -> errors.NotAnImage:
     return errors.NotAnImage(
-        f"{images.shown(path)} {problem}.",
+        f"{texts.path(path)} {problem}.",
         next_step="Give the path of a picture file, or a whole http(s) URL.",
     )
 
@@ -127,7 +127,7 @@ def check_unchanged(file: io.FileIO, path: str, before: Stamp) -> None:
 
 def _changed(path: str) -> errors.NotAnImage:
     return errors.NotAnImage(
-        f"{images.shown(path)} changed while it was being read.",
+        f"{texts.path(path)} changed while it was being read.",
         next_step="Leave the file alone until the call is done, and call again.",
     )
 

@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from changeclothes_async.protocol import formats, images, multipart
+from changeclothes_async.protocol import formats, images, multipart, texts
 from changeclothes_async.transport import files, preparing, spooling
 
 SMALL = 2 * 2**20
@@ -158,14 +158,14 @@ class Reader:
             small = seen.st_size <= SMALL
             data = file.read(seen.st_size if small else formats.HEAD)
             files.check_unchanged(file, path, files.stamp(seen))
-        kind = formats.checked(data, images.shown(path))
+        kind = formats.checked(data, texts.path(path))
         if small:
             picture = multipart.Part(images.Bytes(data), kind)
         else:
             picture = multipart.Part(
                 multipart.Stored(path, seen.st_size, files.stamp(seen), image.keep), kind
             )
-        picture = self._prepared(picture, images.shown(path))
+        picture = self._prepared(picture, texts.path(path))
         if isinstance(picture.content, images.Bytes):
             self._keep(path, files.stamp(seen), picture)
         return picture

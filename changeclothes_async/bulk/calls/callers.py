@@ -44,7 +44,7 @@ class Ready:
         return multipart.body(self.texts, self.pictures)
 
 
-def changed(what: str) -> errors.NotAnImage:
+def picture_changed(what: str) -> errors.NotAnImage:
     """Return the error for a picture that is not the one a run was planned with."""
     return errors.NotAnImage(
         f"{what} changed after the run had begun.",

@@ -180,7 +180,7 @@ class Agent:
         path = self._pictures[picture]
         ready = await self._reader.ready(images.File(path))
         if await self._reader.digest(ready) != picture:
-            raise callers.changed(path)
+            raise callers.picture_changed(path)
         return ready
 
     async def _saved(self, order: messages.DownloadOrder) -> places.Saved:

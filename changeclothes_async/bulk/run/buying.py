@@ -67,7 +67,7 @@ class Buyer:
         sender = await self._caller.senders.here()
         ready = await self._caller.read(planned.job)
         if ready.identity != planned.identity:
-            raise callers.changed(f"A picture of {planned.name}")
+            raise callers.picture_changed(f"A picture of {planned.name}")
 
         def send(page: paying.Page) -> Awaitable[paying.Paid]:
             told = listeners.TellingJournal(self._permits.tell, planned.name, page)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.work import works
-from changeclothes_async.protocol import fields, formats, images
+from changeclothes_async.protocol import fields, formats, images, texts
 
 _log = logging.getLogger("changeclothes_async")
 
@@ -45,7 +45,7 @@ def expanded(given: str | os.PathLike[str], what: str) -> list[images.Image]:
     if glob.has_magic(image.path):
         return [images.of(match) for match in _matching(image.path, what)]
     raise errors.NotAnImage(
-        f"{what}: {images.shown(image.path)} does not exist.",
+        f"{what}: {texts.path(image.path)} does not exist.",
         next_step="Give a folder, a glob, a picture's path, or a whole http(s) URL.",
     )
 
@@ -59,10 +59,10 @@ def category_of(image: images.Image | None) -> fields.Category | None:
 
 def _matching(pattern: str, what: str) -> list[str]:
     matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - takes absolute patterns
-    found = sorted(matches, key=_counted)
+    found = sorted(matches, key=_as_counted)
     if not found:
         raise errors.NotAnImage(
-            f"{what}: nothing matches {images.shown(pattern)}.",
+            f"{what}: nothing matches {texts.path(pattern)}.",
             next_step="Fix the pattern; ** stands for folders at any depth.",
         )
     return found
@@ -119,10 +119,10 @@ def _passed_over(folder: Path) -> list[Path]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir(), key=lambda each: _counted(each.name))
+    return sorted(folder.iterdir(), key=lambda each: _as_counted(each.name))
 
 
-def _counted(name: str) -> tuple[list[tuple[str, int]], str]:
+def _as_counted(name: str) -> tuple[list[tuple[str, int]], str]:
     """Return what to sort a name by, in which digits count as a number."""
     runs = re.findall(r"(\D*)(\d*)", name)
     return [(text, int(digits or -1)) for text, digits in runs], name

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from changeclothes_async import errors
 from changeclothes_async.bulk import names
 from changeclothes_async.bulk.work import works
-from changeclothes_async.protocol import images, requests
+from changeclothes_async.protocol import images, requests, texts
 
 _SHOWN = 10
 _RENAME = "Name it .csv if it is a table: commas, semicolons and tabs are all read."
@@ -45,7 +45,7 @@ def read(path: Path) -> list[tuple[str, requests.Job]]:
     rows_of = readers.get(path.suffix.lower())
     if rows_of is None:
         raise errors.InvalidInput(
-            f"{images.shown(str(path))} is neither .csv nor .jsonl.",
+            f"{texts.path(str(path))} is neither .csv nor .jsonl.",
             next_step=_SAVE_AS.get(path.suffix.lower(), "Give a file of one of these."),
         )
     jobs, bad = [], []
@@ -202,5 +202,5 @@ def _beside(image: images.Image, text: str, folder: Path) -> images.Image:
     found = folder / path
     if not os.path.isfile(found):  # noqa: PTH113 - Path fails for a name too long to be one
         hint = "" if found == Path(path) else " (relative paths are relative to this file)"
-        raise errors.NotAnImage(f"{images.shown(str(found))} is not a file{hint}.")
+        raise errors.NotAnImage(f"{texts.path(str(found))} is not a file{hint}.")
     return images.File(os.path.normpath(found))

@@ -57,9 +57,9 @@ def prompted(
     prompts: str | Iterable[str] | Mapping[str, str], seeds: Iterable[int] | None
 ) -> list[Item]:
     """Return a column for each prompt, or for each prompt with each seed."""
-    texts = _listed([prompts] if isinstance(prompts, str) else prompts, "prompts")
+    texts = _several([prompts] if isinstance(prompts, str) else prompts, "prompts")
     named = list(texts.items()) if isinstance(texts, Mapping) else [(text, text) for text in texts]
-    drawn: list[int | None] = list(_listed(seeds, "seeds")) if seeds is not None else [None]
+    drawn: list[int | None] = list(_several(seeds, "seeds")) if seeds is not None else [None]
     _not_empty(drawn, "seeds")
     for _, text in named:
         arguments.expect("One of prompts", text, "strings", str)
@@ -80,7 +80,7 @@ def prompted(
     ]
 
 
-def _listed(given: Any, what: str) -> Any:
+def _several(given: Any, what: str) -> Any:
     if isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray | memoryview):
         return given  # a text would be a column, and a call, for each of its letters
     raise errors.InvalidInput(
