@@ -149,12 +149,22 @@ def _locked(path: Path) -> Iterator[None]:
             if path in _held_here:  # perhaps by a client that nobody closed and nobody has any more
                 gc.collect()
             if not _taken(held):
-                raise errors.LedgerBusy(f"Another run is working on the ledger {path}.")
+                raise _busy(path)
         _held_here.add(path)
         try:
             yield
         finally:
             _held_here.discard(path)
+
+
+def _busy(path: Path) -> errors.LedgerBusy:
+    if path in _held_here:
+        return errors.LedgerBusy(
+            f"This program is already working on the ledger {path}.",
+            next_step="Use the client that has it open, or close that one first; wait for a run. "
+            "In a notebook that has lost its client, restart the kernel.",
+        )
+    return errors.LedgerBusy(f"Another process is working on the ledger {path}.")
 
 
 def _lock_of(path: Path) -> sqlite3.Connection:

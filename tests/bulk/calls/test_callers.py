@@ -245,10 +245,13 @@ async def test_a_call_left_before_its_claim_is_received_is_not_sent(
 async def test_two_clients_cannot_hold_one_ledger(
     service: Service, quick: Quick, book: Path
 ) -> None:
-    """The second one's first call is refused in words, and it can call when the first is closed."""
+    """The second one's first call is refused in words, and it can call when the first is closed.
+
+    Waiting would not help: the words are not those for a ledger of another process.
+    """
     first, second = quick(ledger=book), quick(ledger=book)
     await first.run(job())
-    with pytest.raises(LedgerBusy, match="Another run is working on the ledger"):
+    with pytest.raises(LedgerBusy, match="already working on the ledger"):
         await second.run(job(1))
     await first.aclose()
     assert await second.run(job(1))

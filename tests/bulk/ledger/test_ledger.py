@@ -444,7 +444,7 @@ def other_run(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 async def test_a_second_run_is_refused(path: Path, other_run: subprocess.Popen[str]) -> None:
     """A ledger in use is refused in words, and free the moment its holder is dead."""
-    with pytest.raises(errors.LedgerBusy, match="Another run is working"):
+    with pytest.raises(errors.LedgerBusy, match="Another process is working"):
         await Ledger.open(path)
     other_run.send_signal(signal.SIGKILL)
     other_run.wait()

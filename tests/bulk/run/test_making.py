@@ -39,7 +39,7 @@ async def test_a_second_runner_is_refused_in_words(
     service.reply = reply
     first = asyncio.create_task(quick().run_grid(grid(1, 1), out))
     await arrived.wait()
-    with pytest.raises(LedgerBusy, match="Another run is working on the ledger"):
+    with pytest.raises(LedgerBusy, match="already working on the ledger"):
         await quick().run_grid(grid(1, 1), out)
     gate.set()
     assert (await first).ok
