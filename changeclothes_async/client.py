@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
-from changeclothes_async import arguments, checks, results, settings
+from changeclothes_async import arguments, checks, errors, results, settings
 from changeclothes_async.bulk.calls import callers, pool, senders
 from changeclothes_async.protocol import fields, images, requests
 from changeclothes_async.transport import logs, preparing
@@ -214,6 +214,7 @@ class AsyncChangeClothes:
         fields that are not documented yet. Raises a ChangeClothesError; its `money` says whether
         credits may have been spent.
         """
+        __tracebackhide__ = True  # as notebooks and pytest understand it
         return await self.run(
             requests.TryOn(
                 model=model,
@@ -242,6 +243,7 @@ class AsyncChangeClothes:
         given is left to the service. With a ledger, equal calls are one, `randomize_seed` or not:
         give variations seeds of their own. `extra_fields` and errors as in `try_on`.
         """
+        __tracebackhide__ = True  # as notebooks and pytest understand it
         return await self.run(
             requests.ChangeByPrompt(
                 model=model,
@@ -256,7 +258,11 @@ class AsyncChangeClothes:
 
     async def run(self, job: requests.Job) -> results.Look:
         """Make one call for a job, a `TryOn` or a `ChangeByPrompt`; errors as in `try_on`."""
-        made, attempts = await self._caller.make(requests.checked(job))
+        try:
+            made, attempts = await self._caller.make(requests.checked(job))
+        except errors.ChangeClothesError as error:
+            # The message says it all; our own frames would fill a notebook's page, or a log's.
+            raise error.with_traceback(None)  # noqa: B904 - the same error, and its own cause
         return results.Look(made.result_img_url, self._caller.fetcher, made, attempts)
 
     def picture(self, url: str) -> results.Picture:

@@ -100,6 +100,19 @@ async def test_a_cell_without_a_run_is_interrupted_as_ever(kernel: kernels.Kerne
     assert [error["ename"] for error in cell.of("error")] == ["CancelledError"]
 
 
+async def test_a_call_that_fails_shows_the_cell_and_what_was_wrong(kernel: kernels.Kernel) -> None:
+    """Its traceback does not lead through the library, with a ledger or without one."""
+    await kernel.run(BEGIN.format(key="key-of-tests", url="http://127.0.0.1:9"))
+    await kernel.run("with_ledger = AsyncChangeClothes('key', 'http://127.0.0.1:9', ledger='l.db')")
+    for name in ("client", "with_ledger"):
+        call = f"await {name}.try_on(model='nope.png', garment='nope.png', category='dresses')"
+        [error] = (await kernel.end(kernel.start(call))).of("error")
+        assert error["ename"] == "NotAnImage"
+        lines = "\n".join(error["traceback"]).splitlines()
+        assert "nope.png does not exist" in lines[-1]
+        assert len(lines) <= 16
+
+
 async def _on_the_wire(cell: kernels.Cell, sandbox: Sandbox, count: int) -> None:
     """Wait until so many calls have arrived whole."""
     await cell.until(lambda: sum(call.complete for call in sandbox.calls) == count)
