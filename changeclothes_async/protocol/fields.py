@@ -13,6 +13,8 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    PlainSerializer,
+    SerializationInfo,
     StringConstraints,
     ValidationError,
     ValidationInfo,
@@ -52,6 +54,14 @@ def _picture(source: object, field: ValidationInfo) -> images.Image:
     raise refusal
 
 
+def _written(image: images.Image, info: SerializationInfo) -> str | bytes:
+    """Write a picture down as it may be given; JSON has no bytes."""
+    source = images.source(image)
+    if isinstance(source, bytes) and info.mode_is_json():
+        return images.data_uri(source)
+    return source
+
+
 def known_category(given: Any) -> Category:
     """Return the category of that name; raises InvalidInput, which names all."""
     arguments.expect("category", given, f"one of {_CATEGORIES}", str)
@@ -85,7 +95,7 @@ def _switch(given: Any) -> Any:
 if TYPE_CHECKING:  # what is handed over, and what it became; at run time the validator decides
     Picture: TypeAlias = images.ImageSource | images.Image
 else:
-    Picture = Annotated[Any, BeforeValidator(_picture)]
+    Picture = Annotated[Any, BeforeValidator(_picture), PlainSerializer(_written)]
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 AnyCategory: TypeAlias = Annotated[Category | CategoryName, BeforeValidator(known_category)]
 Switch: TypeAlias = Annotated[bool, BeforeValidator(_switch)]

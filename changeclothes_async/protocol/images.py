@@ -164,6 +164,27 @@ def of(source: object) -> Image:
     )
 
 
+def source(image: Image) -> str | bytes:
+    """Return what `of` makes the same picture of; raises InvalidInput for one of this program."""
+    match image:
+        case File(path):
+            return path
+        case Link(url):
+            return url
+        case Bytes(data):
+            return data
+    raise errors.InvalidInput(
+        f"A job with {called(image)} cannot be written down.",
+        next_step="Give it a path, an http(s) URL or bytes.",
+    )
+
+
+def data_uri(data: bytes) -> str:
+    """Write a picture's bytes as text."""
+    kind = formats.of(data[: formats.HEAD])
+    return data_uris.encoded(kind.mime if kind else "application/octet-stream", data)
+
+
 def _of_text(text: str) -> Image:
     start = text[:8].lower()
     if start.startswith(("http://", "https://")):

@@ -215,6 +215,26 @@ def test_an_open_file_makes_a_key_by_itself():
     assert len({*jobs}) == 2
 
 
+@pytest.mark.parametrize("picture", ["m.png", "https://shop.example/m.jpg", PNG, b"no picture"])
+def test_a_job_is_written_down_and_made_again(picture):
+    """As JSON, where bytes are a data URI, and as a mapping of its arguments."""
+    job = requests.TryOn(**TRY_ON | {"model": picture}, extra_fields={"quality": "high"})
+    assert requests.TryOn.model_validate_json(job.model_dump_json()) == job
+    assert requests.TryOn(**job.model_dump()) == job
+
+
+@pytest.mark.parametrize(
+    ("picture", "called"),
+    [(io.BytesIO(PNG), "an open file"), (Drawing.new("RGB", (1, 1)), "a PIL image")],
+)
+def test_what_is_this_programs_alone_is_not_written_down(picture, called):
+    """Pydantic would read an open file to its end, which can be read once."""
+    job = requests.TryOn(**TRY_ON | {"model": picture})
+    for write in (job.model_dump, job.model_dump_json):
+        with pytest.raises(ValueError, match=f"A job with {called} cannot be written down"):
+            write()
+
+
 def test_pictures_stay_out_of_a_jobs_repr():
     """A job shows sizes, not bytes."""
     job = requests.TryOn(**{**TRY_ON, "model": PNG})
