@@ -156,8 +156,11 @@ def of(source: object) -> Image:
         return _of_handle(source)
     if hasattr(source, "getbands") and hasattr(source, "save"):
         return Drawn(source)
-    is_array = hasattr(source, "__array_interface__")  # numpy's, and whoever follows it
-    hint = " PIL.Image.fromarray(array) makes a picture of it." if is_array else ""
+    hint = ""
+    if hasattr(source, "__array_interface__"):  # numpy's, and whoever follows it
+        hint = " PIL.Image.fromarray(array) makes a picture of it."
+    elif hasattr(source, "scheme"):  # yarl's, pydantic's and httpx's URLs
+        hint = " str(url) makes an address of it."
     raise errors.NotAnImage(
         f"A picture cannot be made from {type(source).__name__}.",
         next_step=f"Give {ACCEPTED}.{hint}",

@@ -154,9 +154,10 @@ async def _next(handle: Any) -> bytes:
             chunk = await asyncio.to_thread(read, _CHUNK)
             chunk = await chunk if inspect.isawaitable(chunk) else chunk
     except Exception as error:  # it is anybody's object; a cut gzip file raises EOFError
-        failure = errors.NotAnImage(
-            f"The open file cannot be read ({error}).", next_step="Open it again and call again."
-        )
+        step = "Open it again and call again."
+        if isinstance(error, TypeError):  # a response, or a form's part: its `read` takes no size
+            step = "Give the bytes that it reads."
+        failure = errors.NotAnImage(f"The open file cannot be read ({error}).", next_step=step)
     else:
         if chunk is None or isinstance(chunk, bytes | bytearray):
             return bytes(chunk or b"")

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import yarl
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import HttpUrl
 
 from changeclothes_async import errors
 from changeclothes_async.protocol import formats, images
@@ -101,6 +103,8 @@ REFUSED = {
     "a list": (["a.jpg"], "list"),
     "an array": (Array(), "Array. Give a path, "),
     "what to do with it": (Array(), "PIL.Image.fromarray(array) makes a picture of it."),
+    "yarl's URL": (yarl.URL("https://shop.example/a.jpg"), "str(url) makes an address of it."),
+    "pydantic's": (HttpUrl("https://shop.example/a.jpg"), "str(url) makes an address of it."),
     "ftp": ("ftp://shop.example/a.jpg", "ftp://"),
     "file": ("file:///photos/a.jpg", "file://"),
     "s3": ("s3://bucket/a.jpg", "s3://"),

@@ -205,8 +205,16 @@ class Dry:
         return None
 
 
+class Response:
+    """What gives all that it has at once, as aiohttp's and httpx's responses do."""
+
+    async def read(self):
+        return PNG
+
+
 HANDLES = {
     "cannot be read": Broken(),
+    "Give the bytes that it reads": Response(),
     "gives text": Texts(),
     "is empty": Dry(),
     "not a picture": io.BytesIO(b"hello, I am a text"),
