@@ -107,7 +107,10 @@ class Picture:
         kind = formats.of(data[: formats.HEAD])
         source = data_uris.encoded(kind.mime, data) if kind else self.url
         bundle: dict[str, Any] = {"text/plain": repr(self)}
-        bundle["text/html"] = f'<img src="{html.escape(source)}" style="max-height:480px">'
+        bundle["text/html"] = (
+            f'<img src="{html.escape(source)}" alt="{html.escape(self.url)}"'
+            ' style="max-height:480px">'
+        )
         if kind and kind.mime in {"image/png", "image/jpeg"}:
             bundle[kind.mime] = data
         return bundle

@@ -300,9 +300,10 @@ async def test_looks_and_outcomes_are_kept_in_sets(shown):
 
 
 async def test_a_look_is_shown_by_its_address_until_it_is_fetched(shown):
-    """A notebook shows the address first, and the bytes once they are here."""
+    """A notebook shows the address first, also where nothing answers there, and then the bytes."""
     look = await shown(JPEG)
-    assert look.url in look._repr_mimebundle_()["text/html"]
+    page = look._repr_mimebundle_()["text/html"]
+    assert f'src="{look.url}" alt="{look.url}"' in page
     await look.bytes()
     bundle = look._repr_mimebundle_()
     assert bundle["image/jpeg"] == JPEG
