@@ -41,13 +41,16 @@ class Fetcher:
         """Fetch `url` and return what `consume` makes of its chunks; raises DownloadFailed."""
         from changeclothes_async.transport import downloads, fetching
 
-        if live := self._live() if self._live else None:
-            return await fetching.fetch(live, url, consume)
-        own = downloads.Downloads(self._options)
+        live = self._live() if self._live else None
+        web = live or downloads.Downloads(self._options)
         try:
-            return await fetching.fetch(own, url, consume)
+            return await fetching.fetch(web, url, consume)
+        except errors.ChangeClothesError as error:
+            # The message says it all; tenacity's frames and ours would fill a notebook's page.
+            raise error.with_traceback(None)  # noqa: B904 - the same error, and its own cause
         finally:
-            await own.close()
+            if not live:
+                await web.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Fetcher, (self._options.portable(),)

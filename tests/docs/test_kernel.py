@@ -106,11 +106,23 @@ async def test_a_call_that_fails_shows_the_cell_and_what_was_wrong(kernel: kerne
     await kernel.run("with_ledger = AsyncChangeClothes('key', 'http://127.0.0.1:9', ledger='l.db')")
     for name in ("client", "with_ledger"):
         call = f"await {name}.try_on(model='nope.png', garment='nope.png', category='dresses')"
-        [error] = (await kernel.end(kernel.start(call))).of("error")
-        assert error["ename"] == "NotAnImage"
-        lines = "\n".join(error["traceback"]).splitlines()
-        assert "nope.png does not exist" in lines[-1]
-        assert len(lines) <= 16
+        await _fails(kernel, call, "NotAnImage", "nope.png does not exist")
+
+
+async def test_a_picture_that_is_gone_is_told_as_briefly(kernel: kernels.Kernel) -> None:
+    """Its traceback does not lead through the attempts to fetch it."""
+    with Sandbox(draw=False) as sandbox:
+        await kernel.run(BEGIN.format(key=sandbox.api_key, url=sandbox.url))
+        gone = f"{sandbox.url}/gone.png"
+        await _fails(kernel, f"await client.picture({gone!r}).bytes()", "DownloadFailed", gone, 30)
+
+
+async def _fails(kernel: kernels.Kernel, code: str, kind: str, words: str, most: int = 16) -> None:
+    [error] = (await kernel.end(kernel.start(code))).of("error")
+    assert error["ename"] == kind
+    lines = "\n".join(error["traceback"]).splitlines()
+    assert words in lines[-1]
+    assert len(lines) <= most
 
 
 async def _on_the_wire(cell: kernels.Cell, sandbox: Sandbox, count: int) -> None:
