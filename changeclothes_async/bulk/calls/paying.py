@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
 from changeclothes_async import errors
-from changeclothes_async.bulk import placing
-from changeclothes_async.bulk.calls import outcomes, services
+from changeclothes_async.bulk.calls import outcomes
 from changeclothes_async.bulk.ledger import ledger, states
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import flights, logs
@@ -105,20 +101,6 @@ class Payments:
             outcomes.held(error)
             raise
         return _given(page.stands)
-
-
-def opening(path: str | os.PathLike[str], base_url: str) -> Future[Payments]:
-    """Begin to open a ledger to pay a service through, in a thread: it belongs to no loop."""
-
-    def opened(here: Path) -> Payments:
-        services.check(here, base_url)
-        return Payments(ledger.Ledger.open_here(here))
-
-    thread = ThreadPoolExecutor(1, "changeclothes-opening")
-    try:
-        return thread.submit(opened, placing.named(path))
-    finally:
-        thread.shutdown(wait=False)
 
 
 @dataclass
