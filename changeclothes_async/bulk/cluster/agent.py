@@ -169,7 +169,8 @@ class Agent:
         try:
             outcome = await self._sender.session.post(order.url, upload, order.timeout)
         except asyncio.CancelledError:
-            raise sending.interrupted(upload) from None
+            outcome = sending.interrupted(upload)
+            outcome.final = False  # another worker may send it
         if isinstance(outcome, answers.Made):
             return outcome
         raise outcome

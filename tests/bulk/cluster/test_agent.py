@@ -287,6 +287,25 @@ async def test_an_agent_that_is_closed_stops_what_is_under_way(
     assert "one" not in workers._agents
 
 
+async def test_what_a_closed_agent_had_not_sent_may_be_sent_by_another(
+    agent: Agent, order: Order
+) -> None:
+    """A worker that leaves is no reason for the run to stop."""
+    big = samples.png(2**22)
+    digest = hashlib.sha256(big).digest()
+    await agent.keep(digest, big)
+    async with peers.serve(peers.stalling(2**16), buffer=2**14) as peer:
+        await agent.take([order(1, model=digest, url=peer.url)])
+        while not peer.heard:
+            await asyncio.sleep(0.01)
+        listening = asyncio.create_task(agent.hear(0))
+        await asyncio.sleep(0)
+        await agent.close()
+        [report] = (await listening).reports
+    assert isinstance(report.outcome, errors.NotSent)
+    assert not report.outcome.final
+
+
 @pytest.mark.swift
 async def test_an_agent_that_is_closed_is_heard_out(
     agent: Agent, order: Order, service: Service
