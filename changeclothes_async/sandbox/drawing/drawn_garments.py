@@ -62,7 +62,8 @@ def _sleeves(canvas: Canvas, cloth: Cloth, length: float) -> None:
         reach = 0.22 if length < 0.8 else 0.3
         end = (side * (0.46 + reach), 0.03 + length)
         shape = canvas.mask([
-            (side * 0.36, 0.02), (side * 0.47, 0.08), (side * (0.5 + reach * 0.5), length * 0.45),
+            (side * 0.36, 0.06), (side * 0.36, 0.06), (side * 0.395, 0.055), (side * 0.45, 0.09),
+            (side * (0.5 + reach * 0.5), length * 0.45),
             (end[0] + side * 0.07, end[1] - 0.05), (end[0] + side * 0.07, end[1] - 0.05),
             (end[0] - side * 0.1, end[1] + 0.03), (end[0] - side * 0.1, end[1] + 0.03),
             (side * (0.42 + reach * 0.16), 0.36), (side * 0.38, 0.3),
@@ -89,7 +90,7 @@ BODY_FOLDS: list[Points] = [
 TEE_HEM: Points = [(0.38, 1.15), (0.39, 1.4), (0.39, 1.4), (0.2, 1.415)]
 ROUND: Points = [(0.0, 0.15), (0.1, 0.125), (0.165, 0.04), (0.185, -0.06), (0.185, -0.06)]
 VEE: Points = [(0.0, 0.34), (0.0, 0.34), (0.09, 0.15), (0.17, -0.06), (0.17, -0.06)]
-BACK: Points = [(0.0, -0.03), (0.12, -0.04), (0.18, -0.065)]
+BACK: Points = [(0.0, -0.02), (0.12, -0.03), (0.18, -0.055), (0.18, -0.055)]
 
 
 def _tee(canvas: Canvas, cloth: Cloth) -> None:

@@ -35,7 +35,7 @@ def _fit_upper(garment: Garment, figure: Figure, *, dress: bool) -> list[Layer]:
         side, near, cover = (-1, 1)[which], sides_top[which], covers.pop(0)
         pairs = near + _sleeve_pairs(sleeve, figure, near, side, grow)
         layer = _bend(garment, cover, pairs, figure)
-        keep = _outward(layer, figure, near[1][1], near[-1][1], side)
+        keep = _outward(layer, figure, near[-4][1], near[-1][1], side)
         layers.append(layer._replace(alpha=layer.alpha * keep))
     return layers
 
@@ -46,18 +46,23 @@ def _bend(garment: Garment, cover: Bytes, pairs: Pairs, figure: Figure) -> Layer
 
 
 def _outward(layer: Layer, figure: Figure, tip: Point, pit: Point, side: int) -> Floats:
-    """Return where a sleeve may lie: a bent plate can fold, and bring it back over the breast."""
+    """Return where a sleeve may lie: close on the shoulder, and not over the breast.
+
+    A bent plate can fold, and bring it there.
+    """
+    near = pixels.grown(figure.alpha[layer.box], 0.06 * figure.span) > 127
     v, u = pixels.grid(layer.alpha.shape)
     v, u = v + layer.box[0].start, u + layer.box[1].start
     along = np.clip((v - tip[1]) / max(pit[1] - tip[1], 1), 0, 1)
     seam = tip[0] + along * (pit[0] - tip[0])
-    return pixels.blur((u - seam) * side > -0.05 * figure.span, 1.5)
+    outward = (u - seam) * side > -0.05 * figure.span
+    return pixels.blur(outward & (near | (v > pit[1])), 1.5)
 
 
 def _top_pairs(
     garment: Garment, figure: Figure, grow: float, which: int, *, sleeved: bool
 ) -> Pairs:
-    """Pair a side's neck point, shoulder point, seam and, last, armpit."""
+    """Pair a side's neck point, shoulder line, shoulder point, seam and, last, armpit."""
     side, span = (-1, 1)[which], figure.span
     neck, tip, pit = garment.necks[which], garment.tips[which], garment.pits[which]
     middle = (garment.necks[0][0] + garment.necks[1][0]) / 2 if sleeved else garment.axis
@@ -75,6 +80,9 @@ def _top_pairs(
     if sleeved:
         tip_x = figure.axis + side * 0.415 * span
         tip_to = (tip_x, _crest(figure, tip_x) - lift)
+        for t in (0.4, 0.7):
+            x, to_x = _between(neck, tip, t)[0], _between(pairs[0][1], tip_to, t)[0]
+            pairs.append(((x, float(garment.crest[int(x)])), (to_x, _crest(figure, to_x) - lift)))
         pairs.append((tip, tip_to))
         pairs += [(_between(tip, pit, t), _between(tip_to, pit_to, t)) for t in (0.35, 0.7)]
     return [*pairs, (pit, pit_to)]
@@ -188,7 +196,8 @@ def _fit_lower(garment: Garment, figure: Figure) -> list[Layer]:
     ankle = figure.foot - 0.12 * figure.span - waist
     long = garment.split is not None and (garment.hem - garment.top) > 2.0 * (right - left)
     if long:
-        length = max(ankle, 2.55 * figure.span)
+        whole = figure.foot < len(figure.alpha) - 4
+        length = ankle if whole else max(ankle, 2.55 * figure.span)
     legs = (-1, 1) if garment.split else (0,)
     return [
         _bend(garment, cover, _leg_pairs(garment, figure, side, waist, length, grow), figure)

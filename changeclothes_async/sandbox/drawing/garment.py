@@ -29,6 +29,7 @@ class Garment(NamedTuple):
     pits: tuple[Point, Point]
     tips: tuple[Point, Point]
     necks: tuple[Point, Point]
+    crest: Floats  # for each column, the upper edge
     dip: float  # the lowest row of the neckline
     sleeves: tuple[Sleeve | None, Sleeve | None]
     split: float | None  # where the legs part, for trousers
@@ -41,6 +42,7 @@ class _Outline(NamedTuple):
     hem: float
     left: Floats
     right: Floats
+    crest: Floats
 
 
 def find(rgb: Bytes, alpha: Floats, *, lower: bool) -> Garment:
@@ -51,12 +53,13 @@ def find(rgb: Bytes, alpha: Floats, *, lower: bool) -> Garment:
     top, hem = float(rows[0]), float(rows[-1])
     axis = _axis(solid, top, hem)
     left, right = _trunk(solid, axis, top, hem, lower=lower)
-    outline = _Outline(solid, axis, top, hem, left, right)
+    crest = np.where(solid.any(0), solid.argmax(0), hem).astype(np.float32)
+    outline = _Outline(solid, axis, top, hem, left, right, crest)
     return _lower(rgb, alpha, outline) if lower else _upper(rgb, alpha, outline)
 
 
 def _lower(rgb: Bytes, alpha: Floats, outline: _Outline) -> Garment:
-    solid, axis, top, hem, left, right = outline
+    solid, axis, top, hem, left, right, crest = outline
     split = _split(solid, left, right, top, hem)
     pieces = [np.ones_like(solid)]
     if split:
@@ -65,15 +68,14 @@ def _lower(rgb: Bytes, alpha: Floats, outline: _Outline) -> Garment:
     ends = (float(left[int(top)]), top), (float(right[int(top)]), top)
     return Garment(
         _carried(rgb, alpha), _covers(alpha, pieces), axis, top, hem, left, right,
-        ends, ends, ends, top, (None, None), split,
+        ends, ends, ends, crest, top, (None, None), split,
     )  # fmt: skip
 
 
 def _upper(rgb: Bytes, alpha: Floats, outline: _Outline) -> Garment:
-    solid, axis, top, _, left, right = outline
+    solid, axis, top, _, left, right, crest = outline
     hem = float(np.flatnonzero(right > left)[-1])
     left, right, pits, sleeved = _pits(left, right, top, hem)
-    crest = np.where(solid.any(0), solid.argmax(0), hem).astype(np.float32)
     tips = (_tip(crest, pits[0], pits[1], top), _tip(crest, pits[1], pits[0], top))
     necks = _necks(crest, axis, tips)
     tips = _apart(tips, necks, crest)
@@ -92,7 +94,7 @@ def _upper(rgb: Bytes, alpha: Floats, outline: _Outline) -> Garment:
     pieces = [sleeving.trunk(solid.shape, sewn, overlap), *[s.cover for s in sleeves if s]]
     return Garment(
         _carried(rgb, alpha), _covers(alpha, pieces), axis, top, hem, left, right,
-        pits, tips, necks, dip, sleeves, None,
+        pits, tips, necks, crest, dip, sleeves, None,
     )  # fmt: skip
 
 

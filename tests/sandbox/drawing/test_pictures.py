@@ -105,6 +105,38 @@ def test_every_drawn_garment_can_be_worn(model: bytes, category: str) -> None:
         assert (np.abs(after - before).mean(2) > 25).mean() > 0.03, name
 
 
+def worn(name: str, category: str, garment: str) -> tuple[NDArray[np.float32], ...]:
+    """Return a drawn model as drawn, and in a drawn garment."""
+    model = examples.model(name)
+    before = np.asarray(Image.open(io.BytesIO(model)).convert("RGB"), np.float32)
+    return before, pixels(
+        pictures.try_on(model, examples.garment(category, garment), category).result
+    )
+
+
+def test_a_top_lies_along_the_whole_shoulder() -> None:
+    """Between the neck and the shoulder point no skin looks out over a green polo."""
+    _, after = worn("kofi", "upper_body", "colour-block-polo")
+    for column in (278, 490):
+        shoulder = after[352:390, column]
+        assert (shoulder[:, 1] > shoulder[:, 0]).all()
+
+
+def test_no_sleeve_stands_off_the_shoulder() -> None:
+    """Above the armpits a sleeve is as near to the body as its cloth is thick."""
+    before, after = worn("kofi", "upper_body", "rose-blouse")
+    changed = np.abs(after - before).max(2) > 40
+    assert not changed[350:362, :230].any()
+
+
+def test_long_trousers_end_above_the_shoes(model: bytes) -> None:
+    """Whoever stands whole in the picture keeps the shoes on."""
+    before, after = worn("mei", "lower_body", "indigo-jeans")
+    change = np.abs(after - before).mean(2)
+    assert change[960:970, 320:350].mean() > 100
+    assert change[994:1006, 320:350].mean() < 5
+
+
 def test_a_picture_is_upright_and_at_most_1280_pixels_long() -> None:
     """The EXIF orientation is applied and the long edge bounded."""
     wide = Image.new("RGB", (1600, 800), (200, 200, 200))
