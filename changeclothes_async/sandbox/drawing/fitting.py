@@ -50,12 +50,13 @@ def _outward(layer: Layer, figure: Figure, tip: Point, pit: Point, side: int) ->
 
     A bent plate can fold, and bring it there.
     """
-    near = pixels.grown(figure.alpha[layer.box], 0.06 * figure.span) > 127
     v, u = pixels.grid(layer.alpha.shape)
     v, u = v + layer.box[0].start, u + layer.box[1].start
     along = np.clip((v - tip[1]) / max(pit[1] - tip[1], 1), 0, 1)
     seam = tip[0] + along * (pit[0] - tip[0])
     outward = (u - seam) * side > -0.05 * figure.span
+    edge = (figure.outer_left if side < 0 else figure.outer_right)[layer.box[0], None]
+    near = (u - edge) * side < (0.015 + 0.085 * along) * figure.span
     return pixels.blur(outward & (near | (v > pit[1])), 1.5)
 
 

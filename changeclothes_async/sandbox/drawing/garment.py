@@ -146,16 +146,19 @@ def _axis(solid: Flags, top: float, hem: float) -> float:
 def _trunk(
     solid: Flags, axis: float, top: float, hem: float, *, lower: bool
 ) -> tuple[Floats, Floats]:
-    """Return each row's edges of the run that holds the axis; trouser legs count as one."""
+    """Return each row's edges of the run that holds the axis.
+
+    Trouser legs count as one, and so do the two sides of a neckline.
+    """
     h = len(solid)
     left, right = np.full(h, axis, np.float32), np.full(h, axis, np.float32)
+    begun = lower
     for y in range(int(hem), int(top) - 1, -1):
-        runs = pixels.runs(solid[y])
-        holding = [run for run in runs if run[0] <= axis < run[1]]
-        if holding:
-            left[y], right[y] = holding[0]
-        elif lower and runs:
-            left[y], right[y] = runs[0][0], runs[-1][1]
+        before = [run for run in pixels.runs(solid[y]) if run[0] <= axis]
+        behind = [run for run in pixels.runs(solid[y]) if run[1] > axis]
+        begun |= bool(before and behind and before[-1] == behind[0])
+        if begun and before and behind:
+            left[y], right[y] = before[-1][0], behind[0][1]
     return _calm(left, hem - top), _calm(right, hem - top)
 
 

@@ -34,6 +34,8 @@ def flat_garment(shape: str) -> bytes:
     shapes = {
         "upper_body": [(130, 60), (230, 75), (330, 60), (430, 190), (370, 240), (330, 190),
                        (330, 470), (130, 470), (130, 190), (90, 240), (30, 190)],
+        "open neck": [(130, 60), (190, 60), (230, 230), (270, 60), (330, 60), (430, 190), (370, 240),
+                      (330, 190), (330, 470), (130, 470), (130, 190), (90, 240), (30, 190)],
         "dresses": [(160, 30), (230, 60), (300, 30), (310, 180), (380, 580), (80, 580), (150, 180)],
         "lower_body": [(130, 40), (330, 40), (350, 560), (250, 560), (230, 210), (210, 560),
                        (110, 560)],
@@ -127,6 +129,13 @@ def test_no_sleeve_stands_off_the_shoulder() -> None:
     before, after = worn("kofi", "upper_body", "rose-blouse")
     changed = np.abs(after - before).max(2) > 40
     assert not changed[350:362, :230].any()
+
+
+def test_a_deep_neckline_is_no_end_of_the_garment(model: bytes) -> None:
+    """Sleeves lie on the arms where the neck is cut lower than the armpits, too."""
+    after = pixels(pictures.try_on(model, flat_garment("open neck"), "upper_body").result)
+    assert redness(after[270:290, 280:300]) == 1
+    assert redness(after[240:330, :250]) == 0
 
 
 def test_long_trousers_end_above_the_shoes(model: bytes) -> None:
