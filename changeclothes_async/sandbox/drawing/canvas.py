@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from changeclothes_async.sandbox.drawing import pixels
+from changeclothes_async.sandbox.drawing import cloths, pixels
+from changeclothes_async.sandbox.drawing.cloths import Cloth
 from changeclothes_async.sandbox.drawing.pixels import Box, Floats
-from changeclothes_async.sandbox.drawing.prompting import Wish, draw
 
 Points = Sequence[tuple[float, float]]
 
@@ -35,6 +35,7 @@ class Canvas:
         self.width, self.height = size
         self.unit, self.origin = unit, origin
         v = np.linspace(0, 1, self.height, dtype=np.float32)[:, None, None]
+        self.cover = np.zeros((self.height, self.width), np.float32)
         self.pixels = np.tile(colour(ground) * (1.01 - 0.05 * v), (1, self.width, 1))
 
     def mask(self, points: Points, *, round_: bool = True) -> Floats:
@@ -73,7 +74,7 @@ class Canvas:
         outline = np.concatenate([line + across * half, (line - across * half)[::-1]])
         return self.mask([(float(x), float(y)) for x, y in outline])
 
-    def paint(self, cover: Floats, paint: str | Floats | Wish, depth: float = 0.16) -> None:
+    def paint(self, cover: Floats, paint: str | Floats | Cloth, depth: float = 0.16) -> None:
         """Fill a shape with a colour or a cloth, darker by `depth` towards its right edge."""
         reach = 0.07 * self.unit
         box = pixels.box(cover, reach)
@@ -81,6 +82,7 @@ class Canvas:
         lit = _moved(pixels.blur(part, reach), -round(reach * 0.5), -round(reach * 0.6))
         shade = 1 - depth * (1 - np.clip(lit * 1.25 - 0.2, 0, 1))
         self._blend(box, pixels.times(self._fill(paint, box), shade), part)
+        self.cover[box] = np.maximum(self.cover[box], part)
 
     def tint(self, cover: Floats, code: str, strength: float) -> None:
         """Let a colour show through over a shape."""
@@ -108,18 +110,21 @@ class Canvas:
     def _blend(self, box: Box, paint: Floats, part: Floats) -> None:
         self.pixels[box] = pixels.mixed(self.pixels[box], paint, part)
 
-    def _fill(self, paint: str | Floats | Wish, box: Box) -> Floats:
+    def _fill(self, paint: str | Floats | Cloth, box: Box) -> Floats:
         rows, columns = (np.arange(part.start, part.stop, dtype=np.float32) for part in box)
-        if isinstance(paint, Wish):
+        if isinstance(paint, Cloth):
             u, v = np.meshgrid(columns - self.origin[0], rows - self.origin[1])
-            return draw(paint, u / self.unit, v / self.unit)
+            return cloths.draw(paint, u / self.unit, v / self.unit)
         flat = colour(paint) if isinstance(paint, str) else paint
         return np.tile(flat.astype(np.float32), (len(rows), len(columns), 1))
 
-    def file(self) -> bytes:
-        """Return the picture as a PNG file."""
+    def file(self, *, cut_out: bool = False) -> bytes:
+        """Return the picture as a PNG file; `cut_out` leaves the ground transparent."""
         file = io.BytesIO()
-        Image.fromarray(pixels.as_bytes(self.pixels)).save(file, "PNG", compress_level=2)
+        picture = Image.fromarray(pixels.as_bytes(self.pixels))
+        if cut_out:
+            picture.putalpha(Image.fromarray(pixels.as_bytes(self.cover, 255)))
+        picture.save(file, "PNG", compress_level=2)
         return file.getvalue()
 
 

@@ -11,49 +11,34 @@ from typing import NamedTuple
 import numpy as np
 
 from changeclothes_async.sandbox.drawing.canvas import Canvas, Points, colour, mirrored
+from changeclothes_async.sandbox.drawing.cloths import Cloth
 from changeclothes_async.sandbox.drawing.pixels import Floats
-from changeclothes_async.sandbox.drawing.prompting import Wish
-
-
-class Cloth(NamedTuple):
-    """What a garment is made of: colours, the ground first, and a pattern of `prompting`."""
-
-    colours: tuple[str, ...]
-    pattern: str = "plain"
-    size: float = 1.0
-    lengthwise: bool = False
-
-    def woven(self) -> str | Wish:
-        """Return it as a paint for the canvas."""
-        if self.pattern == "plain":
-            return self.colours[0]
-        colours = [colour(code) for code in self.colours]
-        return Wish("", colours, self.pattern, self.size, (0.5, 0.3), self.lengthwise)
 
 
 def draw(category: str, name: str) -> bytes:
-    """Draw a garment as a PNG file of 768 by 1024 pixels."""
-    cut, cloth = GARMENTS[category][name]
-    unit, top = {"upper_body": (440, 170), "lower_body": (330, 110), "dresses": (330, 110)}[
-        category
-    ]
+    """Draw a garment, cut out, as a PNG file of 768 by 1024 pixels."""
+    return sew(*GARMENTS[category][name], lined=True).file(cut_out=True)
+
+
+def sew(cut: str, cloth: Cloth, *, lined: bool = False) -> Canvas:
+    """Draw a garment of one of `CUTS`; `lined` shows the inside of its back in the neckline."""
+    category, draw_front, back = CUTS[cut]
+    unit, top = (440, 170) if category == "upper_body" else (330, 110)
     canvas = Canvas((768, 1024), "#d6dce3", unit, (384, top))
-    cut(canvas, cloth)
-    return canvas.file()
+    if lined and back:
+        canvas.paint(canvas.mask(mirrored(back)), min(cloth.colours, key=np.sum) * 0.5, 0.1)
+    draw_front(canvas, cloth)
+    return canvas
 
 
 def _sew(canvas: Canvas, shape: Floats, cloth: Cloth, folds: Sequence[Points]) -> None:
     canvas.shadow(shape, np.ones_like(shape), 0.12)
-    canvas.paint(shape, cloth.woven(), 0.2)
+    canvas.paint(shape, cloth, 0.2)
     canvas.folds(shape, folds, 0.12)
 
 
 def _seam(canvas: Canvas, shape: Floats, line: Points, width: float = 0.008) -> None:
     canvas.tint(canvas.stroke(line, width) * shape, "#000000", 0.28)
-
-
-def _lining(canvas: Canvas, cloth: Cloth, points: Points) -> None:
-    canvas.paint(canvas.mask(mirrored(points)), colour(cloth.colours[0]) * 0.5, 0.1)
 
 
 def _sleeves(canvas: Canvas, cloth: Cloth, length: float) -> None:
@@ -66,7 +51,7 @@ def _sleeves(canvas: Canvas, cloth: Cloth, length: float) -> None:
             (side * (0.5 + reach * 0.5), length * 0.45),
             (end[0] + side * 0.07, end[1] - 0.05), (end[0] + side * 0.07, end[1] - 0.05),
             (end[0] - side * 0.1, end[1] + 0.03), (end[0] - side * 0.1, end[1] + 0.03),
-            (side * (0.42 + reach * 0.16), 0.36), (side * 0.38, 0.3),
+            (side * (0.41 + reach * 0.1), 0.42), (side * 0.38, 0.34),
         ])  # fmt: skip
         folds = [
             [(side * 0.48, 0.36), (side * 0.56, 0.22)],
@@ -91,10 +76,12 @@ TEE_HEM: Points = [(0.38, 1.15), (0.39, 1.4), (0.39, 1.4), (0.2, 1.415)]
 ROUND: Points = [(0.0, 0.15), (0.1, 0.125), (0.165, 0.04), (0.185, -0.06), (0.185, -0.06)]
 VEE: Points = [(0.0, 0.34), (0.0, 0.34), (0.09, 0.15), (0.17, -0.06), (0.17, -0.06)]
 BACK: Points = [(0.0, -0.02), (0.12, -0.03), (0.18, -0.055), (0.18, -0.055)]
+ROUND_BACK: Points = [*BACK, (0.15, 0.12), (0.0, 0.2)]
+VEE_BACK: Points = [*BACK, (0.13, 0.16), (0.0, 0.4)]
+COLLAR_BACK: Points = [(0.0, -0.11), (0.12, -0.1), (0.15, 0.0), (0.0, 0.16)]
 
 
 def _tee(canvas: Canvas, cloth: Cloth) -> None:
-    _lining(canvas, cloth, [*BACK, (0.15, 0.12), (0.0, 0.2)])
     _sleeves(canvas, cloth, 0.42)
     shape = _trunk(canvas, ROUND, TEE_HEM)
     _sew(canvas, shape, cloth, BODY_FOLDS)
@@ -105,7 +92,6 @@ def _tee(canvas: Canvas, cloth: Cloth) -> None:
 
 
 def _blouse(canvas: Canvas, cloth: Cloth) -> None:
-    _lining(canvas, cloth, [*BACK, (0.13, 0.16), (0.0, 0.4)])
     _sleeves(canvas, cloth, 1.3)
     shape = _trunk(canvas, VEE, [(0.38, 1.1), (0.4, 1.34), (0.4, 1.34), (0.2, 1.37)])
     _sew(canvas, shape, cloth, BODY_FOLDS)
@@ -115,7 +101,6 @@ def _blouse(canvas: Canvas, cloth: Cloth) -> None:
 
 def _polo(canvas: Canvas, cloth: Cloth) -> None:
     plain = Cloth(cloth.colours[-1:])
-    _lining(canvas, plain, [(0.0, -0.11), (0.12, -0.1), (0.15, 0.0), (0.0, 0.16)])
     _sleeves(canvas, cloth, 0.42)
     neck: Points = [(0.0, 0.14), (0.0, 0.14), (0.08, 0.05), (0.16, -0.07), (0.16, -0.07)]
     shape = _trunk(canvas, neck, TEE_HEM)
@@ -139,11 +124,9 @@ def _buttons(canvas: Canvas, rows: tuple[float, ...]) -> None:
 def _dress(canvas: Canvas, cloth: Cloth, flare: float, length: float, *, sleeves: bool) -> None:
     neck = VEE if sleeves else ROUND
     if sleeves:
-        _lining(canvas, cloth, [*BACK, (0.13, 0.16), (0.0, 0.4)])
         _sleeves(canvas, cloth, 0.42)
         upper: Points = [(0.41, 0.05), (0.41, 0.05), (0.4, 0.2), (0.4, 0.36)]
     else:
-        _lining(canvas, cloth, [*BACK, (0.15, 0.12), (0.0, 0.2)])
         upper = [(0.31, -0.03), (0.31, -0.03), (0.31, 0.14), (0.39, 0.34), (0.39, 0.34)]
     skirt: Points = [(0.34, 0.62), (0.305, 0.92), (0.42, 1.3), (flare, length), (flare, length),
                      (flare * 0.5, length + 0.045)]  # fmt: skip
@@ -206,21 +189,44 @@ def _skirt(canvas: Canvas, cloth: Cloth) -> None:
     _waistband(canvas, shape, 0.36)
 
 
-Cut = Callable[[Canvas, Cloth], None]
-GARMENTS: dict[str, dict[str, tuple[Cut, Cloth]]] = {
+def _cloth(colours: str, pattern: str = "plain", size: float = 1.0) -> Cloth:
+    return Cloth([colour(code) for code in colours.split()], pattern, size)
+
+
+class Cut(NamedTuple):
+    """How a garment is cut."""
+
+    category: str
+    draw: Callable[[Canvas, Cloth], None]
+    back: Points = ()
+
+
+CUTS = {
+    "tee": Cut("upper_body", _tee, ROUND_BACK),
+    "blouse": Cut("upper_body", _blouse, VEE_BACK),
+    "polo": Cut("upper_body", _polo, COLLAR_BACK),
+    "trousers": Cut("lower_body", _long_trousers),
+    "skirt": Cut("lower_body", _skirt),
+    "shorts": Cut("lower_body", _shorts),
+    "summer dress": Cut("dresses", _summer_dress, ROUND_BACK),
+    "tea dress": Cut("dresses", _tea_dress, VEE_BACK),
+    "shift dress": Cut("dresses", _shift_dress, ROUND_BACK),
+}
+
+GARMENTS = {
     "upper_body": {
-        "striped-tee": (_tee, Cloth(("#f8e8c8", "#27406f"), "stripes")),
-        "rose-blouse": (_blouse, Cloth(("#c9566b", "#e9a0a6"), "dots", 0.5)),
-        "colour-block-polo": (_polo, Cloth(("#2f7f74", "#f1e6cf"))),
+        "striped-tee": ("tee", _cloth("#f8e8c8 #27406f", "stripes")),
+        "rose-blouse": ("blouse", _cloth("#c9566b #e9a0a6", "dots", 0.5)),
+        "colour-block-polo": ("polo", _cloth("#2f7f74 #f1e6cf")),
     },
     "lower_body": {
-        "indigo-jeans": (_long_trousers, Cloth(("#2f4674",))),
-        "checked-skirt": (_skirt, Cloth(("#a3302f", "#e9d9c3", "#24313f"), "checks", 1.1)),
-        "sand-shorts": (_shorts, Cloth(("#c9a878",))),
+        "indigo-jeans": ("trousers", _cloth("#2f4674")),
+        "checked-skirt": ("skirt", _cloth("#a3302f #e9d9c3 #24313f", "checks", 1.1)),
+        "sand-shorts": ("shorts", _cloth("#c9a878")),
     },
     "dresses": {
-        "summer-flowers": (_summer_dress, Cloth(("#27646b", "#f6d9d3"), "flowers")),
-        "dotted-tea-dress": (_tea_dress, Cloth(("#b3282d", "#fbf3e6"), "dots", 0.8)),
-        "evening-shift": (_shift_dress, Cloth(("#5a3d86", "#e7a4b4"), "gradient")),
+        "summer-flowers": ("summer dress", _cloth("#27646b #f6d9d3", "flowers")),
+        "dotted-tea-dress": ("tea dress", _cloth("#b3282d #fbf3e6", "dots", 0.8)),
+        "evening-shift": ("shift dress", _cloth("#5a3d86 #e7a4b4", "gradient")),
     },
 }

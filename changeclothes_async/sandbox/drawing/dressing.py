@@ -7,12 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from changeclothes_async.sandbox.drawing import pixels, prompting
+from changeclothes_async.sandbox.drawing import pixels
 from changeclothes_async.sandbox.drawing.figure import Figure
 from changeclothes_async.sandbox.drawing.figure_clothes import Person
 from changeclothes_async.sandbox.drawing.pixels import Bytes, Floats
 from changeclothes_async.sandbox.drawing.plates import Layer
-from changeclothes_async.sandbox.drawing.prompting import Wish
 
 
 class Bare(NamedTuple):
@@ -92,42 +91,6 @@ def dress(person: Person, bare: Bare, layers: list[Layer]) -> tuple[Bytes, Float
     light = 1 - part * (1 - _round(figure, part))
     picture[box] = pixels.as_bytes(pixels.times(picture[box].astype(np.float32), light))
     return picture, np.maximum(changed, pixels.as_cover(bare.gone))
-
-
-def recolour(person: Person, wish: Wish, strength: float, fine: float) -> Bytes:
-    """Give the worn clothes the cloth of a wish, under their own folds; return the RGB picture.
-
-    `strength`, 0 to 1, tells how much of the old colour goes; `fine` is the size of the least fold
-    that is kept, in shoulder widths.
-    """
-    figure, region = person.figure, pixels.as_cover(person.clothes(wish.category))
-    if region.mean() < 0.01:
-        region = _trunk(figure, wish.category)
-    lightness = pixels.lightness(person.rgb)
-    light = _light(lightness, figure, pixels.as_cover(person.upper), 1.25, fine)
-    light *= _light(lightness, figure, pixels.as_cover(person.lower), 1.25, fine)
-    light *= _round(figure, region)
-    box = pixels.box(region)
-    v, u = (np.broadcast_to(part, region.shape)[box] for part in pixels.grid(region.shape))
-    left, right = figure.left[box[0], None], figure.right[box[0], None]
-    half = np.maximum((right - left) / 2, 0.1 * figure.span)
-    # A pattern on a round body crowds towards the sides.
-    around = np.arcsin(np.clip((u - (left + right) / 2) / half / 1.08, -1, 1)) * 0.4
-    height = (v - figure.shoulder) / figure.span
-    cloth = prompting.draw(wish, around.astype(np.float32), height)
-    lit = pixels.as_bytes(pixels.times(cloth, light[box]))
-    picture = person.rgb.copy()
-    picture[box] = pixels.mixed(picture[box], lit, region[box] * np.float32(strength))
-    return picture
-
-
-def _trunk(figure: Figure, category: str) -> Floats:
-    """Return where clothes would be, for a figure on which none can be made out."""
-    v, u = pixels.grid(figure.alpha.shape)
-    inside = (u > figure.left[:, None]) & (u < figure.right[:, None]) & (figure.alpha > 127)
-    top = figure.waist if category == "lower_body" else figure.shoulder
-    end = figure.waist if category == "upper_body" else figure.row(2.0)
-    return pixels.blur(inside & (v > top) & (v < end), 1.5)
 
 
 def _cast(figure: Figure, cover: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 
 from changeclothes_async.sandbox.drawing import (
     cutting,
+    drawn_garments,
     dressing,
     fitting,
     picture_files,
@@ -24,6 +25,7 @@ from changeclothes_async.sandbox.drawing.remembering import remembered
 __all__ = ["Dressed", "Unreadable", "change_by_prompt", "look", "try_on"]
 
 MODEL_EDGE, GARMENT_EDGE = 1280, 768
+_ORDER = ("lower_body", "dresses", "upper_body")  # as they are put on
 SMALLEST = 64  # pixels; a smaller picture is worked on enlarged
 
 
@@ -68,18 +70,25 @@ def change_by_prompt(
     guidance_scale: float = 50,
     num_inference_steps: int = 28,
 ) -> bytes:
-    """Give the model's clothes the colours and the pattern of the prompt's words, as a WebP file.
+    """Dress the model in what the prompt's words say, as a WebP file.
 
     The same arguments give the same bytes; the seed moves shade and pattern.
-    A `guidance_scale` (1 to 100) under 50 leaves some of the old colour, few `num_inference_steps`
-    (1 to 50) only the broad folds.
+    A `guidance_scale` (1 to 100) under 50 lets the old clothes show through, few
+    `num_inference_steps` (1 to 50) blur the new ones.
     Raise Unreadable when the file is no picture.
     """
-    wish = prompting.read(prompt, seed)
-    strength = min(1.0, 0.3 + 0.7 * guidance_scale / 50)
-    fine = 0.005 * max(1.0, 28 / max(num_inference_steps, 1))
-    seen = _seen(model)
-    return _write(dressing.recolour(seen.person, wish, strength, fine), seen.size)
+    person, size = _seen(model)
+    wishes = sorted(prompting.read(prompt, seed), key=lambda wish: _ORDER.index(wish.category))
+    categories = {wish.category for wish in wishes}
+    worn = _bare(model, categories.pop() if len(categories) == 1 else "dresses")
+    for wish in wishes:
+        drawn = drawn_garments.sew(wish.cut, wish.cloth)
+        rgb = pixels.as_bytes(pixels.blur(drawn.pixels, 14 / num_inference_steps - 0.5))
+        garment = garments.find(rgb, drawn.cover, lower=wish.category == "lower_body")
+        layers = fitting.fit(garment, person.figure, wish.category)
+        worn = worn._replace(rgb=dressing.dress(person, worn, layers)[0])
+    strength = np.full(worn.gone.shape, min(1.0, 0.3 + 0.7 * guidance_scale / 50), np.float32)
+    return _write(pixels.mixed(person.rgb, worn.rgb, strength), size)
 
 
 # In a grid a model meets many garments, and a garment many models: each is looked at once.
