@@ -6,6 +6,7 @@ Units are shoulder widths; the shoulder line lies at row 0, the middle at column
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -121,7 +122,9 @@ def _buttons(canvas: Canvas, rows: tuple[float, ...]) -> None:
         canvas.paint(canvas.ellipse(0.0, row, 0.016, 0.016), "#f4f1ea", 0.2)
 
 
-def _dress(canvas: Canvas, cloth: Cloth, flare: float, length: float, *, sleeves: bool) -> None:
+def _dress(
+    canvas: Canvas, cloth: Cloth, *, flare: float, length: float, sleeves: bool = False
+) -> None:
     neck = VEE if sleeves else ROUND
     if sleeves:
         _sleeves(canvas, cloth, 0.42)
@@ -137,23 +140,11 @@ def _dress(canvas: Canvas, cloth: Cloth, flare: float, length: float, *, sleeves
     _seam(canvas, shape, [(-0.32, 0.9), (0, 0.925), (0.32, 0.9)], 0.012)
 
 
-def _summer_dress(canvas: Canvas, cloth: Cloth) -> None:
-    _dress(canvas, cloth, 0.66, 2.1, sleeves=False)
-
-
-def _tea_dress(canvas: Canvas, cloth: Cloth) -> None:
-    _dress(canvas, cloth, 0.58, 2.35, sleeves=True)
-
-
-def _shift_dress(canvas: Canvas, cloth: Cloth) -> None:
-    _dress(canvas, cloth, 0.47, 1.95, sleeves=False)
-
-
 def _waistband(canvas: Canvas, shape: Floats, wide: float) -> None:
     _seam(canvas, shape, [(-wide, 0.1), (0, 0.12), (wide, 0.1)], 0.012)
 
 
-def _trousers(canvas: Canvas, cloth: Cloth, end: float, hem: float) -> None:
+def _trousers(canvas: Canvas, cloth: Cloth, *, end: float, hem: float) -> None:
     outline: Points = [
         (0.33, 0.0), (0.33, 0.0), (0.4, 0.32), (0.42, 0.66), (0.405, 1.2), (0.2 + hem, end),
         (0.2 + hem, end), (0.21 - hem, end + 0.02), (0.21 - hem, end + 0.02), (0.1, 1.2),
@@ -162,7 +153,7 @@ def _trousers(canvas: Canvas, cloth: Cloth, end: float, hem: float) -> None:
         (0.33, 0.0), (0.33, 0.0), (0.4, 0.32), (0.43, 0.66), (0.47, end), (0.47, end),
         (0.08, end + 0.02), (0.08, end + 0.02), (0.04, 0.76), (0.0, 0.68),
     ]  # fmt: skip
-    shape = canvas.mask([*outline[:-1], outline[-1], *[(-x, y) for x, y in reversed(outline[:-1])]])
+    shape = canvas.mask([*outline, *[(-x, y) for x, y in reversed(outline[:-1])]])
     crease: list[Points] = [[(s * 0.22, 0.8), (s * 0.22, end)] for s in (-1, 1)]
     rays: list[Points] = [[(s * 0.04, 0.7), (s * 0.2, 0.58)] for s in (-1, 1)]
     _sew(canvas, shape, cloth, [*crease, *rays])
@@ -170,14 +161,6 @@ def _trousers(canvas: Canvas, cloth: Cloth, end: float, hem: float) -> None:
     for side in (-1, 1):
         _seam(canvas, shape, [(side * 0.2, 0.12), (side * 0.27, 0.2), (side * 0.38, 0.26)])
     _waistband(canvas, shape, 0.34)
-
-
-def _long_trousers(canvas: Canvas, cloth: Cloth) -> None:
-    _trousers(canvas, cloth, 2.5, 0.12)
-
-
-def _shorts(canvas: Canvas, cloth: Cloth) -> None:
-    _trousers(canvas, cloth, 1.12, 0.2)
 
 
 def _skirt(canvas: Canvas, cloth: Cloth) -> None:
@@ -205,12 +188,12 @@ CUTS = {
     "tee": Cut("upper_body", _tee, ROUND_BACK),
     "blouse": Cut("upper_body", _blouse, VEE_BACK),
     "polo": Cut("upper_body", _polo, COLLAR_BACK),
-    "trousers": Cut("lower_body", _long_trousers),
+    "trousers": Cut("lower_body", partial(_trousers, end=2.5, hem=0.12)),
     "skirt": Cut("lower_body", _skirt),
-    "shorts": Cut("lower_body", _shorts),
-    "summer dress": Cut("dresses", _summer_dress, ROUND_BACK),
-    "tea dress": Cut("dresses", _tea_dress, VEE_BACK),
-    "shift dress": Cut("dresses", _shift_dress, ROUND_BACK),
+    "shorts": Cut("lower_body", partial(_trousers, end=1.12, hem=0.2)),
+    "summer dress": Cut("dresses", partial(_dress, flare=0.66, length=2.1), ROUND_BACK),
+    "tea dress": Cut("dresses", partial(_dress, flare=0.58, length=2.35, sleeves=True), VEE_BACK),
+    "shift dress": Cut("dresses", partial(_dress, flare=0.47, length=1.95), ROUND_BACK),
 }
 
 GARMENTS = {

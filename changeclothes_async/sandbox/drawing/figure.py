@@ -62,7 +62,8 @@ def find(rgb: Bytes, lab: Floats, alpha: Floats) -> Figure:
     skin, tone = _skin(lab, solid, axis, head + 0.42 * tall, head + 0.68 * tall, span)
     left, right = _trunk(solid, skin, axis, span, shoulder, foot)
     crest = _crest(solid, base, breast)
-    crotch = _split(solid, left, right, shoulder + 1.25 * span, shoulder + 1.8 * span)
+    legs = range(int(shoulder + 1.25 * span), min(int(shoulder + 1.8 * span), len(solid) - 4))
+    crotch = pixels.parting(solid, left, right, legs, 0.15)
     waist = _waistline(rgb, left, right, shoulder, span)
     return Figure(
         alpha=pixels.as_bytes(alpha, 255),
@@ -200,10 +201,7 @@ def _filled(edge: Floats, rows: Floats, default: float, span: float) -> Floats:
     if known.sum() < 4:
         return np.full(len(edge), default, np.float32)
     whole = np.interp(rows, rows[known], edge[known])
-    size = max(3, int(span * 0.08) | 1)
-    padded = np.pad(whole, size // 2, mode="edge")
-    calm = np.median(np.lib.stride_tricks.sliding_window_view(padded, size), axis=1)
-    return pixels.blur(calm[:, None], span * 0.02)[:, 0]
+    return pixels.blur(pixels.median(whole, 0.08 * span)[:, None], 0.02 * span)[:, 0]
 
 
 def _crest(solid: Flags, base: float, breast: float) -> Floats:
@@ -212,16 +210,6 @@ def _crest(solid: Flags, base: float, breast: float) -> Floats:
     part = solid[top : int(breast) + 1][::-1]
     climbed = np.where(part.all(0), len(part), np.argmin(part, 0))
     return (breast - climbed + 1).astype(np.float32)
-
-
-def _split(solid: Flags, left: Floats, right: Floats, top: float, bottom: float) -> float | None:
-    """Return the row at which the legs part, or None where a skirt or the frame hides it."""
-    for y in range(int(top), min(int(bottom), len(solid) - 4)):
-        margin = 0.15 * (right[y] - left[y])
-        row = solid[y : y + 4, int(left[y] + margin) : int(right[y] - margin)]
-        if row.size and (~row).any(1).all():
-            return float(y)
-    return None
 
 
 def _skirt_hem(skin: Floats, left: Floats, right: Floats, hips: float, foot: float) -> float | None:

@@ -60,7 +60,8 @@ def find(rgb: Bytes, alpha: Floats, *, lower: bool) -> Garment:
 
 def _lower(rgb: Bytes, alpha: Floats, outline: _Outline) -> Garment:
     solid, axis, top, hem, left, right, crest = outline
-    split = _split(solid, left, right, top, hem)
+    rows = range(int(top + 0.2 * (hem - top)), int(hem - 0.05 * (hem - top)))
+    split = pixels.parting(solid, left, right, rows, 0.25)
     pieces = [np.ones_like(solid)]
     if split:
         u, overlap = pixels.grid(solid.shape)[1] - axis, 0.02 * solid.shape[1]
@@ -159,23 +160,8 @@ def _trunk(
         begun |= bool(before and behind and before[-1] == behind[0])
         if begun and before and behind:
             left[y], right[y] = before[-1][0], behind[0][1]
-    return _calm(left, hem - top), _calm(right, hem - top)
-
-
-def _calm(edge: Floats, height: float) -> Floats:
-    size = max(3, int(0.025 * height) | 1)
-    padded = np.pad(edge, size // 2, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, size)
-    return np.median(windows, axis=1).astype(np.float32)
-
-
-def _split(solid: Flags, left: Floats, right: Floats, top: float, hem: float) -> float | None:
-    for y in range(int(top + 0.2 * (hem - top)), int(hem - 0.05 * (hem - top))):
-        quarter = 0.25 * (right[y] - left[y])
-        row = solid[y : y + 3, int(left[y] + quarter) : int(right[y] - quarter)]
-        if row.size and (~row).any(1).all():
-            return float(y)
-    return None
+    size = 0.025 * (hem - top)
+    return pixels.median(left, size), pixels.median(right, size)
 
 
 def _armpit(edge: Floats, top: float, hem: float) -> tuple[int, Floats, bool]:

@@ -134,6 +134,27 @@ def runs(row: Flags) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(ends[::2], ends[1::2], strict=True)]
 
 
+def parting(solid: Flags, left: Floats, right: Floats, rows: range, margin: float) -> float | None:
+    """Return the first row from which a gap runs down; None where what is solid never parts.
+
+    It is looked for between a shape's edges, a `margin` of its width away from them.
+    """
+    for y in rows:
+        away = margin * (right[y] - left[y])
+        part = solid[y : y + 4, int(left[y] + away) : int(right[y] - away)]
+        if part.size and (~part).any(1).all():
+            return float(y)
+    return None
+
+
+def median(values: NDArray[np.floating], size: float) -> Floats:
+    """Return for each of a row of numbers the median of those around it, `size` of them."""
+    width = max(3, int(size) | 1)
+    padded = np.pad(values, width // 2, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width)
+    return np.asarray(np.median(windows, axis=1), np.float32)
+
+
 def grid(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
     """Return the pixels' rows, as a column, and their columns, as a row."""
     rows = np.arange(shape[0], dtype=np.float32)[:, None]

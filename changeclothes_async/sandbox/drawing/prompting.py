@@ -51,7 +51,7 @@ CUTS = {
     r"shorts|bermudas?": ["shorts"],
     r"trousers?|pants?|jeans?|leggings?|chinos?|slacks|culottes|joggers": ["trousers"],
     r"t-?shirts?|tee|tops?|tank|vest|camisole": ["tee"],
-    r"blouse|sweater|jumper|hoodie|jacket|coat|cardigan|pullover|blazer|knit\w*|sweatshirt"
+    r"blouse|sweater|jumper|hoodie|jacket|\w*coat|cardigan|pullover|blazer|knit\w*|sweatshirt"
     r"|turtleneck": ["blouse"],
     r"shirts?|polo": ["polo"],
     r"jumpsuit|overalls?|\w*suit|outfit|pyjamas|pajamas|romper": ["trousers", "blouse"],
