@@ -18,14 +18,15 @@ from changeclothes_async.sandbox.drawing.pixels import Floats
 
 def draw(category: str, name: str) -> bytes:
     """Draw a garment, cut out, as a PNG file of 768 by 1024 pixels."""
-    return sew(*GARMENTS[category][name], lined=True).file(cut_out=True)
+    return sew(*GARMENTS[category][name], height=1024, lined=True).file(cut_out=True)
 
 
-def sew(cut: str, cloth: Cloth, *, lined: bool = False) -> Canvas:
+def sew(cut: str, cloth: Cloth, *, height: int, lined: bool = False) -> Canvas:
     """Draw a garment of one of `CUTS`; `lined` shows the inside of its back in the neckline."""
     category, draw_front, back = CUTS[cut]
-    unit, top = (440, 170) if category == "upper_body" else (330, 110)
-    canvas = Canvas((768, 1024), "#d6dce3", unit, (384, top))
+    unit, top = (0.43, 0.166) if category == "upper_body" else (0.322, 0.107)
+    size = height * 3 // 4, height
+    canvas = Canvas(size, "#d6dce3", unit * height, (size[0] / 2, top * height))
     if lined and back:
         canvas.paint(canvas.mask(mirrored(back)), min(cloth.colours, key=np.sum) * 0.5, 0.1)
     draw_front(canvas, cloth)

@@ -82,7 +82,7 @@ def change_by_prompt(
     categories = {wish.category for wish in wishes}
     worn = _bare(model, categories.pop() if len(categories) == 1 else "dresses")
     for wish in wishes:
-        drawn = drawn_garments.sew(wish.cut, wish.cloth)
+        drawn = drawn_garments.sew(wish.cut, wish.cloth, height=GARMENT_EDGE)
         rgb = pixels.as_bytes(pixels.blur(drawn.pixels, 14 / num_inference_steps - 0.5))
         garment = garments.find(rgb, drawn.cover, lower=wish.category == "lower_body")
         layers = fitting.fit(garment, person.figure, wish.category)
