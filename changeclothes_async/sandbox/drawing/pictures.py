@@ -72,16 +72,16 @@ def change_by_prompt(
 ) -> bytes:
     """Dress the model in what the prompt's words say, as a WebP file.
 
+    Of each category the garment that is named first is put on.
     The same arguments give the same bytes; the seed moves shade and pattern.
     A `guidance_scale` (1 to 100) under 50 lets the old clothes show through, few
     `num_inference_steps` (1 to 50) blur the new ones.
     Raise Unreadable when the file is no picture.
     """
     person, size = _seen(model)
-    wishes = sorted(prompting.read(prompt, seed), key=lambda wish: _ORDER.index(wish.category))
-    categories = {wish.category for wish in wishes}
-    worn = _bare(model, categories.pop() if len(categories) == 1 else "dresses")
-    for wish in wishes:
+    wishes = {wish.category: wish for wish in reversed(prompting.read(prompt, seed))}
+    worn = _bare(model, next(iter(wishes)) if len(wishes) == 1 else "dresses")
+    for wish in sorted(wishes.values(), key=lambda wish: _ORDER.index(wish.category)):
         drawn = drawn_garments.sew(wish.cut, wish.cloth, height=GARMENT_EDGE)
         rgb = pixels.as_bytes(pixels.blur(drawn.pixels, 14 / num_inference_steps - 0.5))
         garment = garments.find(rgb, drawn.cover, lower=wish.category == "lower_body")

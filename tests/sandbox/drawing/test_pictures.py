@@ -249,6 +249,12 @@ def test_each_garment_of_a_prompt_has_its_own_colour(model: bytes) -> None:
     assert after[640:900, 325:345].min() > 150
 
 
+def test_of_each_category_the_first_garment_counts(model: bytes) -> None:
+    """However many a prompt names, at most three are drawn."""
+    after = pixels(pictures.change_by_prompt(model, "a red top" + ", a white shirt" * 60, seed=1))
+    assert redness(after[330:420, 360:400]) > 0.9
+
+
 def test_a_dress_of_words_is_a_dress(model: bytes) -> None:
     """Its skirt closes the gap between the legs, which trousers of the same colour leave open."""
     dress, trousers = (
