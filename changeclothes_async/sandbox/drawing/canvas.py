@@ -27,7 +27,10 @@ def mirrored(points: Points) -> list[tuple[float, float]]:
 
 
 class Canvas:
-    """A picture; a point (0, 0) of the drawing lies at `origin`, one unit is `unit` pixels."""
+    """A picture; a point (0, 0) of the drawing lies at `origin`, one unit is `unit` pixels.
+
+    `cover` tells where something is painted, 0 to 1.
+    """
 
     def __init__(
         self, size: tuple[int, int], ground: str, unit: float, origin: tuple[float, float]
