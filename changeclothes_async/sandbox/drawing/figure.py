@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from changeclothes_async.sandbox.drawing import pixels
 from changeclothes_async.sandbox.drawing.pixels import Bytes, Flags, Floats
@@ -55,8 +56,10 @@ def find(rgb: Bytes, lab: Floats, alpha: Floats) -> Figure:
     breast = int(min(jump + 0.35 * tall, foot))
     span = float(max(width[breast], 8))
     axis = float(outer_left[breast] + outer_right[breast]) / 2
-    base = _last(width, 0.55 * span, head, breast)
-    shoulder = _first(width, 0.86 * span, base, breast)
+    narrow = _rows(width < 0.55 * span, head, breast)
+    base = float(narrow[-1]) if len(narrow) else head  # hair may be as broad, but it is higher up
+    broad = _rows(width >= 0.86 * span, base, breast)
+    shoulder = float(broad[0]) if len(broad) else float(breast)
     alpha = _mended(alpha, slice(max(0, int(base - 0.1 * span)), breast), span)
     solid = alpha > 0.5
     skin, tone = _skin(lab, solid, axis, head + 0.42 * tall, head + 0.68 * tall, span)
@@ -129,17 +132,9 @@ def _jump(width: Floats, head: float, foot: float) -> float:
     return float(np.argmax(part) + low) if len(part) else (head + foot) / 4
 
 
-def _first(width: Floats, least: float, start: float, end: float) -> float:
-    rows = np.arange(max(int(start), 0), max(int(end), int(start) + 1))
-    broad = rows[width[rows.clip(0, len(width) - 1)] >= least]
-    return float(broad[0]) if len(broad) else float(end)
-
-
-def _last(width: Floats, below: float, start: float, end: float) -> float:
-    """Return the last row that is narrow: hair may be as broad, but it is higher up."""
-    rows = np.arange(max(int(start), 0), max(int(end), int(start) + 1))
-    narrow = rows[width[rows.clip(0, len(width) - 1)] < below]
-    return float(narrow[-1]) if len(narrow) else float(start)
+def _rows(fit: Flags, start: float, end: float) -> NDArray[np.intp]:
+    low = max(int(start), 0)
+    return low + np.flatnonzero(fit[low : max(int(end), low + 1)])
 
 
 def _skin(
