@@ -66,6 +66,8 @@ class Upload(payload.Payload):
                             await self._hand_over(writer, chunk)
                 else:
                     await self._hand_over(writer, piece)
+            if self._transport and self._transport.is_closing():
+                raise ConnectionResetError("the connection ended in the upload")
             self.sent_whole = True
             await self._hand_over(writer, body.tail)
         except BaseException as failure:

@@ -91,6 +91,34 @@ async def test_the_flag_is_up_before_the_closing_boundary_is_handed_over(tmp_pat
     assert sum(len(piece) for piece, _ in writer.seen) == upload.size == body.length
 
 
+class Ending:
+    """A connection that ends while an upload's last piece is handed over."""
+
+    def __init__(self):
+        self.ended = False
+        self.transport = self
+
+    async def write(self, chunk):
+        if self.ended:
+            raise ConnectionResetError
+        self.ended = len(chunk) > 1000
+
+    def is_closing(self):
+        return self.ended
+
+    def abort(self):
+        pass
+
+
+async def test_a_closing_boundary_that_no_connection_takes_was_not_sent():
+    """As from a server that answers early and closes: nobody has the request whole."""
+    part = multipart.Part(images.Bytes(png(90_000)), formats.Format("image/png", ".png"))
+    upload = uploads.Upload(multipart.body([("category", "dresses")], [("modelImg", part)]))
+    with pytest.raises(ConnectionResetError):
+        await upload.write_with_length(Ending(), upload.length)
+    assert not upload.sent_whole
+
+
 async def test_small_frames_go_out_together_and_in_their_order():
     """Up to 128 kB is one piece; what is larger is cut, and nothing changes places."""
     pictures = [
