@@ -96,7 +96,7 @@ def _speaks_http(error: errors.ChangeClothesError) -> bool:
 
 
 def _finds_nobody(error: errors.ChangeClothesError) -> bool:
-    is_lost = isinstance(error, errors.NotSent) and "Cannot connect" in error.message
+    is_lost = isinstance(error, errors.NotSent) and "(Cannot connect" in error.message
     return is_lost and _is_near()
 
 

@@ -45,6 +45,15 @@ def test_https_where_http_is_spoken_is_said(
     assert "SSL" not in done.stderr
 
 
+def test_a_certificate_that_is_not_trusted_is_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server answers, also on this machine, though aiohttp cannot connect to it."""
+    monkeypatch.setenv("CHANGECLOTHES_BASE_URL", "https://127.0.0.1:8787")
+    why = "ClientConnectorCertificateError: Cannot connect to host 127.0.0.1:8787 ssl:True"
+    error = errors.NotSent(f"No secure connection ({why}).", final=True, next_step="Look at it.")
+    assert wording.message(error).startswith("No secure connection")
+    assert wording.next_step(error) == "Look at it."
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
