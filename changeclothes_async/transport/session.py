@@ -40,6 +40,9 @@ class Session:
             "User-Agent": engine.agent(),
             "Accept": "application/json",
             "Accept-Encoding": "identity",
+            # Also where no request follows: told "close", many a server closes right behind an
+            # answer in the midst of an upload, and the reset that this causes overtakes the answer.
+            "Connection": "keep-alive",
             **options.headers,
         }
         self._route: dict[str, Any] = {
