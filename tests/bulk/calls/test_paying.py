@@ -16,6 +16,7 @@ from changeclothes_async.bulk.ledger.ledger import Entry, Facts, Ledger
 from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import flights
+from changeclothes_async.transport.places import Saved
 
 JOB, OTHER = b"j" * 32, b"o" * 32
 BODY = b'{"code": 200, "data": {"resultImgUrl": "https://r.example/1.webp", "seed": 7}}'
@@ -87,6 +88,9 @@ async def test_a_paid_job_is_given_again(book: Ledger) -> None:
     first = await payments.pay(JOB, "/e", send)
     second = await payments.pay(JOB, "/e", send)
     assert (first[0].result_img_url, first[0].seed) == (second[0].result_img_url, second[0].seed)
+    await payments.pay(JOB, "/e", send, again=lambda _: True)  # which is for what is in doubt
+    await book.save("cell", JOB, Saved("cell.webp", 1, 1, b"digest"))
+    await payments.pay(JOB, "/e", send, again=lambda _: True)
     assert send.calls == 1
 
 
@@ -138,11 +142,33 @@ async def test_who_asks_in_the_turn_that_a_call_ended_in_makes_a_new_one(book: L
         raise errors.TryOnException("failed", code=20001)
 
     working = Sending()
-    working.gate.set()
     with pytest.raises(errors.TryOnException):
         await payments.pay(JOB, "/e", failing)
-    assert (await asking[0])[0].seed == 7
+    await working.started.wait()
+    joining = asyncio.create_task(payments.pay(JOB, "/e", working))
+    working.gate.set()
+    assert (await asking[0])[0].seed == (await joining)[0].seed == 7
+    assert working.calls == 1
     assert await state(book) is State.PAID
+
+
+async def test_a_call_that_is_over_is_forgotten(book: Ledger) -> None:
+    """Whoever waited for it, or nobody any more: a million calls leave nothing in memory."""
+    payments, send = paying.Payments(book), Sending(made(), made())
+    send.gate.set()
+    await payments.pay(JOB, "/e", send)
+    assert not payments._under_way
+    send.gate.clear()
+    send.started.clear()
+    leaving = asyncio.create_task(payments.pay(OTHER, "/e", send))
+    await send.started.wait()
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    send.gate.set()
+    (flight,) = payments._under_way.values()
+    await flight.task
+    await asyncio.sleep(0)
+    assert not payments._under_way
 
 
 async def test_one_who_leaves_leaves_the_call_to_the_others(book: Ledger) -> None:
@@ -254,6 +280,19 @@ async def test_a_result_whose_record_is_not_waited_for_is_said(
     assert await state(book) is State.PAID
 
 
+async def test_an_error_whose_record_is_not_waited_for_is_written_down(book: Ledger) -> None:
+    """The cancellation goes on as one."""
+    page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
+    await page.claim(1)
+    settling = asyncio.create_task(page.settle(errors.Unsure("lost")))
+    await asyncio.sleep(0)
+    settling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    await book.remember("all before", "is written")
+    assert await state(book) is State.UNSURE
+
+
 @pytest.mark.parametrize("end", [errors.Unsure, errors.Damaged, errors.TryOnException])
 async def test_an_end_that_cannot_be_written_down_tells_what_it_may_have_cost(
     book: Ledger, caplog: pytest.LogCaptureFixture, end: type[errors.ChangeClothesError]
@@ -300,6 +339,19 @@ async def test_what_became_unsure_since_the_look_is_not_sent(book: Ledger) -> No
     with pytest.raises(errors.Unsure):
         await asking
     assert await state(book) is State.UNSURE
+
+
+async def test_a_claim_that_is_given_back_since_the_look_stands_in_no_way(book: Ledger) -> None:
+    """What the look saw as claimed may be open by the time that there is a slot."""
+    earlier = await book.claim(JOB, endpoint="/e")
+    working = Sending()
+    working.gate.set()
+
+    async def send(page: paying.Page) -> paying.Paid:
+        await book.settle(earlier, JobEvent.GIVE_BACK, Facts())
+        return await working(page)
+
+    assert (await paying.Payments(book).pay(JOB, "/e", send))[0].seed == 7
 
 
 @pytest.mark.parametrize(
