@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from changeclothes_async import errors
@@ -67,8 +66,8 @@ def outcome_of(entry: records.Entry) -> answers.Ending:
     if entry.state is states.State.CLAIMED or facts is None:
         return refused(entry)
     raw = answers.Raw(facts.http_status or 0, {}, facts.body)
-    if facts.body and entry.state in {states.State.PAID, states.State.SAVED}:
-        return answers.decode(replace(raw, status=200))
+    if entry.state in {states.State.PAID, states.State.SAVED}:
+        return answers.decode(raw)
     kind = getattr(errors, facts.error or "", errors.Unsure)
     error: errors.ChangeClothesError = kind(
         facts.message or "",

@@ -12,7 +12,7 @@ import pytest
 
 from changeclothes_async import errors
 from changeclothes_async.bulk.calls import outcomes, paying
-from changeclothes_async.bulk.ledger.ledger import Entry, Facts, Ledger
+from changeclothes_async.bulk.ledger.ledger import Claim, Entry, Facts, Ledger
 from changeclothes_async.bulk.ledger.states import JobEvent, State
 from changeclothes_async.protocol import answers
 from changeclothes_async.transport import flights
@@ -422,6 +422,23 @@ def test_of_a_failure_no_more_than_a_megabyte_is_kept() -> None:
     assert outcomes.facts_of(answers.decode(raw)).body == body
 
 
+def test_of_a_result_the_audit_keeps_what_it_cost() -> None:
+    """And the answer that holds it."""
+    kept = Facts(http_status=202, body=BODY, code=200, money="spent")
+    made = answers.decode(answers.Raw(202, {}, BODY))
+    assert outcomes.facts_of(made) == kept
+    entry = Entry(JOB, "/e", "cell", State.PAID, 1, 0.0, 1.0, kept)
+    assert outcomes.outcome_of(entry) == made
+
+
+def test_an_end_without_an_answer_keeps_its_own_next_step() -> None:
+    """There is nothing else to read one from."""
+    facts = outcomes.facts_of(errors.NotSent("no connection"))
+    again = outcomes.outcome_of(Entry(JOB, "/e", "cell", State.OPEN, 1, 0.0, 1.0, facts))
+    assert isinstance(again, errors.NotSent)
+    assert (again.next_step, again.final) == (errors.NotSent().next_step, False)
+
+
 async def test_an_end_tells_what_all_attempts_may_have_cost(book: Ledger) -> None:
     """A refusal that follows a failure of the service is not "not spent"."""
     page = paying.Page(book, flights.Flight(), JOB, "/e", "cell")
@@ -443,9 +460,13 @@ def test_an_end_of_another_version_is_unsure(kind: str | None) -> None:
     assert isinstance(outcomes.outcome_of(entry), errors.Unsure)
 
 
-async def test_a_job_that_somebody_else_claimed_is_refused(book: Ledger) -> None:
+@pytest.mark.parametrize("had_failed", [False, True])
+async def test_a_job_that_somebody_else_claimed_is_refused(book: Ledger, had_failed: bool) -> None:
     """Two who may both send could both pay: the second is told to wait."""
     claimed = await book.claim(JOB, endpoint="/e")
+    if had_failed:
+        assert isinstance(claimed, Claim)
+        await book.settle(claimed, JobEvent.FAIL, Facts(error="TryOnException"))
+        await book.claim(JOB, endpoint="/e")
     with pytest.raises(errors.LedgerBusy, match="claimed"):
         await paying.Payments(book).pay(JOB, "/e", Sending())
-    assert claimed
