@@ -121,9 +121,12 @@ async def test_a_photograph_that_was_changed_is_another_job(
     assert len(service.charges) == 2
 
 
-async def test_a_lost_answer_stays_unsure(service: Service, quick: Quick, book: Path) -> None:
+@pytest.mark.parametrize("pace", [None, 600], ids=["a slot is free", "a slot is waited for"])
+async def test_a_lost_answer_stays_unsure(
+    service: Service, quick: Quick, book: Path, pace: int | None
+) -> None:
     """Asked again it is Unsure again, without a request; another job is not touched by it."""
-    client = quick(ledger=book)
+    client = quick(ledger=book, max_per_minute=pace)
     service.reply = cut
     for _ in range(3):
         with pytest.raises(Unsure):
