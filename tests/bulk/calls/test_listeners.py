@@ -152,3 +152,10 @@ async def test_a_grid_is_told_to_both_listeners(quick, out):
     assert theirs == ours
     expected = ["claimed", "sent", "answered", "paid", "placed", "saved"]
     assert kinds(theirs, "m0__g1") == expected
+
+
+async def test_a_grid_is_told_to_the_clients_listener_alone(quick, out):
+    """Where the run has none of its own."""
+    theirs = []
+    await quick(on_event=theirs.append).run_grid(grid(1, 1), out)
+    assert [event.kind for event in theirs][-1] == "saved"

@@ -271,14 +271,15 @@ async def test_leaving_early_leaves_no_task() -> None:
 async def test_an_end_that_nobody_took_is_logged_in_words_of_ours(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It may have cost; what the service said may be the prompt."""
+    """It may have cost, unlike what was not sent; what the service said may be the prompt."""
     calls = Calls()
-    outcomes = pool.as_completed(calls.run, calls.jobs(2), 2)
+    outcomes = pool.as_completed(calls.run, calls.jobs(3), 3)
     coming = asyncio.ensure_future(anext(outcomes))
     await settle()
     calls.end(0)
     await coming
     calls.end(1, errors.TryOnException("the prompt", code=20001))
+    calls.end(2, errors.NotSent("no connection"))
     await settle()
     await outcomes.aclose()
     assert caplog.messages == [
