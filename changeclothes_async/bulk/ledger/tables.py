@@ -76,14 +76,13 @@ def _settle_again(
     db: sqlite3.Connection, held: Claim, event: JobEvent, end: tuple[Any, ...]
 ) -> State:
     state, attempts = _find(db, held.identity)
-    latest = held.attempt == attempts
-    reached = states.settled(state, event, before=held.before, latest=latest)
+    reached = states.settled(state, event, before=held.before, latest=held.attempt == attempts)
     db.execute(_KEEP_FIRST, (held.identity,))
     db.execute(_KEEP, (*end, held.identity))
     if states.is_as_before(event, held.before):
         # It keeps the facts that made it so.
         db.execute(_MOVE, (reached.value, held.identity))
-    elif reached is not state or (latest and state is State.CLAIMED):
+    elif reached is not state:
         db.execute(_TELL, (*end, reached.value, held.identity))
     return reached
 

@@ -126,6 +126,13 @@ async def test_a_resend_in_vain_keeps_the_doubt(
     assert [line.facts for line in await ledger.attempts(DRESS)] == [LOST, refused]
 
 
+async def test_a_released_job_is_open_and_its_doubt_stays(ledger: Ledger) -> None:
+    """It may be sent again; what it may have cost is not forgotten."""
+    await ledger.settle(await claimed(ledger), JobEvent.LOSE, LOST)
+    assert await ledger.release(await entry(ledger)) is State.OPEN
+    assert (await entry(ledger)).money == "maybe spent"
+
+
 async def test_a_late_answer_settles_the_doubt(ledger: Ledger) -> None:
     """The answer that comes after all makes an unsure job paid, and both are in the audit."""
     held = await claimed(ledger)
@@ -249,6 +256,17 @@ async def test_a_walk_goes_on_while_states_change(ledger: Ledger) -> None:
     assert (await ledger.counts())[State.SAVED] == 600
 
 
+async def test_a_walk_over_several_states_misses_nothing(ledger: Ledger) -> None:
+    """It goes by age and not by state, over as many pages as there are."""
+    identities = [number.to_bytes(4, "big") for number in range(1200)]
+    held = await asyncio.gather(*(claimed(ledger, identity) for identity in identities))
+    ends = [(JobEvent.PAY, PAID), (JobEvent.LOSE, LOST)] * 600
+    await asyncio.gather(
+        *(ledger.settle(claim, *end) for claim, end in zip(held, ends, strict=True))
+    )
+    assert [found.identity async for found in ledger.scan(State.PAID, State.UNSURE)] == identities
+
+
 async def test_small_things_are_remembered(ledger: Ledger) -> None:
     """A note is kept, replaced, and None where there was none."""
     assert await ledger.recall("grid") is None
@@ -297,8 +315,19 @@ async def test_a_cancelled_second_claim_takes_nothing(ledger: Ledger) -> None:
     await asyncio.sleep(0)
     claiming.cancel()
     await asyncio.wait([claiming])
+    await ledger.remember("what", "shares its commit")
     assert (await entry(ledger)).state is State.CLAIMED
     assert await ledger.settle(held, JobEvent.PAY, PAID) is State.PAID
+
+
+async def test_a_claim_may_be_cancelled_after_the_close(ledger: Ledger) -> None:
+    """It cannot be given back any more, and is cancelled all the same."""
+    claiming = asyncio.ensure_future(ledger.claim(DRESS, endpoint="try-on"))
+    await asyncio.sleep(0)
+    ledger._close()
+    claiming.cancel()
+    await asyncio.wait([claiming])
+    assert claiming.cancelled()
 
 
 async def test_the_clock_decides_nothing(path: Path) -> None:
