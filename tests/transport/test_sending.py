@@ -482,14 +482,14 @@ async def test_a_pause_after_a_failure_is_the_callers_own(client):
 
 
 async def test_retries_are_counted(client):
-    """Stats tells what was sent, repeated, paid, failed and left unsure."""
+    """Stats tells what was sent, repeated, paid, failed and left unsure, and the limit now."""
     answer = peers.answering(FAILED, LIMITED, OK)
     async with peers.serve(answer) as peer:
         one = client(peer)
         await one.try_on(**LOOK)
         stats = one.stats
     assert (stats.sent, stats.retried, stats.paid, stats.failed, stats.unsure) == (3, 2, 1, 2, 0)
-    assert (stats.in_flight, stats.waiting) == (0, 0)
+    assert (stats.in_flight, stats.waiting, stats.limit) == (0, 0, 4)
 
 
 async def test_a_retry_sends_the_same_bytes(client):

@@ -18,6 +18,7 @@ from changeclothes_async import (
     LedgerError,
     SaveFailed,
 )
+from changeclothes_async.bulk.ledger.ledger import Ledger
 from changeclothes_async.bulk.ledger.states import State
 from tests import peers, samples
 from tests.bulk import service as services
@@ -44,6 +45,18 @@ async def test_a_second_runner_is_refused_in_words(
     gate.set()
     assert (await first).ok
     assert service.calls == ["m0__g0"]
+
+
+async def test_a_run_that_raises_has_let_go_of_its_ledger(quick: Quick, out: Path) -> None:
+    """Whoever catches it may go on at once; nothing was on the wire that still needs it."""
+
+    def broken(_: object) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - of our own
+        await quick().run_grid(grid(1, 1), out, on_event=broken)
+    book = Ledger.open_here(out / "ledger.db")
+    await book.close()
 
 
 async def test_a_lookbook_stays_what_was_made(
