@@ -34,8 +34,6 @@ _making = threading.Lock()
 
 def blame(path: Path, error: Exception) -> errors.LedgerError:
     """Put `error`, met while working on the ledger at `path`, into words with a next step."""
-    if isinstance(error, errors.LedgerError):
-        return error
     name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
     if isinstance(error, OSError):
         name = "SQLITE_FULL" if error.errno == errno.ENOSPC else "SQLITE_CANTOPEN"
