@@ -551,12 +551,13 @@ async def framed():
 
 
 @contextlib.asynccontextmanager
-async def sending_to(peer, book, prepare=framed, **options):
+async def sending_to(peer, book, prepare=framed, began=None, **options):
     """Open a sender to a peer, and a call to it that is written down."""
     chosen = settings.from_arguments(peers.KEY, peer.url, 2, **options)
     sender, flight = senders.Sender(chosen), flights.Flight()
     await sender.open()
-    flight.begin(sending.Call(sender, flight, "/x", prepare, chosen, journal=book).paid())
+    call = sending.Call(sender, flight, "/x", prepare, chosen, journal=book, began=began)
+    flight.begin(call.paid())
     yield sender, flight
     await sender.close()
 
@@ -576,6 +577,35 @@ async def test_every_attempt_is_claimed_and_settled():
     ]
     assert book.sent_whole == 3
     assert book.bytes == sum(request.size for request in peer.charges)
+
+
+async def test_what_cannot_be_written_down_keeps_its_cost():
+    """An error that knows of a paid result is not made cheaper by the attempts before it."""
+
+    class Full(Book):
+        async def settle(self, _):
+            raise errors.LedgerError("The disk is full.", money="spent", next_step="Note it.")
+
+    async with (
+        peers.serve(peers.answering(OK)) as peer,
+        sending_to(peer, Full()) as (_, flight),
+    ):
+        with pytest.raises(errors.LedgerError) as caught:
+            await flight.joined()
+    assert (caught.value.money, caught.value.next_step) == ("spent", "Note it.")
+
+
+async def test_a_deadline_counts_from_when_the_call_began():
+    """Its pictures were read before it, and the time they took is not given a second time."""
+    began = asyncio.get_running_loop().time() - 60
+    async with (
+        peers.serve(peers.answering(OK)) as peer,
+        sending_to(peer, Book(), began=began, deadline=50) as (_, flight),
+    ):
+        with pytest.raises(errors.NotSent, match="deadline of 50 s passed") as caught:
+            await flight.joined()
+    assert caught.value.elapsed >= 60
+    assert not peer.charges
 
 
 @pytest.mark.swift

@@ -36,7 +36,7 @@ def _damaged(log: BinaryIO) -> bool:
     salts, broken, commits = header[16:24], False, 0
     while len(frame := log.read(_FRAME + size)) == _FRAME + size:
         ours = frame[8:16] == salts
-        if broken and ours and commits:
+        if ours and commits:
             return True
         if not broken:
             sums = _checksum(frame[:8] + frame[_FRAME:], sums, order)

@@ -145,6 +145,17 @@ async def test_a_grids_listener_that_fails_stops_it_and_loses_nothing(quick, out
     assert await states(out) == {"saved": 1}
 
 
+async def test_a_grids_listener_that_fails_lets_nothing_new_begin(service, quick, out):
+    """A run that nobody can follow pays for no further cell."""
+
+    def broken(_):
+        raise ValueError("cannot follow")
+
+    with pytest.raises(ValueError, match="cannot follow"):
+        await quick(max_concurrency=1).run_grid(grid(1, 9), out, on_event=broken)
+    assert len(service.calls) == 1
+
+
 async def test_a_grid_is_told_to_both_listeners(quick, out):
     """The client's listener hears of its cells as the run's own does."""
     theirs, ours = [], []
