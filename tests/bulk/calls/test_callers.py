@@ -409,6 +409,19 @@ async def test_a_home_that_no_system_takes_is_no_place_for_a_ledger(
     assert not service.calls
 
 
+async def test_who_comes_as_the_ledger_was_opened_does_not_open_it_again(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """Not even before the first one has heard of it: this client's own would be in the way."""
+    client = quick(ledger=book)
+    first = asyncio.create_task(client.run(job()))
+    caller = client._caller
+    while not (caller._opening and caller._opening.done()):  # noqa: ASYNC110 - in a thread
+        await asyncio.sleep(0)
+    assert await client.run(job(1))
+    assert await first
+
+
 class Endless:
     """An open photograph that nobody sends the rest of."""
 
