@@ -415,8 +415,9 @@ async def test_who_comes_as_the_ledger_was_opened_does_not_open_it_again(
     """Not even before the first one has heard of it: this client's own would be in the way."""
     client = quick(ledger=book)
     first = asyncio.create_task(client.run(job()))
-    caller = client._caller
-    while not (caller._opening and caller._opening.done()):  # noqa: ASYNC110 - in a thread
+    ledger = client._caller._ledger
+    assert ledger
+    while not (ledger.opening and ledger.opening.done()):  # noqa: ASYNC110 - in a thread
         await asyncio.sleep(0)
     assert await client.run(job(1))
     assert await first

@@ -22,6 +22,7 @@ from changeclothes_async.protocol import answers
 from changeclothes_async.transport import places
 from tests import peers, samples
 from tests.bulk.cluster.conftest import Order, hire
+from tests.bulk.cluster.processes import until
 from tests.bulk.service import GONE, Service
 
 DIGEST = hashlib.sha256(samples.PNG).digest()
@@ -296,8 +297,7 @@ async def test_what_a_closed_agent_had_not_sent_may_be_sent_by_another(
     await agent.keep(digest, big)
     async with peers.serve(peers.stalling(2**16), buffer=2**14) as peer:
         await agent.take([order(1, model=digest, url=peer.url)])
-        while not peer.heard:
-            await asyncio.sleep(0.01)
+        await until(lambda: peer.heard)
         listening = asyncio.create_task(agent.hear(0))
         await asyncio.sleep(0)
         await agent.close()
