@@ -61,7 +61,8 @@ class AsyncChangeClothes:
     further attempts where one more is safe. With `ledger` (a path) each call is recorded before it
     is sent, and equal calls are paid for once: those in flight in one event loop share one request,
     with the options of whoever asked first, and one that is in flight in another loop raises
-    LedgerBusy. (A run's ledger is in its `out` and knows only that run's calls.)
+    LedgerBusy. Clients of one process share a ledger, and one process at a time has it. (A run's
+    ledger is in its `out` and knows only that run's calls.)
     `session` is an `aiohttp.ClientSession` of your own, which carries the calls and must stay open
     as long as the client; results are fetched over connections of the client's own. `proxy`, `ssl`
     (a context) and `trust_env` hold for both, `headers` for the calls. `on_event` is called with

@@ -266,7 +266,7 @@ class LedgerError(ChangeClothesError):
 
 
 class LedgerBusy(LedgerError):
-    """Another process, or another client of this one, is working on the same ledger."""
+    """Another process, or another run of this one, is working on the same ledger."""
 
     next_step = "Wait until that has ended, or use another ledger (of a run: another `out`)."
 

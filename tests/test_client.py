@@ -574,7 +574,7 @@ def test_a_loop_that_ended_as_the_ledger_was_opened_leaves_the_client_usable(tmp
 
     async def leave(one):
         call = asyncio.create_task(one.try_on(**LOOK))
-        while one._caller._ledger.opening is None:  # noqa: ASYNC110 - no turn late: it is being opened
+        while one._caller._ledger.shared is None:  # noqa: ASYNC110 - no turn late: it is being opened
             await asyncio.sleep(0)
         return call
 

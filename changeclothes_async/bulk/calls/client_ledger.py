@@ -1,4 +1,8 @@
-"""A client's own ledger: opened by whoever needs it first, in whichever loop."""
+"""A client's own ledger: opened by whoever needs it first, in whichever loop.
+
+Clients of one process that are given the same path share it, so that a notebook's cell that makes
+one can be run again. It is closed when the last of them is, or is gone.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from asyncio import wrap_future
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet, WeakValueDictionary
 
 from changeclothes_async import errors
 from changeclothes_async.bulk import placing
@@ -23,41 +28,71 @@ class ClientLedger:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
-        self._lock = threading.Lock()
-        self.opening: Future[paying.Payments] | None = None
+        self.shared: _Shared | None = None
         self.payments: paying.Payments | None = None
 
     async def opened(self, base_url: str) -> paying.Payments:
         """Open it for the calls of a service, if it is not. Raises LedgerError."""
         from changeclothes_async.bulk.calls import services
 
-        with self._lock:  # loops of several threads may be the first
-            if self.opening is None or (self.opening.done() and self.opening.exception()):
-                self.opening = _begun(self._path, base_url)
-            opening = self.opening
-        payments = await asyncio.shield(wrap_future(opening))
+        here = placing.named(self._path)
+        await asyncio.to_thread(services.check, here, base_url)
+        self.shared = _joined(here, self)
+        payments = await asyncio.shield(wrap_future(self.shared.opening))
         await services.note(payments.book, base_url)
         self.payments = payments
         return payments
 
     async def close(self) -> None:
-        """Close it, where it was opened."""
-        if self.opening:
+        """Close it, where it was opened and nobody else uses it."""
+        if self.shared and _left(self.shared, self):
             with contextlib.suppress(errors.LedgerError):  # told to whoever wanted to use it
-                await (await wrap_future(self.opening)).book.close()
+                await (await wrap_future(self.shared.opening)).book.close()
 
 
-def _begun(path: str | os.PathLike[str], base_url: str) -> Future[paying.Payments]:
-    """Begin to open a ledger to pay a service through, in a thread: it belongs to no loop."""
-    from changeclothes_async.bulk.calls import paying, services
+class _Shared:
+    """A ledger that is open, or being opened, and the clients that use it."""
+
+    def __init__(self, here: Path) -> None:
+        self.users: WeakSet[ClientLedger] = WeakSet()
+        self.opening = _begun(here)
+
+
+_open: WeakValueDictionary[tuple[int, Path], _Shared] = WeakValueDictionary()
+"""Those of each process, since a fork takes no ledger along."""
+_lock = threading.Lock()  # loops of several threads may be the first
+
+
+def _joined(here: Path, user: ClientLedger) -> _Shared:
+    """Return what opens the ledger for a user, begun if nobody has, or not successfully."""
+    key = os.getpid(), here
+    with _lock:
+        shared = _open.get(key)
+        if shared is None or (shared.opening.done() and shared.opening.exception()):
+            shared = _open[key] = _Shared(here)
+        shared.users.add(user)
+    return shared
+
+
+def _left(shared: _Shared, user: ClientLedger) -> bool:
+    """Take note that a user is done; tell whether it was the last one, for whom nobody may come."""
+    with _lock:
+        shared.users.discard(user)
+        if shared.users:
+            return False
+        for key, each in list(_open.items()):
+            if each is shared:
+                del _open[key]
+    return True
+
+
+def _begun(here: Path) -> Future[paying.Payments]:
+    """Begin to open a ledger to pay through, in a thread: it belongs to no loop."""
+    from changeclothes_async.bulk.calls import paying
     from changeclothes_async.bulk.ledger import ledger
-
-    def opened(here: Path) -> paying.Payments:
-        services.check(here, base_url)
-        return paying.Payments(ledger.Ledger.open_here(here))
 
     thread = ThreadPoolExecutor(1, "changeclothes-opening")
     try:
-        return thread.submit(opened, placing.named(path))
+        return thread.submit(lambda: paying.Payments(ledger.Ledger.open_here(here)))
     finally:
         thread.shutdown(wait=False)

@@ -159,8 +159,7 @@ def _busy(path: Path) -> errors.LedgerBusy:
     if path in _held_here:
         return errors.LedgerBusy(
             f"This program is already working on the ledger {path}.",
-            next_step="Use the client that has it open, or close that one first; wait for a run. "
-            "In a notebook that has lost its client, restart the kernel.",
+            next_step="Wait until the run that has it has ended, or close the client that has it.",
         )
     return errors.LedgerBusy(f"Another process is working on the ledger {path}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from changeclothes_async import (
     TryOnException,
     Unsure,
 )
+from changeclothes_async.bulk.ledger.ledger import Ledger
 from tests import peers, samples
 from tests.bulk import service as services
 from tests.bulk.service import FAILED, G0, NO_CREDITS, PICS, Reply, Service, cut, failing, states
@@ -245,19 +247,47 @@ async def test_a_call_left_before_its_claim_is_received_is_not_sent(
     assert service.calls == ["m1__g0", "m0__g0"]
 
 
-async def test_two_clients_cannot_hold_one_ledger(
+async def test_clients_of_one_process_share_a_ledger(
     service: Service, quick: Quick, book: Path
 ) -> None:
-    """The second one's first call is refused in words, and it can call when the first is closed.
-
-    Waiting would not help: the words are not those for a ledger of another process.
-    """
-    first, second = quick(ledger=book), quick(ledger=book)
-    await first.run(job())
-    with pytest.raises(LedgerBusy, match="already working on the ledger"):
-        await second.run(job(1))
+    """As where a notebook's cell makes one anew: equal calls are one, and the last closes it."""
+    first, second = quick(ledger=book), quick(ledger=str(book))
+    gate = Gate(service)
+    calls = [asyncio.create_task(each.run(job())) for each in (first, second)]
+    await gate.arrived.wait()
+    gate.open.set()
+    assert len({look.url for look in await asyncio.gather(*calls)}) == 1
     await first.aclose()
     assert await second.run(job(1))
+    with pytest.raises(LedgerBusy, match="already working on the ledger"):
+        await Ledger.open(book)
+    await second.aclose()
+    await (await Ledger.open(book)).close()
+    assert len(service.charges) == 2
+
+
+async def test_a_client_that_is_gone_holds_no_shared_ledger(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """Nobody closed it, and the last one that is there closes for it."""
+    first, second = AsyncChangeClothes("key", service.url, ledger=book), quick(ledger=book)
+    await first.run(job())
+    await second.run(job())
+    del first
+    gc.collect()
+    await second.aclose()
+    await (await Ledger.open(book)).close()
+
+
+async def test_a_shared_ledger_holds_calls_of_one_kind_of_service(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """Whoever comes second is refused too, though the ledger is open."""
+    await quick(ledger=book).run(job())
+    elsewhere = AsyncChangeClothes("key", "https://service.example", ledger=book)
+    with pytest.raises(LedgerError, match="holds calls of"):
+        await elsewhere.run(job(1))
+    assert len(service.charges) == 1
 
 
 async def test_a_ledger_that_cannot_be_opened_sends_nothing(
@@ -417,7 +447,7 @@ async def test_who_comes_as_the_ledger_was_opened_does_not_open_it_again(
     first = asyncio.create_task(client.run(job()))
     ledger = client._caller._ledger
     assert ledger
-    while not (ledger.opening and ledger.opening.done()):  # noqa: ASYNC110 - in a thread
+    while not (ledger.shared and ledger.shared.opening.done()):  # noqa: ASYNC110 - in a thread
         await asyncio.sleep(0)
     assert await client.run(job(1))
     assert await first
