@@ -13,7 +13,7 @@ import threading
 from asyncio import wrap_future
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakSet, WeakValueDictionary
 
 from changeclothes_async import errors
@@ -21,6 +21,9 @@ from changeclothes_async.bulk import placing
 
 if TYPE_CHECKING:  # SQLite loads with the first call, not with the package
     from changeclothes_async.bulk.calls import paying
+
+_Key: TypeAlias = tuple[int, Path]
+"""A process, since a fork takes no ledger along, and a path."""
 
 
 class ClientLedger:
@@ -53,13 +56,13 @@ class ClientLedger:
 class _Shared:
     """A ledger that is open, or being opened, and the clients that use it."""
 
-    def __init__(self, here: Path) -> None:
+    def __init__(self, key: _Key) -> None:
+        self.key = key
         self.users: WeakSet[ClientLedger] = WeakSet()
-        self.opening = _begun(here)
+        self.opening = _begun(key[1])
 
 
-_open: WeakValueDictionary[tuple[int, Path], _Shared] = WeakValueDictionary()
-"""Those of each process, since a fork takes no ledger along."""
+_open: WeakValueDictionary[_Key, _Shared] = WeakValueDictionary()
 _lock = threading.Lock()  # loops of several threads may be the first
 
 
@@ -69,7 +72,7 @@ def _joined(here: Path, user: ClientLedger) -> _Shared:
     with _lock:
         shared = _open.get(key)
         if shared is None or (shared.opening.done() and shared.opening.exception()):
-            shared = _open[key] = _Shared(here)
+            shared = _open[key] = _Shared(key)
         shared.users.add(user)
     return shared
 
@@ -78,12 +81,10 @@ def _left(shared: _Shared, user: ClientLedger) -> bool:
     """Take note that a user is done; tell whether it was the last one, for whom nobody may come."""
     with _lock:
         shared.users.discard(user)
-        if shared.users:
-            return False
-        for key, each in list(_open.items()):
-            if each is shared:
-                del _open[key]
-    return True
+        is_last = not shared.users
+        if is_last and _open.get(shared.key) is shared:
+            del _open[shared.key]
+    return is_last
 
 
 def _begun(here: Path) -> Future[paying.Payments]:
