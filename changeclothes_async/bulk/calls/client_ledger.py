@@ -38,9 +38,7 @@ class ClientLedger:
         """Open it for the calls of a service, if it is not. Raises LedgerError."""
         from changeclothes_async.bulk.calls import services
 
-        here = placing.named(self._path)
-        await asyncio.to_thread(services.check, here, base_url)
-        self.shared = _joined(here, self)
+        self.shared = _joined(placing.named(self._path), base_url, self)
         payments = await asyncio.shield(wrap_future(self.shared.opening))
         await services.note(payments.book, base_url)
         self.payments = payments
@@ -56,23 +54,23 @@ class ClientLedger:
 class _Shared:
     """A ledger that is open, or being opened, and the clients that use it."""
 
-    def __init__(self, key: _Key) -> None:
+    def __init__(self, key: _Key, base_url: str) -> None:
         self.key = key
         self.users: WeakSet[ClientLedger] = WeakSet()
-        self.opening = _begun(key[1])
+        self.opening = _begun(key[1], base_url)
 
 
 _open: WeakValueDictionary[_Key, _Shared] = WeakValueDictionary()
 _lock = threading.Lock()  # loops of several threads may be the first
 
 
-def _joined(here: Path, user: ClientLedger) -> _Shared:
+def _joined(here: Path, base_url: str, user: ClientLedger) -> _Shared:
     """Return what opens the ledger for a user, begun if nobody has, or not successfully."""
     key = os.getpid(), here
     with _lock:
         shared = _open.get(key)
         if shared is None or (shared.opening.done() and shared.opening.exception()):
-            shared = _open[key] = _Shared(key)
+            shared = _open[key] = _Shared(key, base_url)
         shared.users.add(user)
     return shared
 
@@ -87,13 +85,17 @@ def _left(shared: _Shared, user: ClientLedger) -> bool:
     return is_last
 
 
-def _begun(here: Path) -> Future[paying.Payments]:
-    """Begin to open a ledger to pay through, in a thread: it belongs to no loop."""
-    from changeclothes_async.bulk.calls import paying
+def _begun(here: Path, base_url: str) -> Future[paying.Payments]:
+    """Begin to open a ledger to pay a service through, in a thread: it belongs to no loop."""
+    from changeclothes_async.bulk.calls import paying, services
     from changeclothes_async.bulk.ledger import ledger
+
+    def opened() -> paying.Payments:
+        services.check(here, base_url)
+        return paying.Payments(ledger.Ledger.open_here(here))
 
     thread = ThreadPoolExecutor(1, "changeclothes-opening")
     try:
-        return thread.submit(lambda: paying.Payments(ledger.Ledger.open_here(here)))
+        return thread.submit(opened)
     finally:
         thread.shutdown(wait=False)

@@ -37,11 +37,9 @@ class Glance:
         """Look up the pictures of those names that were put in place."""
         return tables.pictures(self._db, names)
 
-    def was_used(self) -> bool:
-        """Tell whether any job ever got further than a call that was not sent."""
-        return any(
-            count for state, count in tables.counts(self._db).items() if state is not State.OPEN
-        )
+    def counts(self) -> dict[State, int]:
+        """Count the jobs at each state; every state is there."""
+        return tables.counts(self._db)
 
     def recall(self, key: str) -> str | None:
         """Return what was kept under `key`."""
