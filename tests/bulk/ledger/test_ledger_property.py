@@ -219,4 +219,4 @@ Machine.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-test_the_ledger_is_a_dict_that_survives = Machine.TestCase
+test_the_ledger_is_a_dict_that_survives = pytest.mark.timeout(600)(Machine.TestCase)
