@@ -62,7 +62,7 @@ def test_a_result_is_a_result_however_its_code_is_written(status, code):
 
 
 @pytest.mark.parametrize(
-    "code", [True, None, "", "two hundred", [], {}, 200.5, -200, 2**70, "0xC8"]
+    "code", [True, None, "", "two hundred", [], {}, 200.5, -200, 2**70, "0xC8", "²", "9" * 5000]
 )
 def test_a_code_of_another_kind_is_no_success(code):
     """Strict where money hangs on it: such an answer was paid, and is damaged."""
