@@ -142,7 +142,7 @@ class Session:
                 final=True,
                 next_step="Keep the aiohttp.ClientSession open for as long as the client.",
             )
-        if isinstance(error, ssl.SSLError | ssl.CertificateError | aiohttp.ClientSSLError):
+        if isinstance(error, ssl.SSLError):
             return errors.NotSent(
                 f"No secure connection {why}.",
                 final=True,
