@@ -20,7 +20,6 @@ class Slot:
     """The right to one attempt on the wire; `pauses` counts the common pauses before it."""
 
     pauses: int = 0
-    held: bool = False
 
 
 class Place:
@@ -51,7 +50,6 @@ class Limits:
     def __init__(self, options: settings.Settings) -> None:
         self._loop = asyncio.get_running_loop()
         self._most = options.max_concurrency
-        self._max_waiting = options.max_waiting
         self._slots = anyio.CapacityLimiter(self._most)
         self._spacing = 60.0 / options.max_per_minute if options.max_per_minute else 0.0
         # With a pace, one caller at a time waits for it and for a slot, the others behind.
@@ -78,15 +76,13 @@ class Limits:
         """How many seconds the common pause still takes."""
         return max(0.0, self._open_at - self._loop.time())
 
-    def admit(self) -> None:
+    def admit(self, max_waiting: int) -> None:
         """Raise TooManyWaiting where one more caller would have to queue beyond `max_waiting`."""
-        if self._max_waiting is None:
-            return
         # Those who read their pictures wait too, also where a slot is free for them.
-        if self.waiting >= self._max_waiting + max(0, self._slots.available_tokens):
+        if self.waiting >= max_waiting + max(0, self._slots.available_tokens):
             raise errors.TooManyWaiting(
                 "The queue is full: as many callers as "
-                f"max_waiting={self._max_waiting} allows are already waiting."
+                f"max_waiting={max_waiting} allows are already waiting."
             )
 
     def is_free(self) -> bool:
@@ -121,10 +117,8 @@ class Limits:
                 self.give_back(slot)
 
     def give_back(self, slot: Slot) -> None:
-        """Free a slot; once is enough."""
-        if slot.held:
-            slot.held = False
-            self._slots.release_on_behalf_of(slot)
+        """Free a slot."""
+        self._slots.release_on_behalf_of(slot)
 
     def close(self) -> None:
         """End all waits for a pause or the pace; called in the loop itself."""
@@ -161,7 +155,6 @@ class Limits:
             self._slots.acquire_on_behalf_of_nowait(slot)
         except anyio.WouldBlock:
             await self._slots.acquire_on_behalf_of(slot)
-        slot.held = True
 
     async def _until(self, moment: float) -> None:
         if moment > self._loop.time():

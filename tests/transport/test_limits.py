@@ -98,38 +98,38 @@ async def test_ten_thousand_waiters_all_get_through():
 
 async def test_one_more_than_max_waiting_is_turned_away():
     """With two slots taken and three waiting, max_waiting=3 admits nobody else."""
-    shared = limited(max_concurrency=2, max_waiting=3)
+    shared = limited(max_concurrency=2)
     with contextlib.ExitStack() as queue:
         tasks = await queueing(shared, 2)
         for _ in range(3):
-            shared.admit()
+            shared.admit(3)
             queue.enter_context(shared.queued())
         with pytest.raises(errors.TooManyWaiting) as caught:
-            shared.admit()
+            shared.admit(3)
         assert caught.value.money == "not spent"
-    shared.admit()
+    shared.admit(3)
     await finish(tasks)
 
 
 async def test_nobody_waiting_allowed_still_fills_the_slots():
     """max_waiting=0 admits as many as there are free slots."""
-    shared = limited(max_concurrency=2, max_waiting=0)
+    shared = limited(max_concurrency=2)
     await queueing(shared, 1)
-    shared.admit()
+    shared.admit(0)
     await queueing(shared, 1)
     with pytest.raises(errors.TooManyWaiting):
-        shared.admit()
+        shared.admit(0)
 
 
 async def test_those_who_still_read_their_pictures_do_not_fill_the_queue_for_free_slots():
     """With two slots free and max_waiting=3, five are admitted, however long they take to read."""
-    shared = limited(max_concurrency=2, max_waiting=3)
+    shared = limited(max_concurrency=2)
     with contextlib.ExitStack() as queue:
         for _ in range(5):
-            shared.admit()
+            shared.admit(3)
             queue.enter_context(shared.queued())
         with pytest.raises(errors.TooManyWaiting):
-            shared.admit()
+            shared.admit(3)
 
 
 async def test_a_free_slot_is_one_that_nothing_holds_back():
@@ -191,11 +191,11 @@ async def test_who_gives_up_waiting_leaves_the_pace_as_it_was():
 
 async def test_who_waits_for_the_pace_holds_no_slot():
     """A slot is for the wire, and what is free counts as room for those who wait."""
-    shared = limited(max_concurrency=8, max_waiting=0, max_per_minute=60)
+    shared = limited(max_concurrency=8, max_per_minute=60)
     with contextlib.ExitStack() as queue:
         tasks = []
         for _ in range(7):
-            shared.admit()
+            shared.admit(0)
             queue.enter_context(shared.queued())
             tasks += await queueing(shared, 1)
         assert (len(through(tasks)), shared.in_flight) == (1, 1)

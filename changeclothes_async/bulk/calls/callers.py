@@ -102,7 +102,7 @@ class Caller:
             if book is not None:
                 payments = book.payments or await book.opened(options.base_url)
             if options.max_waiting is not None:
-                sender.limits.admit()
+                sender.limits.admit(options.max_waiting)
             # What was paid before needs no slot, but where one costs nothing it may take it.
             look = options.resend_unsure or not sender.limits.is_free()
             # Kept until the call itself queues: who came later does not turn this one away.
