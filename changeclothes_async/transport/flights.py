@@ -81,8 +81,7 @@ class Flight(Generic[T]):
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        if not task.cancelled():
-            task.exception()  # nobody may be left to look at it
+        look_at(task)
 
 
 def look_at(future: asyncio.Future[Any]) -> None:

@@ -87,12 +87,39 @@ async def test_who_leaves_as_it_lands_is_told_of_or_gets_it(late: int) -> None:
     assert await work.flight.task == "made"
 
 
-async def test_an_error_that_nobody_waits_for_is_no_complaint() -> None:
+@pytest.mark.parametrize("late", range(3))
+async def test_who_leaves_as_it_lands_takes_nobody_along(late: int) -> None:
+    """The others get the result, also where a cancellation comes just before it."""
+    work = Work()
+    leaving, staying = [asyncio.create_task(work.flight.joined()) for _ in range(2)]
+    await turns(1)
+    work.gate.set()
+    await turns(late)
+    leaving.cancel()
+    await asyncio.wait([staying], timeout=10)
+    assert (staying.done(), leaving.cancelled()) == (True, True)
+
+
+async def test_an_error_comes_without_the_frames_of_others() -> None:
+    """It is one error for all who wait, and would gather what each of them was doing."""
+
+    async def fails() -> str:
+        raise errors.Unsure("lost")
+
+    flight = flights.Flight[str]().begin(fails())
+    for _ in range(2):
+        with pytest.raises(errors.Unsure) as caught:
+            await flight.joined()
+        assert [entry.name for entry in caught.traceback][1:] == ["joined"]
+
+
+@pytest.mark.parametrize("end", [errors.Unsure("lost"), asyncio.CancelledError()])
+async def test_an_error_that_nobody_waits_for_is_no_complaint(end: BaseException) -> None:
     """It was told to whoever `left` told; asyncio has nothing to add."""
 
     async def fails() -> str:
         await asyncio.sleep(0)
-        raise errors.Unsure("lost")
+        raise end
 
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
