@@ -41,7 +41,7 @@ class Buyer:
         self._permits = leave
         self._crew, self._late = crew, late
         self._patience = patience.Patience()
-        self._resent_in_vain: set[bytes] = set()
+        self._sent_in_vain: set[bytes] = set()
 
     async def buy(self, planned: planning.Planned, turn: permits.Turn) -> answers.Made:
         """Pay for a cell in its turn; while the network or the service is away, wait."""
@@ -51,9 +51,9 @@ class Buyer:
                 made, _ = await self._pay(planned, turn)
             except errors.ChangeClothesError as error:
                 is_over = not self._patience.helps(error) or self._permits.stopped is not None
-                # One series of attempts is enough; a resend of which none was begun was none.
-                if planned.entry and error.attempts and (is_over or error.money != "not spent"):
-                    self._resent_in_vain.add(planned.identity)
+                # One series of attempts is enough, if any was begun.
+                if error.attempts and (is_over or error.money != "not spent"):
+                    self._sent_in_vain.add(planned.identity)
                 if is_over:
                     raise
                 self._permits.tell(events.Event("waiting", planned.name, error=error))
@@ -95,6 +95,7 @@ class Buyer:
     def _is_wished(self, planned: planning.Planned, entry: ledger.Entry) -> bool:
         """Tell whether a cell may be sent again that ended so: once, and not for its twin too.
 
-        A twin cannot see it, since an unsure job whose resend failed has the entry that it had.
+        A twin cannot see it: planned after the first was sent, it knows what became of it; and an
+        unsure job whose resend failed has the entry that it had.
         """
-        return planned.knows(entry) and planned.identity not in self._resent_in_vain
+        return planned.knows(entry) and planned.identity not in self._sent_in_vain

@@ -117,6 +117,18 @@ async def test_what_ended_anew_is_not_sent_once_more_for_its_twin(
     assert service.calls == ["m0__g0"] * 2
 
 
+@pytest.mark.parametrize("wish", ["retry_failed", "resend_unsure"])
+async def test_what_ends_in_a_run_is_not_sent_once_more_for_a_twin_that_is_planned_later(
+    service: Service, quick: Quick, out: Path, wish: str
+) -> None:
+    """Cells are planned some hundred at a time: the ledger then knows what became of the first."""
+    service.reply = cut if wish == "resend_unsure" else failing({}, HARMFUL)
+    twins = Grid({f"twin{n}": f"{PICS}m0.jpg" for n in range(300)}, G0, "dresses")
+    lookbook = await quick(max_concurrency=1).run_grid(twins, out, **{wish: True})
+    assert len((*lookbook.failed, *lookbook.unsure)) == 300
+    assert service.calls == ["m0__g0"]
+
+
 @pytest.mark.parametrize("answer", [HARMFUL, FAILED], ids=["harmful", "failed"])
 async def test_a_resend_in_vain_is_not_made_once_more_for_its_twin(
     service: Service, quick: Quick, out: Path, answer: bytes
