@@ -56,15 +56,18 @@ async def test_a_budget_of_nothing_sends_nothing(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("state", [State.PAID, State.SAVED], ids=["not saved", "lost"])
 @pytest.mark.parametrize("wishes", [{"max_calls": 0}, {}], ids=["no budget", "no credits"])
 async def test_what_is_paid_is_fetched_by_a_run_that_may_buy_nothing(
-    service: Service, quick: Quick, out: Path, wishes: dict[str, int]
+    service: Service, quick: Quick, out: Path, wishes: dict[str, int], state: State
 ) -> None:
     """Behind however many open cells it stands: nobody knows how long a result can be fetched."""
-    service.picture = lambda _: GONE
+    service.picture = services.picture if state is State.SAVED else lambda _: GONE
     late = Grid([f"{PICS}m{n}.jpg" for n in (28, 29)], f"{PICS}g0.jpg", "dresses")
     paid = await quick().run_grid(late, out)
-    assert [cell.state for cell in paid] == [State.PAID] * 2
+    assert [cell.state for cell in paid] == [state] * 2
+    for picture in out.glob("m*__g0.*"):
+        picture.unlink()
     service.picture = services.picture
 
     async def reply(cell: str) -> bytes:
@@ -74,6 +77,7 @@ async def test_what_is_paid_is_fetched_by_a_run_that_may_buy_nothing(
     lookbook = await quick(max_concurrency=1).run_grid(grid(30, 1), out, **wishes)
     assert isinstance(lookbook.stopped, BudgetSpent | InsufficientCredits)
     assert [cell.model for cell in lookbook.saved] == ["m28", "m29"]
+    assert all(cell.path and cell.path.exists() for cell in lookbook.saved)
     assert len(service.charges) == 2
     assert len(service.calls) <= 4
 

@@ -401,6 +401,20 @@ async def test_a_store_that_cannot_be_looked_at_any_more_stops_the_run(
     assert not services.twice(service.charges)
 
 
+async def test_a_defect_stops_the_run_and_is_raised(
+    service: Service, quick: Quick, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not lost with its cell; what is under way arrives, and nothing more is begun."""
+
+    def broken(*_: object) -> None:
+        raise TypeError("a defect")
+
+    monkeypatch.setattr(places.Folder, "save", broken)
+    with pytest.raises(TypeError, match="a defect"):
+        await quick(max_concurrency=1).run_grid(grid(10, 1), out)
+    assert 0 < len(service.charges) < 10
+
+
 async def test_the_limit_holds_for_a_run(service: Service, quick: Quick, out: Path) -> None:
     """Never more on the wire than `max_concurrency`, however many cells wait."""
     full = asyncio.Event()
