@@ -409,6 +409,16 @@ async def test_the_timeout_holds_within_a_longer_deadline(client):
     assert 7 <= error.elapsed < 60
 
 
+async def test_a_timeout_ends_with_its_attempt(client):
+    """When it would be due, nothing is left that could complain of it."""
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    async with peers.serve(peers.answering(OK)) as peer:
+        await client(peer, timeout=20).try_on(**LOOK)
+        await asyncio.sleep(30)
+    assert not complaints
+
+
 async def test_timeout_does_not_count_the_wait_for_a_slot(client):
     """Five calls of 8 s one after another all arrive within a timeout of 10 s each."""
     async with peers.serve(peers.thinking(8, OK)) as peer:
