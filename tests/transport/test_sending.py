@@ -725,7 +725,8 @@ async def test_nothing_is_sent_when_the_deadline_passes_during_the_claim():
 
 @pytest.mark.parametrize("how", ["aborted", "cancelled"])
 @pytest.mark.parametrize(
-    ("script", "kind"), [(peers.silent, errors.Unsure), (peers.deaf, errors.NotSent)]
+    ("script", "kind"),
+    [(peers.silent, errors.Unsure), (halting, errors.Unsure), (peers.deaf, errors.NotSent)],
 )
 async def test_a_stopped_attempt_is_settled(script, kind, how):
     """With its request whole or not: named so, and written down before the call ends."""
