@@ -261,9 +261,14 @@ async def test_a_handler_that_came_meanwhile_is_left_alone() -> None:
     def next_cell(*_: object) -> None:
         """Stands for what a kernel puts in place for its next cell."""
 
-    with interrupts.handled(lambda: None, lambda: None):
+    heard = Heard()
+    with interrupts.handled(*heard.both("first", "second")):
         signal.signal(signal.SIGINT, next_cell)
+        signal.raise_signal(signal.SIGINT)
+        for _ in range(3):  # the loop is told of it too
+            await asyncio.sleep(0)
     assert signal.getsignal(signal.SIGINT) is next_cell
+    assert not heard.words
 
 
 async def test_the_first_signal_drains_and_each_further_one_stops() -> None:
