@@ -25,11 +25,15 @@ _LIGHT: tuple[type[errors.ChangeClothesError], ...] = (errors.BudgetSpent, error
 
 
 class Turn:
-    """What a cell's task waits for; `failure` is what it waits to make good."""
+    """What a cell's task waits for; `failure` is what it waits to make good.
+
+    While another attempt is `on_wire`, nobody knows how that failure ends.
+    """
 
     def __init__(self) -> None:
         self._task = asyncio.current_task()
         self.failure: errors.ServiceFailed | None = None
+        self.on_wire = False
 
     def let_go(self) -> None:
         """Wait no more."""
@@ -139,6 +143,7 @@ class Permitted:
             self.permits.answered()
             self.permits.put_back()
             raise
+        self.turn.on_wire = True
 
     def sent(self, size: int, whole: bool) -> None:
         """Hand on."""
@@ -151,6 +156,7 @@ class Permitted:
             self.permits.stop(outcome)
         self.permits.answered()
         await self.page.settle(outcome)
+        self.turn.on_wire = False
         if isinstance(outcome, errors.ServiceFailed):
             self.turn.failure = outcome
         elif outcomes.event_of(outcome) is states.JobEvent.GIVE_BACK:

@@ -188,7 +188,7 @@ class Run:
         try:
             made = await self._buyer.buy(planned, turn)
         except asyncio.CancelledError:
-            if turn.failure is None:
+            if turn.failure is None or turn.on_wire:
                 self._tally.enters(planned.state)
                 raise
             error = turn.failure  # which it was let go from making good

@@ -109,6 +109,27 @@ async def test_the_second_signal_stops_now_and_names(
     assert await states(out) == {"unsure": 3}
 
 
+async def test_a_cell_broken_off_in_a_retry_has_not_failed(
+    service: Service, quick: Quick, out: Path
+) -> None:
+    """Its first failure is not its end: the retry may be paid, and is what its cell ends with."""
+    silence = asyncio.Event()
+
+    async def reply(cell: str) -> bytes | None:
+        if len(service.calls) == 1:
+            return FAILED
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        await silence.wait()
+        return None
+
+    service.reply = reply
+    heard: list[Event] = []
+    lookbook = await quick().run_grid(grid(1, 1), out, on_event=heard.append)
+    assert [cell.money for cell in lookbook.unsure] == ["maybe spent"]
+    assert [event.kind for event in heard] == ["claimed", "sent", "answered"] * 2
+
+
 async def test_a_cancelled_run_settles_what_is_on_the_wire(
     service: Service, quick: Quick, out: Path
 ) -> None:
