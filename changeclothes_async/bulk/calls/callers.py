@@ -129,9 +129,15 @@ class Caller:
                     ).paid()
 
                 again = _however_it_ended if options.resend_unsure else None
-                return await payments.pay(
-                    ready.identity, job.endpoint, send, again=again, look=look
-                )
+                while True:
+                    try:
+                        return await payments.pay(
+                            ready.identity, job.endpoint, send, again=again, look=look
+                        )
+                    except errors.ClientClosed:
+                        if sender.closing:
+                            raise
+                        # It had joined the call of another client, which was not sent.
 
     async def _unwritten(
         self, sender: Sender, job: requests.Job, name: str, place: limits.Place

@@ -266,6 +266,32 @@ async def test_clients_of_one_process_share_a_ledger(
     assert len(service.charges) == 2
 
 
+async def test_a_client_that_is_closed_ends_no_call_of_another(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """Who joined a call that was not sent makes it; the closed client's own caller is told."""
+    gate, first, second = Gate(service), quick(ledger=book, max_concurrency=1), quick(ledger=book)
+    sent = asyncio.create_task(first.run(job()))
+    await gate.arrived.wait()
+    queued = asyncio.create_task(first.run(job(1)))
+    while not first.stats.waiting:  # noqa: ASYNC110 - a number, which nobody tells of
+        await asyncio.sleep(0)
+    joined = asyncio.create_task(second.run(job(1)))
+    ledger = second._caller._ledger
+    assert ledger
+    while not ledger.payments:  # noqa: ASYNC110 - in a thread
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(first.aclose())
+    await asyncio.sleep(0)
+    gate.open.set()
+    assert await joined
+    with pytest.raises(ClientClosed):
+        await queued
+    assert await sent
+    await closing
+    assert sorted(service.charges) == ["m0__g0", "m1__g0"]
+
+
 async def test_a_client_that_is_gone_holds_no_shared_ledger(
     service: Service, quick: Quick, book: Path
 ) -> None:
