@@ -52,12 +52,19 @@ class ClientLedger:
 
 
 class _Shared:
-    """A ledger that is open, or being opened, and the clients that use it."""
+    """A ledger that is open, or being opened, and the clients that use it.
 
-    def __init__(self, key: _Key, base_url: str) -> None:
-        self.key = key
+    Without any it is being closed, which its successor waits for.
+    """
+
+    def __init__(self, here: Path, base_url: str, before: _Shared | None) -> None:
         self.users: WeakSet[ClientLedger] = WeakSet()
-        self.opening = _begun(key[1], base_url)
+        self.opening = _begun(here, base_url, before)
+
+    @property
+    def is_of_use(self) -> bool:
+        """Whether others may join: it is neither being closed, nor could it not be opened."""
+        return bool(self.users) and not (self.opening.done() and self.opening.exception())
 
 
 _open: WeakValueDictionary[_Key, _Shared] = WeakValueDictionary()
@@ -69,8 +76,8 @@ def _joined(here: Path, base_url: str, user: ClientLedger) -> _Shared:
     key = os.getpid(), here
     with _lock:
         shared = _open.get(key)
-        if shared is None or (shared.opening.done() and shared.opening.exception()):
-            shared = _open[key] = _Shared(key, base_url)
+        if shared is None or not shared.is_of_use:
+            shared = _open[key] = _Shared(here, base_url, shared)
         shared.users.add(user)
     return shared
 
@@ -79,18 +86,18 @@ def _left(shared: _Shared, user: ClientLedger) -> bool:
     """Take note that a user is done; tell whether it was the last one, for whom nobody may come."""
     with _lock:
         shared.users.discard(user)
-        is_last = not shared.users
-        if is_last and _open.get(shared.key) is shared:
-            del _open[shared.key]
-    return is_last
+        return not shared.users
 
 
-def _begun(here: Path, base_url: str) -> Future[paying.Payments]:
+def _begun(here: Path, base_url: str, before: _Shared | None) -> Future[paying.Payments]:
     """Begin to open a ledger to pay a service through, in a thread: it belongs to no loop."""
     from changeclothes_async.bulk.calls import paying, services
     from changeclothes_async.bulk.ledger import ledger
 
     def opened() -> paying.Payments:
+        if before:
+            with contextlib.suppress(errors.LedgerError):  # where it could not be opened
+                before.opening.result().book.close_here()
         services.check(here, base_url)
         return paying.Payments(ledger.Ledger.open_here(here))
 

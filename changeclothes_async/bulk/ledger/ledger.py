@@ -103,9 +103,10 @@ class Ledger:
 
         It may be called again, and then waits for the same.
         """
-        await asyncio.to_thread(self._close)
+        await asyncio.to_thread(self.close_here)
 
-    def _close(self) -> None:
+    def close_here(self) -> None:
+        """Close it as `close` does, in the calling thread, which waits for the disk."""
         with self._closing:
             self._shut()
 

@@ -292,6 +292,28 @@ async def test_a_client_that_is_closed_ends_no_call_of_another(
     assert sorted(service.charges) == ["m0__g0", "m1__g0"]
 
 
+async def test_who_comes_as_the_last_client_leaves_waits_for_the_ledger(
+    service: Service, quick: Quick, book: Path
+) -> None:
+    """It is being closed, and is opened again."""
+    first, second = quick(ledger=book), quick(ledger=book)
+    await first.run(job())
+    left = first._caller._ledger
+    assert left
+    assert left.shared
+    assert left.payments
+    with left.payments.book._closing:
+        closing = asyncio.create_task(first.aclose())
+        while left.shared.users:  # noqa: ASYNC110 - a set, of which nobody tells
+            await asyncio.sleep(0)
+        coming = asyncio.create_task(second.run(job(1)))
+        await asyncio.wait([coming], timeout=0.2)
+        assert not coming.done()
+    assert await coming
+    await closing
+    assert len(service.charges) == 2
+
+
 async def test_a_client_that_is_gone_holds_no_shared_ledger(
     service: Service, quick: Quick, book: Path
 ) -> None:

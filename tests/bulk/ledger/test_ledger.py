@@ -324,7 +324,7 @@ async def test_a_claim_may_be_cancelled_after_the_close(ledger: Ledger) -> None:
     """It cannot be given back any more, and is cancelled all the same."""
     claiming = asyncio.ensure_future(ledger.claim(DRESS, endpoint="try-on"))
     await asyncio.sleep(0)
-    ledger._close()
+    ledger.close_here()
     claiming.cancel()
     await asyncio.wait([claiming])
     assert claiming.cancelled()
