@@ -322,6 +322,16 @@ async def test_a_deadline_in_a_pause_gives_the_last_answer(client):
     assert (type(error), error.http_status, len(peer.charges)) == (errors.Refused, 429, 1)
 
 
+async def test_each_further_attempt_comes_after_a_pause(client, monkeypatch):
+    """Not the first of them alone."""
+    monkeypatch.setattr(retries, "pause", lambda *_: 60.0)
+    async with peers.serve(peers.answering(FAILED)) as peer:
+        await refused(client, peer, retries=3)
+    starts = [request.at for request in peer.charges]
+    assert len(starts) == 4
+    assert all(later - earlier >= 60 for earlier, later in itertools.pairwise(starts))
+
+
 async def test_a_refusals_pause_is_drawn_once(client, monkeypatch):
     """What is held against the deadline is the pause that is waited for, and not another one."""
     drawn = itertools.chain([0.1], itertools.repeat(60.0))
