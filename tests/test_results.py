@@ -261,15 +261,17 @@ async def test_closing_waits_for_a_download(client, tmp_path):
         await line.send(peers.http(200, WEBP, kind="image/webp"))
 
     async with (
-        peers.serve(slow) as store,
+        peers.serve(slow, peers.answering(peers.http(200, WEBP, kind="image/webp"))) as store,
         peers.serve(peers.answering(peers.made(f"{store.url}/1.webp"))) as peer,
     ):
         one = client(peer)
         look = await one.try_on(**LOOK)
         saving = asyncio.create_task(look.save(tmp_path / "look.webp"))
         await begun.wait()
+        await look.save(tmp_path / "another.webp")  # and not only for the first that ends
         closing = [asyncio.create_task(one.aclose()) for _ in range(3)]  # by several at once
-        await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
         gate.set()
         assert await asyncio.gather(*closing) == [None] * 3
         assert saving.done()

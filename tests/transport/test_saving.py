@@ -8,6 +8,7 @@ import os
 import resource
 import stat
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -107,6 +108,25 @@ async def test_a_cancelled_save_leaves_nothing(tmp_path):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_save_that_is_cancelled_at_its_end_is_cancelled(tmp_path, monkeypatch):
+    """What a thread does meanwhile is waited for: the picture is there, and whole."""
+    loop, cancelled = asyncio.get_running_loop(), threading.Event()
+
+    def cancel():
+        task.cancel()
+        loop.call_later(0.02, cancelled.set)
+
+    def sync(_):
+        loop.call_soon_threadsafe(cancel)
+        cancelled.wait()
+
+    monkeypatch.setattr(saving, "_sync", sync)
+    task = asyncio.create_task(saving.save(pieces(PNG), tmp_path / "look.png"))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (tmp_path / "look.png").read_bytes() == PNG
 
 
 PLACES = {
