@@ -36,6 +36,15 @@ async def test_a_picture_is_written_whole(tmp_path):
     assert saved.digest == hashlib.sha256(PNG).digest()
 
 
+async def test_a_large_picture_is_written_whole_too(tmp_path):
+    """In several pieces, each with its place in the file and in the digest."""
+    data = PNG + bytes(range(256)) * (3 * saving.PIECE // 256)
+    parts = [data[at : at + 2**16] for at in range(0, len(data), 2**16)]
+    saved = await saving.save(pieces(*parts), tmp_path / "look.png")
+    assert saved.path.read_bytes() == data
+    assert (saved.size, saved.digest) == (len(data), hashlib.sha256(data).digest())
+
+
 @pytest.mark.skipif(sys.platform == "darwin", reason="the file is flushed by other means there")
 async def test_a_picture_is_on_the_disk_before_it_is_in_its_place(tmp_path, monkeypatch):
     """Written whole, made durable, renamed, and the rename made durable; in this order."""
