@@ -65,6 +65,14 @@ async def test_a_picture_is_on_the_disk_before_it_is_in_its_place(tmp_path, monk
     assert done == [f"{2 * len(PNG)} bytes", "renamed to look.png", "folder"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="/proc tells what is open")
+async def test_a_save_leaves_nothing_open(tmp_path):
+    """Neither the picture nor its folder, of which a large run would have no more to open."""
+    await saving.save(pieces(PNG), tmp_path / "look.png")
+    held = [each.resolve() for each in Path("/proc/self/fd").iterdir()]
+    assert not [path for path in held if path.is_relative_to(tmp_path)]
+
+
 async def test_parents_are_made(tmp_path):
     """Folders on the way to the file are made."""
     saved = await saving.save(pieces(PNG), tmp_path / "a" / "b" / "look.png")
