@@ -53,6 +53,29 @@ async def test_a_picture_comes_whole():
     assert "authorization" not in peer.charges[0].headers
 
 
+async def test_a_picture_is_handed_on_as_it_comes():
+    """Not gathered first: an endless one would never be too large."""
+    begun, answer = asyncio.Event(), picture(PNG + bytes(50_000))
+
+    async def halting(line):
+        await line.request()
+        await line.send(answer[:-10_000])
+        await begun.wait()
+        await line.send(answer[-10_000:])
+
+    async def consumed(chunks):
+        data = b""
+        async for chunk in chunks:
+            begun.set()
+            data += chunk
+        return data
+
+    async with peers.serve(halting) as peer:
+        web = downloads.Downloads(NEAR)
+        assert await fetching.fetch(web, f"{peer.url}/1.png", consumed) == PNG + bytes(50_000)
+        await web.close()
+
+
 TYPES = ["image/png", "application/octet-stream", "", "text/html", "text/plain", "application/json"]
 
 
