@@ -6,6 +6,7 @@ import asyncio
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageOps
@@ -40,6 +41,15 @@ async def test_calls_at_once_share_one_reading_of_an_open_file(tmp_path, data):
         assert [await content(picture) for picture in pictures] == [data] * 3
         with pytest.raises(errors.NotAnImage, match="empty"):
             await ready(file, reader)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="/proc tells what is open")
+async def test_a_copy_of_an_open_file_is_closed():
+    """Many calls that wait for their turn hold many copies, and must not run out of files."""
+    picture = await ready(io.BytesIO(BIG))
+    held = [each.resolve().name for each in Path("/proc/self/fd").iterdir()]
+    assert not [name for name in held if name.startswith("changeclothes-")]
+    assert await content(picture) == BIG
 
 
 async def test_threads_share_one_reading_of_an_open_file():
