@@ -204,7 +204,7 @@ async def _go(
     from changeclothes_async.client import AsyncChangeClothes
 
     if contact_sheet and not dry_run:
-        sheets.check(contact_sheet, work)
+        sheets.check(contact_sheet, work, out)
     async with AsyncChangeClothes(
         api_key="nothing-is-sent" if dry_run else None,
         max_concurrency=max_concurrency,

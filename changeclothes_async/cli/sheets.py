@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from changeclothes_async.bulk.work.works import Work
 
 
-def check(target: Path, work: Work) -> None:
-    """Raise InvalidInput where no sheet of a work can be drawn into `target`."""
+def check(target: Path, work: Work, out: str) -> None:
+    """Raise InvalidInput where no sheet of a work, run into `out`, can be drawn into `target`."""
+    from changeclothes_async.bulk.work import works
+
     try:
         from changeclothes_async.bulk.lookbook import sheet
     except ImportError:
@@ -26,6 +28,11 @@ def check(target: Path, work: Work) -> None:
     with targets.writing(target, "Give another file with --contact-sheet; nothing was sent."):
         targets.check(target)
     targets.check_other(target, _photographs(work))
+    is_beside = target.parent.resolve() in {Path(out).resolve(), Path(out, "masks").resolve()}
+    if is_beside and target.stem in (works.cell_name(work, *at) for at in works.walk(work)):
+        raise errors.InvalidInput(
+            f"{target} has the name of one of the results.", next_step="Give another name to it."
+        )
 
 
 def _photographs(work: Work) -> Iterator[str]:

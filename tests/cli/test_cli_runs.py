@@ -179,6 +179,8 @@ def test_a_contact_sheet_is_drawn_of_the_whole_run(shell: Shell, folder: Path) -
         ("book.gif", "A contact sheet cannot be a .gif."),
         ("models/ana.png/book.png", "cannot be written"),
         ("garments/dresses/gown.png", "is one of the photographs"),
+        ("book/ana__tee.png", "has the name of one of the results"),
+        ("book/masks/ana__tee.webp", "has the name of one of the results"),
     ],
 )
 def test_a_contact_sheet_that_cannot_be_drawn_is_refused_first(
