@@ -6,6 +6,7 @@ The same story with and without a ledger, for one call and for each cell of a gr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # aiohttp, anyio and tenacity load with the first call, not w
     from changeclothes_async.transport.sender import Sender
 
 Pictures: TypeAlias = Sequence[tuple[str, images.Link | multipart.Part]]
+_ENDLESS = contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +162,15 @@ class Caller:
 
         Raises NotAnImage, and NotSent where the deadline passes.
         """
-        from changeclothes_async.transport import sending
-
-        loop, reader = asyncio.get_running_loop(), self.reader
+        loop, reader, deadline = asyncio.get_running_loop(), self.reader, self.options.deadline
         began = loop.time()
         try:
-            async with asyncio.timeout(self.options.deadline):
+            async with asyncio.timeout(deadline) if deadline else _ENDLESS:
                 pictures = await self._pictures(job)
                 digests = [await reader.digest(picture) for _, picture in pictures]
         except TimeoutError:
+            from changeclothes_async.transport import sending
+
             late = sending.too_late(self.options, is_read=False)
             late.elapsed = loop.time() - began
         else:
