@@ -27,6 +27,7 @@ from changeclothes_async import (
     Unsure,
 )
 from changeclothes_async.bulk.ledger.ledger import Ledger
+from changeclothes_async.bulk.ledger.states import State
 from tests import peers, samples
 from tests.bulk import service as services
 from tests.bulk.service import FAILED, G0, NO_CREDITS, PICS, Reply, Service, cut, failing, states
@@ -324,7 +325,9 @@ async def test_a_client_that_is_gone_holds_no_shared_ledger(
     del first
     gc.collect()
     await second.aclose()
-    await (await Ledger.open(book)).close()
+    free = await Ledger.open(book)  # it would be refused
+    assert (await free.counts())[State.PAID] == 1
+    await free.close()
 
 
 async def test_a_shared_ledger_holds_calls_of_one_kind_of_service(
